@@ -1,0 +1,99 @@
+#include "apps/common/progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace adwp::apps {
+namespace {
+
+constexpr double redraw_seconds = 0.1;
+
+std::size_t terminal_columns(std::FILE* stream) {
+  winsize size{};
+  const bool known = ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
+}
+
+std::string rate_text(double rate) {
+  if (rate >= 1e6) return fmt::format("{:.2f} M", rate / 1e6);
+  if (rate >= 1e4) return fmt::format("{:.1f} k", rate / 1e3);
+  return rate >= 100 ? fmt::format("{:.0f} ", rate) : fmt::format("{:.2f} ", rate);
+}
+
+}  // namespace
+
+std::string duration_text(double seconds) {
+  if (seconds < 10) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<long>(std::lround(seconds));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
+}
+
+Progress::Progress(bool quiet, std::FILE* stream)
+    : stream_(stream), quiet_(quiet), terminal_(isatty(fileno(stream)) != 0) {}
+
+Progress::~Progress() { end(); }
+
+void Progress::begin(std::string phase, double total, std::string unit, double done) {
+  end();
+  phase_ = std::move(phase);
+  unit_ = std::move(unit);
+  total_ = total;
+  before_ = done;
+  start_ = Clock::now();
+  drawn_ = {};
+}
+
+std::string Progress::describe(double done, std::string_view note) const {
+  const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+  const double rate = seconds > 0 ? (done - before_) / seconds : 0;
+  std::string text = fmt::format("{:<12} {:3.0f} %", phase_, 100 * std::min(1.0, done / total_));
+  if (!note.empty()) text += fmt::format("  {}", note);
+  if (rate > 0) {
+    text += fmt::format("  {}{}/s", rate_text(rate), unit_);
+    if (done < total_) text += fmt::format("  {} left", duration_text((total_ - done) / rate));
+  }
+  return text;
+}
+
+void Progress::redraw(const std::string& text) {
+  fmt::print(stream_, "\r\x1b[K{}", text.substr(0, terminal_columns(stream_) - 1));
+  std::fflush(stream_);
+  line_open_ = true;
+  drawn_ = Clock::now();
+}
+
+void Progress::update(double done, std::string_view note) {
+  if (quiet_ || !terminal_) return;
+  if (std::chrono::duration<double>(Clock::now() - drawn_).count() < redraw_seconds) return;
+  redraw(describe(done, note));
+}
+
+void Progress::milestone(double done, std::string_view note) {
+  if (quiet_) return;
+  if (terminal_) {
+    redraw(describe(done, note));
+  } else {
+    say(describe(done, note));
+  }
+}
+
+void Progress::end() {
+  if (line_open_) std::fputs("\n", stream_);
+  line_open_ = false;
+}
+
+void Progress::say(std::string_view text) {
+  if (quiet_) return;
+  if (line_open_) std::fputs("\r\x1b[K", stream_);
+  line_open_ = false;
+  fmt::print(stream_, "{}\n", text);
+  std::fflush(stream_);
+}
+
+}  // namespace adwp::apps

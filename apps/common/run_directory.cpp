@@ -1,0 +1,85 @@
+#include "apps/common/run_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <set>
+#include <system_error>
+
+#include "framework/core/error.h"
+#include "framework/io/atomic_file.h"
+
+namespace adwp::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What a run may have left before its settings were written.
+bool only_beginnings(const fs::path& path) {
+  static const std::set<std::string> early = {"log.jsonl", "checkpoints"};
+  for (const auto& entry : fs::directory_iterator(path)) {
+    const std::string name = entry.path().filename().string();
+    const bool temporary = name.starts_with("config.toml.");
+    if (!temporary && !early.contains(name)) return false;
+  }
+  return fs::is_empty(path) || !fs::exists(path / "checkpoints") ||
+         fs::is_empty(path / "checkpoints");
+}
+
+void create(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    fail_usage("out", "cannot create the run directory '{}': {}; choose another --out",
+               path.string(), error.message());
+  }
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(fs::path path, bool resume) : path_(std::move(path)) {
+  std::error_code ignored;
+  const bool exists = fs::exists(path_, ignored);
+  if (exists && !fs::is_directory(path_)) {
+    fail_usage("out", "not a directory, got '{}', expected a new or empty directory; choose another "
+               "--out", path_.string());
+  }
+  if (!exists && resume) {
+    fail_usage("out", "nothing to resume, got '{}', expected the directory of a run; leave out "
+               "--resume to start one", path_.string());
+  }
+  create(path_);
+  lock_ = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ < 0 || access(path_.c_str(), W_OK | X_OK) != 0) {
+    const std::string reason = std::generic_category().message(errno);
+    if (lock_ >= 0) close(lock_);
+    fail_usage("out", "cannot write into '{}': {}; choose another --out", path_.string(), reason);
+  }
+  try {
+    if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+      fail_usage("out", "'{}' is in use by another process; wait for it or choose another --out",
+                 path_.string());
+    }
+    resumes_ = resume && fs::exists(config());
+    if (!resume && !fs::is_empty(path_)) {
+      fail_usage("out", "the directory is used, got '{}', expected a new or empty one; continue its "
+                 "run with --resume or choose another --out", path_.string());
+    }
+    if (resume && !resumes_ && !only_beginnings(path_)) {
+      fail_usage("out", "no run to resume, got '{}' without config.toml, expected the directory of a "
+                 "run", path_.string());
+    }
+    create(checkpoints());
+  } catch (...) {
+    close(lock_);
+    throw;
+  }
+}
+
+RunDirectory::~RunDirectory() { close(lock_); }
+
+void write_text(const fs::path& path, std::string_view text) { atomic_write(path, text); }
+
+}  // namespace adwp::apps

@@ -1,0 +1,47 @@
+// The directory of one run: where everything lies, and that no run writes over another.
+//
+//   config.toml   all settings and the version        result.json   the figures of the run
+//   log.jsonl     what happened, a JSON object a line  report.html   the same for people
+//   search.db     every evaluated architecture         best.json     the chosen architecture
+//   checkpoints/  *.safetensors
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace adwp::apps {
+
+class RunDirectory {
+ public:
+  // Creates `path`, with its parents, or takes an empty directory. With `resume`, takes the
+  // directory of a run, also of one that ended before it wrote its settings. Throws a usage Error
+  // for a used directory without `resume`, for one that holds no run with it, for a path that
+  // cannot be written, and while another process works in it.
+  RunDirectory(std::filesystem::path path, bool resume);
+  ~RunDirectory();
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
+
+  // Whether a run stands here already: its settings were written.
+  bool resumes() const { return resumes_; }
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path config() const { return path_ / "config.toml"; }
+  std::filesystem::path log() const { return path_ / "log.jsonl"; }
+  std::filesystem::path database() const { return path_ / "search.db"; }
+  std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
+  std::filesystem::path result() const { return path_ / "result.json"; }
+  std::filesystem::path report() const { return path_ / "report.html"; }
+  std::filesystem::path best() const { return path_ / "best.json"; }
+
+ private:
+  std::filesystem::path path_;
+  bool resumes_ = false;
+  int lock_ = -1;  // the directory's file descriptor, locked while this object lives
+};
+
+// Writes the file whole or not at all (temporary name, fsync, rename). Throws an Error.
+void write_text(const std::filesystem::path& path, std::string_view text);
+
+}  // namespace adwp::apps

@@ -1,0 +1,266 @@
+#include "apps/common/settings.h"
+
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+#include "apps/common/toml_values.h"
+#include "framework/core/error.h"
+#include "framework/version.h"
+
+namespace adwp::apps {
+namespace {
+
+// False unless all of `text` is one number that fits.
+template <typename T>
+bool to_number(const std::string& text, T& number) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && stop == end;
+}
+
+std::string sentence(std::string message) {  // CLI11 begins its messages with a capital
+  if (!message.empty()) message[0] = static_cast<char>(std::tolower(message[0]));
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return message;
+}
+
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+Settings::Settings(std::string program, const std::string& description)
+    : program_(std::move(program)), app_(std::make_unique<CLI::App>(description, program_)) {
+  app_->allow_extras();  // reported by us, with a hint
+  app_->get_formatter()->column_width(36);
+  app_->set_help_flag("-h,--help", "Print this help and exit");
+  app_->set_version_flag("--version", fmt::format("{} (adwpnas) {}", program_, version));
+  app_->add_option("--config", config_path_, "Read settings from a TOML file; unknown keys are errors")
+      ->option_text("FILE");
+}
+
+Settings::~Settings() = default;
+
+void Settings::group(std::string title) { group_ = std::move(title); }
+
+void Settings::add(Entry entry, const std::string& placeholder) {
+  require(find(entry.name) == nullptr, "options", "option '{}' is added twice", entry.name);
+  entry.group = group_;
+  const std::string now = entry.literal();
+  const bool show_default = entry.presence == Presence::optional && now != "\"\"";
+  std::string bare = now;
+  if (entry.kind == Kind::text) bare = now.substr(1, now.size() - 2);
+  if (entry.kind != Kind::flag) {
+    entry.option = app_->add_option(
+        "--" + entry.name,
+        [assign = entry.assign](const CLI::results_t& results) {
+          assign(results.front());
+          return true;
+        },
+        entry.help);
+    entry.option->option_text(show_default ? fmt::format("{} [{}]", placeholder, bare)
+                                           : placeholder);
+  }
+  entry.option->group(group_);
+  entries_.push_back(std::move(entry));
+}
+
+template <std::integral T>
+void Settings::integer(const std::string& name, T& value, const std::string& help, int64_t low,
+                       int64_t high) {
+  const auto assign = [&value, name, low, high](const std::string& text) {
+    int64_t number = 0;
+    if (!to_number(text, number) || number < low || number > high) {
+      fail_usage("options", "--{} is out of its range, got '{}', expected a whole number from {} to {}",
+                 name, text, low, high);
+    }
+    value = static_cast<T>(number);
+  };
+  const auto literal = [&value] { return fmt::format("{}", value); };
+  add({name, {}, help, Kind::integer, Scope::run, Presence::optional, nullptr, assign, literal}, "N");
+}
+template void Settings::integer(const std::string&, int&, const std::string&, int64_t, int64_t);
+template void Settings::integer(const std::string&, int64_t&, const std::string&, int64_t, int64_t);
+template void Settings::integer(const std::string&, uint64_t&, const std::string&, int64_t, int64_t);
+
+void Settings::real(const std::string& name, double& value, const std::string& help, double low,
+                    double high) {
+  const auto assign = [&value, name, low, high](const std::string& text) {
+    double number = 0;
+    if (!to_number(text, number) || !std::isfinite(number) || number < low || number > high) {
+      fail_usage("options", "--{} is out of its range, got '{}', expected a number from {} to {}",
+                 name, text, low, high);
+    }
+    value = number;
+  };
+  const auto literal = [&value] { return fmt::format("{}", value); };
+  add({name, {}, help, Kind::real, Scope::run, Presence::optional, nullptr, assign, literal}, "X");
+}
+
+void Settings::text(const std::string& name, std::string& value, const std::string& placeholder,
+                    const std::string& help, Presence presence) {
+  const auto assign = [&value, name, placeholder](const std::string& text) {
+    if (text.empty() || text.starts_with("--")) {
+      fail_usage("options", "--{} lacks its value, got '{}', expected {}", name, text, placeholder);
+    }
+    value = text;
+  };
+  const auto literal = [&value] { return toml_quote(value); };
+  add({name, {}, help, Kind::text, Scope::run, presence, nullptr, assign, literal}, placeholder);
+}
+
+void Settings::choice(const std::string& name, std::string& value, const std::string& help,
+                      std::vector<std::string> choices) {
+  const std::string placeholder = fmt::format("{}", fmt::join(choices, "|"));
+  const auto assign = [&value, name, choices = std::move(choices)](const std::string& text) {
+    if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+      fail_usage("options", "unknown --{}, got '{}', expected one of: {}", name, text,
+                 fmt::join(choices, ", "));
+    }
+    value = text;
+  };
+  const auto literal = [&value] { return toml_quote(value); };
+  add({name, {}, help, Kind::text, Scope::run, Presence::optional, nullptr, assign, literal},
+      placeholder);
+}
+
+void Settings::flag(const std::string& name, bool& value, const std::string& help) {
+  add_flag(name, value, help, Scope::run);
+}
+
+void Settings::run_control(bool& resume, bool& quiet) {
+  add_flag("resume", resume, "Continue the run in --out to the same result", Scope::process);
+  add_flag("quiet", quiet, "Print the result alone", Scope::process);
+}
+
+void Settings::add_flag(const std::string& name, bool& value, const std::string& help, Scope scope) {
+  const auto assign = [&value](const std::string& text) { value = text == "true"; };
+  const auto literal = [&value] { return std::string(value ? "true" : "false"); };
+  CLI::Option* option = app_->add_flag("--" + name, value, help);
+  add({name, {}, help, Kind::flag, scope, Presence::optional, option, assign, literal}, "");
+}
+
+bool Settings::parse(int argc, const char* const* argv) {
+  try {
+    app_->parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app_->help().c_str(), stdout);
+    return false;
+  } catch (const CLI::CallForVersion&) {
+    fmt::print("{}\n", app_->version());
+    return false;
+  } catch (const CLI::ParseError& error) {
+    fail_usage("options", "{}; see {} --help", sentence(error.what()), program_);
+  }
+  refuse_unknown_arguments();
+  if (!config_path_.empty()) read_config(config_path_);
+  for (const Entry& entry : entries_) {
+    if (entry.presence == Presence::required && entry.literal() == "\"\"") {
+      fail_usage("options", "--{} is required, got nothing; see {} --help", entry.name, program_);
+    }
+  }
+  return true;
+}
+
+void Settings::refuse_unknown_arguments() const {
+  const std::vector<std::string> unknown = app_->remaining();
+  if (unknown.empty()) return;
+  const std::string& first = unknown.front();
+  const bool is_option = first.starts_with("-");
+  const std::string name = first.substr(std::min(first.find_first_not_of('-'), first.size()));
+  fail_usage("options", "unknown {}, got '{}', expected only options of {}; {}",
+             is_option ? "option" : "argument", first, program_, hint(name));
+}
+
+void Settings::read_config(const std::string& path) {
+  using Type = TomlValue::Type;
+  for (const TomlValue& value : read_flat_toml(path)) {
+    if (value.key == "version") continue;  // says who wrote a config.toml
+    const Entry* entry = find(value.key);
+    if (!entry) {
+      fail_usage("config", "{}: unknown key, got '{}', expected an option of {}; {}", value.where,
+                 value.key, program_, hint(value.key));
+    }
+    const bool fits = entry->kind == Kind::integer ? value.type == Type::integer
+                      : entry->kind == Kind::real
+                          ? value.type == Type::real || value.type == Type::integer
+                      : entry->kind == Kind::text ? value.type == Type::text
+                                                  : value.type == Type::boolean;
+    if (!fits) {
+      const char* expected = entry->kind == Kind::integer ? "a whole number"
+                             : entry->kind == Kind::real  ? "a number"
+                             : entry->kind == Kind::text  ? "a string"
+                                                          : "true or false";
+      fail_usage("config", "{}: {} has the wrong type, got {}, expected {}", value.where, value.key,
+                 value.literal, expected);
+    }
+    const bool not_set = entry->kind == Kind::text && value.raw.empty();
+    if (entry->option->count() == 0 && !not_set) entry->assign(value.raw);
+  }
+}
+
+std::string Settings::toml() const {
+  std::string text = fmt::format("# Settings of {}; `{} --config` reads them.\nversion = {}\n",
+                                 program_, program_, toml_quote(version));
+  std::string last_group;
+  for (const Entry& entry : entries_) {
+    if (entry.scope == Scope::process) continue;
+    if (entry.group != last_group) text += fmt::format("\n# {}\n", entry.group);
+    last_group = entry.group;
+    text += fmt::format("{} = {}\n", entry.name, entry.literal());
+  }
+  return text;
+}
+
+void Settings::require_same(const std::filesystem::path& config,
+                            const std::vector<std::string>& free) const {
+  for (const TomlValue& value : read_flat_toml(config)) {
+    const Entry* entry = find(value.key);
+    if (!entry || std::find(free.begin(), free.end(), value.key) != free.end()) continue;
+    if (entry->literal() != value.literal) {
+      fail_usage("options",
+                 "--{} differs from the run to resume, got {}, expected {}; resume with "
+                 "`--config {} --resume`, or start anew with another --out",
+                 value.key, entry->literal(), value.literal, config.string());
+    }
+  }
+}
+
+const Settings::Entry* Settings::find(const std::string& name) const {
+  const auto at = std::find_if(entries_.begin(), entries_.end(),
+                               [&](const Entry& entry) { return entry.name == name; });
+  return at == entries_.end() ? nullptr : &*at;
+}
+
+std::string Settings::hint(const std::string& unknown) const {
+  const Entry* nearest = nullptr;
+  std::size_t least = 3;  // two typing errors
+  for (const Entry& entry : entries_) {
+    const std::size_t distance = edit_distance(unknown, entry.name);
+    if (distance < least) {
+      least = distance;
+      nearest = &entry;
+    }
+  }
+  return nearest ? fmt::format("did you mean {}?", nearest->name)
+                 : fmt::format("see {} --help", program_);
+}
+
+}  // namespace adwp::apps

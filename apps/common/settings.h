@@ -1,0 +1,92 @@
+// The settings of a program: one list that serves the command line, `--config FILE` and config.toml.
+//
+//   Settings settings("search", "Searches for convolutional networks.");
+//   settings.group("Training");
+//   settings.integer("batch", options.batch, "Images a step", 1, 65536);
+//   if (!settings.parse(argc, argv)) return 0;  // --help or --version was printed
+//
+// `--NAME VALUE` on the command line wins over `NAME = VALUE` in the file, which wins over the value
+// the variable had when it was added (its default). Names are unique; a file is TOML with these
+// names as its keys and no tables. Wrong input is a usage Error in one line: an unknown option or
+// key, a wrong type, a value out of its range, a missing option that is required.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace adwp::apps {
+
+class Settings {
+ public:
+  enum class Presence { optional, required };
+
+  Settings(std::string program, const std::string& description);
+  ~Settings();
+
+  // Options added from here on stand under this title in --help and in config.toml.
+  void group(std::string title);
+
+  // A whole number, low <= value <= high. T: int, int64_t or uint64_t.
+  template <std::integral T>
+  void integer(const std::string& name, T& value, const std::string& help, int64_t low,
+               int64_t high);
+  // A finite number, low <= value <= high.
+  void real(const std::string& name, double& value, const std::string& help, double low,
+            double high);
+  // `placeholder` is what --help shows for the value, e.g. DIR.
+  void text(const std::string& name, std::string& value, const std::string& placeholder,
+            const std::string& help, Presence presence = Presence::optional);
+  void choice(const std::string& name, std::string& value, const std::string& help,
+              std::vector<std::string> choices);
+  void flag(const std::string& name, bool& value, const std::string& help);
+  // --resume and --quiet. They speak of this process, not of the run: config.toml leaves them out.
+  void run_control(bool& resume, bool& quiet);
+
+  // Fills the variables. False: --help or --version was asked for and printed.
+  bool parse(int argc, const char* const* argv);
+
+  // Contents of config.toml: the version and every setting. Itself a valid `--config` file.
+  std::string toml() const;
+
+  // For --resume: throws a usage Error unless the settings are those of the run's config.toml.
+  // Those named in `free` may differ.
+  void require_same(const std::filesystem::path& config, const std::vector<std::string>& free) const;
+
+ private:
+  enum class Kind { integer, real, text, flag };
+  enum class Scope { run, process };
+  struct Entry {
+    std::string name, group, help;
+    Kind kind;
+    Scope scope;
+    Presence presence;
+    CLI::Option* option;
+    std::function<void(const std::string&)> assign;  // throws a usage Error
+    std::function<std::string()> literal;            // the value now, as TOML
+  };
+
+  void add(Entry entry, const std::string& placeholder);
+  void add_flag(const std::string& name, bool& value, const std::string& help, Scope scope);
+  void refuse_unknown_arguments() const;
+  void read_config(const std::string& path);
+  const Entry* find(const std::string& name) const;
+  std::string hint(const std::string& unknown) const;
+
+  std::string program_;
+  std::string group_ = "Options";
+  std::string config_path_;
+  std::unique_ptr<CLI::App> app_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace adwp::apps

@@ -1,0 +1,91 @@
+#include "apps/common/toml_values.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <toml++/toml.h>
+
+#include "framework/core/error.h"
+
+namespace adwp::apps {
+namespace {
+
+constexpr std::size_t max_bytes = 1 << 20;  // a settings file is some kilobytes
+
+std::string read_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) {
+    fail_usage("config", "no such settings file, got '{}', expected a TOML file", path.string());
+  }
+  std::ifstream input(path, std::ios::binary);
+  std::string contents(max_bytes + 1, '\0');
+  input.read(contents.data(), static_cast<std::streamsize>(contents.size()));
+  const auto bytes = static_cast<std::size_t>(input.gcount());
+  if (!input.is_open() || input.bad()) {
+    fail_usage("config", "cannot read '{}'; check its permissions", path.string());
+  }
+  if (bytes > max_bytes) {
+    fail_usage("config", "{} is too large, got more than {} bytes, expected a settings file",
+               path.string(), max_bytes);
+  }
+  contents.resize(bytes);
+  return contents;
+}
+
+TomlValue to_value(const std::string& key, const toml::node& node, std::string where) {
+  if (const auto* integer = node.as_integer()) {
+    const std::string number = fmt::format("{}", integer->get());
+    return {key, TomlValue::Type::integer, number, number, std::move(where)};
+  }
+  if (const auto* real = node.as_floating_point()) {
+    const std::string number = fmt::format("{}", real->get());
+    return {key, TomlValue::Type::real, number, number, std::move(where)};
+  }
+  if (const auto* text = node.as_string()) {
+    return {key, TomlValue::Type::text, text->get(), toml_quote(text->get()), std::move(where)};
+  }
+  if (const auto* boolean = node.as_boolean()) {
+    const std::string word = boolean->get() ? "true" : "false";
+    return {key, TomlValue::Type::boolean, word, word, std::move(where)};
+  }
+  fail_usage("config", "{}: {} has no use as a setting, got a table, array or date, "
+             "expected a number, string or boolean", where, key);
+}
+
+}  // namespace
+
+std::string toml_quote(const std::string& text) {
+  try {
+    // JSON's escapes are a subset of those of TOML; only DEL may stand raw in JSON and not in TOML.
+    std::string quoted = nlohmann::json(text).dump();
+    for (std::size_t at = 0; (at = quoted.find('\x7f', at)) != std::string::npos;) {
+      quoted.replace(at, 1, "\\u007f");
+    }
+    return quoted;
+  } catch (const nlohmann::json::type_error&) {
+    fail_usage("config", "a setting is not text, got bytes that are not UTF-8, expected UTF-8");
+  }
+}
+
+std::vector<TomlValue> read_flat_toml(const std::filesystem::path& path) {
+  toml::table table;
+  try {
+    table = toml::parse(read_file(path));
+  } catch (const toml::parse_error& error) {
+    fail_usage("config", "{}:{}: not valid TOML: {}", path.string(), error.source().begin.line,
+               error.description());
+  }
+  std::vector<std::pair<unsigned, TomlValue>> found;
+  for (const auto& [key, node] : table) {
+    const unsigned line = node.source().begin.line;
+    found.emplace_back(line, to_value(std::string(key.str()), node,
+                                      fmt::format("{}:{}", path.string(), line)));
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<TomlValue> values;
+  for (auto& [line, value] : found) values.push_back(std::move(value));
+  return values;
+}
+
+}  // namespace adwp::apps

@@ -1,0 +1,52 @@
+// oneDNN's dense convolutions, made once for each shape.
+#pragma once
+
+#include <oneapi/dnnl/dnnl.hpp>
+#include <unordered_map>
+
+#include "framework/backend/backend.h"
+
+namespace adwp::cpu {
+
+// A primitive with its operands' descriptions. Activations stay NHWC; the kernel may have to be
+// brought into the primitive's own layout and back (it is small).
+struct Convolution {
+  dnnl::primitive primitive;
+  dnnl::memory::desc scratchpad;
+  dnnl::memory::desc packed;          // the kernel as the primitive wants it
+  bool repack = false;                // packed differs from KRSC
+  dnnl::reorder pack, unpack;         // KRSC -> packed, packed -> KRSC
+  dnnl::memory x, w, y, w_packed, pad;  // handles are set for each call
+
+  // Where things lie in the workspace, bytes.
+  std::size_t packed_offset = 0, scratchpad_offset = 0, result_offset = 0, bytes = 0;
+};
+
+class ConvolutionCache {
+ public:
+  ConvolutionCache();
+
+  // `separate_result`: room in the workspace for the result, to be summed afterwards.
+  Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
+                   bool separate_result);
+  dnnl::stream& stream() { return stream_; }
+
+ private:
+  struct Key {
+    ConvPass pass;
+    Conv2d conv;
+    Shape x, w;
+    bool separate_result;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Key& key) const;
+  };
+  Convolution make(const Key& key);
+
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  std::unordered_map<Key, Convolution, Hash> entries_;
+};
+
+}  // namespace adwp::cpu

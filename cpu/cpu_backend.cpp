@@ -1,0 +1,87 @@
+#include "cpu/cpu_backend.h"
+
+#include <fmt/format.h>
+#include <omp.h>
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+#if defined(__SSE__)
+#include <pmmintrin.h>
+#include <xmmintrin.h>
+#endif
+
+#include "cpu/convolution_cache.h"
+#include "cpu/cpu_class.h"
+#include "cpu/parallel.h"
+#include "framework/core/error.h"
+
+namespace adwp::cpu {
+namespace {
+
+// Denormal numbers cost a hundred cycles each and mean nothing here.
+void flush_denormals() {
+#if defined(__SSE__)
+  _MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON);
+  _MM_SET_DENORMALS_ZERO_MODE(_MM_DENORMALS_ZERO_ON);
+#endif
+}
+
+std::string processor_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> open_cpu(int threads) { return std::make_unique<CpuBackend>(threads); }
+
+CpuBackend::CpuBackend(int threads) : convolutions_(std::make_unique<ConvolutionCache>()) {
+  if (threads > 0) omp_set_num_threads(threads);
+#pragma omp parallel
+  flush_denormals();
+}
+
+CpuBackend::~CpuBackend() = default;
+
+std::string CpuBackend::description() const {
+  return fmt::format("{}, {} threads", processor_name(), omp_get_max_threads());
+}
+
+void* CpuBackend::do_allocate(std::size_t bytes) {
+  constexpr std::size_t page = std::size_t{2} << 20;
+  const std::size_t rounded = (bytes + page - 1) / page * page;
+  void* pointer = std::aligned_alloc(page, rounded);
+  if (pointer == nullptr) {
+    fail("cpu", "out of memory, got a request for {} bytes; lower --arena-mb or --batch", bytes);
+  }
+  madvise(pointer, rounded, MADV_HUGEPAGE);
+  return pointer;
+}
+
+void CpuBackend::do_release(void* pointer) noexcept { std::free(pointer); }
+
+void CpuBackend::do_write(void* device, const void* host, std::size_t bytes) {
+  std::memcpy(device, host, bytes);
+}
+void CpuBackend::do_read(void* host, const void* device, std::size_t bytes) {
+  std::memcpy(host, device, bytes);
+}
+void CpuBackend::do_copy(void* to, const void* from, std::size_t bytes) {
+  std::memcpy(to, from, bytes);
+}
+void CpuBackend::do_fill(void* device, std::uint8_t value, std::size_t bytes) {
+  std::memset(device, value, bytes);
+}
+
+// Two doubles a channel for each part of a reduction.
+std::size_t CpuBackend::reduction_workspace(std::int64_t rows, std::int64_t channels) {
+  return static_cast<std::size_t>(part_count(rows) * channels * 2) * sizeof(double);
+}
+
+}  // namespace adwp::cpu

@@ -1,0 +1,101 @@
+// The HyperNetwork's operators: embeddings of tiles, and kernels cut out of tiles.
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/cpu_class.h"
+#include "cpu/parallel.h"
+
+namespace adwp::cpu {
+namespace {
+
+TilePiece piece_at(const Tensor& pieces, std::int64_t index) {
+  TilePiece piece;
+  std::memcpy(&piece, pieces.data<std::int32_t>() + index * pieces.shape()[1], sizeof(piece));
+  return piece;
+}
+
+// body(source element, target element) for runs of `count` elements side by side in both.
+template <typename Body>
+void for_runs(const TilePiece& p, Body&& body) {
+  for (std::int64_t row = 0; row < p.rows; ++row) {
+    const std::int64_t tile_row = row / p.tile_rows, inner = row % p.tile_rows;
+    for (std::int64_t tap = 0; tap < p.taps; ++tap) {
+      const std::int64_t target = p.target + (row * p.taps + tap) * p.target_cols;
+      for (std::int64_t col = 0; col < p.cols; col += p.tile_cols) {
+        const std::int64_t tile = tile_row * p.tiles_across + col / p.tile_cols;
+        const std::int64_t source = p.source + tile * p.pitch + (inner * p.taps + tap) * p.tile_cols;
+        body(source, target + col, std::min<std::int64_t>(p.tile_cols, p.cols - col));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void CpuBackend::do_embedding_sum(const Tensor* tables, int count, const Tensor& index,
+                                  const Tensor& y) {
+  const std::int64_t rows = y.shape()[0], width = y.shape()[1];
+  const std::int32_t* places = index.data<std::int32_t>();
+  float* out = y.data<float>();
+  parallel_for(rows, grain_for(width * count), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      float* target = out + i * width;
+      for (int t = 0; t < count; ++t) {
+        const float* entry = tables[t].data<float>() + places[i * count + t] * width;
+        if (t == 0) {
+          std::copy_n(entry, width, target);
+        } else {
+          for (std::int64_t d = 0; d < width; ++d) target[d] += entry[d];
+        }
+      }
+    }
+  });
+}
+
+void CpuBackend::do_embedding_backward(const Tensor& dy, const Tensor& index, int column,
+                                       const Tensor& dtable, GradMode mode) {
+  const std::int64_t rows = dy.shape()[0], width = dy.shape()[1], count = index.shape()[1];
+  const std::int32_t* places = index.data<std::int32_t>();
+  const float* gradient = dy.data<float>();
+  float* out = dtable.data<float>();
+  if (mode == GradMode::overwrite) dtable.zero();
+  // Threads share the width, so that every entry is summed in ascending order.
+  parallel_for(width, std::max<std::int64_t>(16, grain_for(rows)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = 0; i < rows; ++i) {
+                   float* target = out + places[i * count + column] * width;
+                   for (std::int64_t d = begin; d < end; ++d) target[d] += gradient[i * width + d];
+                 }
+               });
+}
+
+void CpuBackend::do_assemble(const Tensor& source, const Tensor& pieces, const Tensor& out) {
+  const float* from = source.data<float>();
+  float* to = out.data<float>();
+  parallel_for(pieces.shape()[0], 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const TilePiece piece = piece_at(pieces, i);
+      for_runs(piece, [&](std::int64_t a, std::int64_t b, std::int64_t count) {
+        for (std::int64_t j = 0; j < count; ++j) {
+          to[b + j] = piece.scale * from[a + j] + piece.offset;
+        }
+      });
+    }
+  });
+}
+
+void CpuBackend::do_assemble_backward(const Tensor& dout, const Tensor& pieces,
+                                      const Tensor& dsource) {
+  const float* gradient = dout.data<float>();
+  float* to = dsource.data<float>();
+  parallel_for(pieces.shape()[0], 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const TilePiece piece = piece_at(pieces, i);
+      for_runs(piece, [&](std::int64_t a, std::int64_t b, std::int64_t count) {
+        for (std::int64_t j = 0; j < count; ++j) to[a + j] += piece.scale * gradient[b + j];
+      });
+    }
+  });
+}
+
+}  // namespace adwp::cpu

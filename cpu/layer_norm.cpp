@@ -1,0 +1,82 @@
+// Layer norm over the rows of a matrix, with its activation.
+#include <cmath>
+
+#include "cpu/cpu_class.h"
+#include "cpu/math.h"
+#include "cpu/parallel.h"
+
+namespace adwp::cpu {
+
+void CpuBackend::do_layer_norm_forward(const Tensor& x, float epsilon, Activation act,
+                                       const Tensor& y, const Tensor& mean,
+                                       const Tensor& inverse) {
+  const std::int64_t rows = x.shape()[0], columns = x.shape()[1];
+  const float* in = x.data<float>();
+  float* out = y.data<float>();
+  float* means = mean.data<float>();
+  float* inverses = inverse.data<float>();
+  const float share = 1.0f / static_cast<float>(columns);
+  dispatch(act, [&]<Activation kind>() {
+    parallel_for(rows, grain_for(columns), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const float* a = in + row * columns;
+        float* b = out + row * columns;
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (std::int64_t j = 0; j < columns; ++j) sum += a[j];
+        const float mu = sum * share;
+        float squares = 0;
+#pragma omp simd reduction(+ : squares)
+        for (std::int64_t j = 0; j < columns; ++j) squares += (a[j] - mu) * (a[j] - mu);
+        const float factor = 1.0f / std::sqrt(squares * share + epsilon);
+#pragma omp simd
+        for (std::int64_t j = 0; j < columns; ++j) b[j] = activate<kind>((a[j] - mu) * factor);
+        means[row] = mu;
+        inverses[row] = factor;
+      }
+    });
+  });
+}
+
+// With h = (x - mean) inverse and g = dy act'(h): dx = inverse (g - mean(g) - h mean(g h)).
+void CpuBackend::do_layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean,
+                                        const Tensor& inverse, Activation act, const Tensor& dx,
+                                        GradMode mode) {
+  const std::int64_t rows = x.shape()[0], columns = x.shape()[1];
+  const float* in = x.data<float>();
+  const float* gradient = dy.data<float>();
+  const float* means = mean.data<float>();
+  const float* inverses = inverse.data<float>();
+  float* out = dx.data<float>();
+  const float share = 1.0f / static_cast<float>(columns);
+  dispatch(act, [&]<Activation kind>() {
+    dispatch(mode, [&]<bool accumulate>() {
+      parallel_for(rows, grain_for(columns), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          const float* a = in + row * columns;
+          const float* d = gradient + row * columns;
+          float* o = out + row * columns;
+          const float mu = means[row], factor = inverses[row];
+          float sum = 0, product = 0;
+#pragma omp simd reduction(+ : sum, product)
+          for (std::int64_t j = 0; j < columns; ++j) {
+            const float h = (a[j] - mu) * factor;
+            const float g = d[j] * derivative<kind>(h);
+            sum += g;
+            product += g * h;
+          }
+          sum *= share;
+          product *= share;
+#pragma omp simd
+          for (std::int64_t j = 0; j < columns; ++j) {
+            const float h = (a[j] - mu) * factor;
+            const float g = d[j] * derivative<kind>(h);
+            put<accumulate>(o[j], factor * (g - sum - h * product));
+          }
+        }
+      });
+    });
+  });
+}
+
+}  // namespace adwp::cpu

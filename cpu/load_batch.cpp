@@ -1,0 +1,70 @@
+// Batches from stored images: normalisation, flip, shift and cutout.
+#include <algorithm>
+
+#include "cpu/cpu_class.h"
+#include "cpu/parallel.h"
+#include "framework/core/random.h"
+
+namespace adwp::cpu {
+
+void CpuBackend::do_load_batch(const Tensor& images, const Tensor& labels, const Tensor& index,
+                               const PixelNorm& norm, const Augmentation& augmentation,
+                               const AugmentKey& key, const Tensor& x, const Tensor& y) {
+  const Shape& out = x.shape();
+  const std::int64_t height = out[1], width = out[2], channels = out[3];
+  const std::int64_t image = height * width * channels;
+  const std::uint8_t* stored = images.data<std::uint8_t>();
+  const std::int32_t* rows = index.data<std::int32_t>();
+  float factor[4], offset[4];
+  for (std::int64_t c = 0; c < channels; ++c) {
+    factor[c] = 1.0f / (255.0f * norm.deviation[c]);
+    offset[c] = -norm.mean[c] / norm.deviation[c];
+  }
+  const std::int64_t span = 2 * augmentation.shift + 1;
+
+  parallel_for(out[0], grain_for(image), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = begin; b < end; ++b) {
+      const auto row = static_cast<std::uint32_t>(rows[b]);
+      const Philox::Block r = Philox::generate(
+          {row, static_cast<std::uint32_t>(Purpose::augment), static_cast<std::uint32_t>(key.epoch),
+           static_cast<std::uint32_t>(key.epoch >> 32)},
+          {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
+      const bool flip = augmentation.flip && (r[0] & 1u) != 0;
+      const std::int64_t down = (r[1] >> 16) % span - augmentation.shift;
+      const std::int64_t right = (r[1] & 0xFFFFu) % span - augmentation.shift;
+      const std::int64_t cut_top = (r[2] >> 16) % height - augmentation.cutout / 2;
+      const std::int64_t cut_left = (r[2] & 0xFFFFu) % width - augmentation.cutout / 2;
+
+      const std::uint8_t* from = stored + row * image;
+      float* to = x.data<float>() + b * image;
+      for (std::int64_t i = 0; i < height; ++i) {
+        const std::int64_t h = i + down;
+        float* line = to + i * width * channels;
+        if (h < 0 || h >= height) {
+          std::fill_n(line, width * channels, 0.0f);
+          continue;
+        }
+        for (std::int64_t j = 0; j < width; ++j) {
+          const std::int64_t w = j + right;
+          for (std::int64_t c = 0; c < channels; ++c) {
+            const bool inside = w >= 0 && w < width;
+            const std::int64_t column = flip ? width - 1 - w : w;
+            line[j * channels + c] =
+                inside ? from[(h * width + column) * channels + c] * factor[c] + offset[c] : 0.0f;
+          }
+        }
+      }
+      const std::int64_t side = augmentation.cutout;
+      for (std::int64_t i = std::max<std::int64_t>(cut_top, 0);
+           i < std::min(cut_top + side, height); ++i) {
+        const std::int64_t left = std::max<std::int64_t>(cut_left, 0);
+        const std::int64_t count = std::min(cut_left + side, width) - left;
+        std::fill_n(to + (i * width + left) * channels,
+                    std::max<std::int64_t>(count, 0) * channels, 0.0f);
+      }
+      y.data<std::int32_t>()[b] = labels.data<std::int32_t>()[row];
+    }
+  });
+}
+
+}  // namespace adwp::cpu

@@ -1,0 +1,131 @@
+#include "data/data_set.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/readers.h"
+#include "data/test_split.h"
+#include "framework/core/error.h"
+#include "framework/core/random.h"
+
+namespace adwp::data {
+namespace {
+
+void append_image(const ImageSet& from, std::int64_t index, ImageSet& to) {
+  const auto begin = from.pixels.begin() + index * from.image_bytes();
+  to.pixels.insert(to.pixels.end(), begin, begin + from.image_bytes());
+  to.labels.push_back(from.labels[static_cast<std::size_t>(index)]);
+}
+
+ImageSet empty_like(const ImageSet& set) {
+  return {.height = set.height, .width = set.width, .channels = set.channels};
+}
+
+ImageSet resized(const ImageSet& set, std::int64_t size) {
+  if (size == 0 || (set.height == size && set.width == size)) return set;
+  ImageSet result{.height = size, .width = size, .channels = set.channels, .labels = set.labels};
+  for (std::int64_t n = 0; n < set.count(); ++n) {
+    const auto image = resize(set.pixels.data() + n * set.image_bytes(), set.height, set.width,
+                              set.channels, size);
+    result.pixels.insert(result.pixels.end(), image.begin(), image.end());
+  }
+  return result;
+}
+
+// Takes `validation_fraction` of each class away, in an order that the seed decides, after cutting
+// each class to its share of the limit.
+void split_by_class(const LabelledImages& all, const DataSpec& spec, std::uint64_t seed,
+                    double validation_fraction, TrainingData& data) {
+  const auto classes = static_cast<std::int64_t>(all.classes.size());
+  std::vector<std::vector<std::int32_t>> members(all.classes.size());
+  for (std::size_t n = 0; n < all.images.labels.size(); ++n) {
+    members[static_cast<std::size_t>(all.images.labels[n])].push_back(static_cast<std::int32_t>(n));
+  }
+  std::vector<std::int32_t> train, validation;
+  for (std::int64_t c = 0; c < classes; ++c) {
+    std::vector<std::int32_t>& indices = members[static_cast<std::size_t>(c)];
+    Random(seed, Purpose::split, static_cast<std::uint64_t>(c)).shuffle(indices);
+    if (spec.limit > 0) {
+      const std::int64_t share = spec.limit / classes + (c < spec.limit % classes ? 1 : 0);
+      indices.resize(std::min(indices.size(), static_cast<std::size_t>(share)));
+    }
+    const auto held = std::max<std::size_t>(
+        1, static_cast<std::size_t>(std::lround(validation_fraction * static_cast<double>(indices.size()))));
+    if (indices.size() < 2 || held >= indices.size()) {
+      fail("data", "class '{}' is too small to be split, got {} images, expected 2 or more",
+           all.classes[static_cast<std::size_t>(c)], indices.size());
+    }
+    validation.insert(validation.end(), indices.begin(), indices.begin() + static_cast<std::ptrdiff_t>(held));
+    train.insert(train.end(), indices.begin() + static_cast<std::ptrdiff_t>(held), indices.end());
+  }
+  // Classes mixed, so that every batch of a sequential pass holds all of them.
+  const auto many = static_cast<std::uint64_t>(classes);
+  Random(seed, Purpose::split, many).shuffle(train);
+  Random(seed, Purpose::split, many + 1).shuffle(validation);
+  data.train = empty_like(all.images);
+  data.validation = empty_like(all.images);
+  for (std::int32_t index : train) append_image(all.images, index, data.train);
+  for (std::int32_t index : validation) append_image(all.images, index, data.validation);
+}
+
+PixelNorm measure(const ImageSet& set) {
+  PixelNorm norm;
+  std::vector<double> sum(static_cast<std::size_t>(set.channels)), square(sum);
+  for (std::size_t i = 0; i < set.pixels.size(); ++i) {
+    const double value = set.pixels[i] / 255.0;
+    const std::size_t channel = i % static_cast<std::size_t>(set.channels);
+    sum[channel] += value;
+    square[channel] += value * value;
+  }
+  const auto count = static_cast<double>(set.pixels.size()) / static_cast<double>(set.channels);
+  for (std::size_t c = 0; c < sum.size(); ++c) {
+    const double mean = sum[c] / count;
+    norm.mean[c] = static_cast<float>(mean);
+    norm.deviation[c] =
+        static_cast<float>(std::max(std::sqrt(std::max(square[c] / count - mean * mean, 0.0)), 1e-3));
+  }
+  return norm;
+}
+
+}  // namespace
+
+LabelledImages read_split(const DataSpec& spec, Split split) {
+  switch (spec.kind) {
+    case DataSpec::Kind::synthetic:
+      return make_synthetic(
+          split == Split::train ? spec.synthetic_images : std::max<std::int64_t>(spec.synthetic_images / 5, 10),
+          split);
+    case DataSpec::Kind::cifar10: return read_cifar(spec.directory, false, split);
+    case DataSpec::Kind::cifar100: return read_cifar(spec.directory, true, split);
+    case DataSpec::Kind::folder: return read_folder(spec.directory, split, spec.size);
+    case DataSpec::Kind::idx: return read_idx(spec.directory, split);
+  }
+  fail("data", "unknown kind of data set");
+}
+
+TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed,
+                                double validation_fraction) {
+  LabelledImages all = read_split(spec, Split::train);
+  TrainingData data;
+  data.name = spec.text;
+  data.classes = all.classes;
+  all.images = resized(all.images, spec.size);
+  if (all.images.height != all.images.width) {
+    fail("data", "images must be square, got {} x {}; give ?size=PIXELS", all.images.height,
+         all.images.width);
+  }
+  split_by_class(all, spec, seed, validation_fraction, data);
+  data.norm = measure(data.train);
+  return data;
+}
+
+ImageSet load_test_split(const DataSpec& spec, const std::vector<std::string>& classes) {
+  const LabelledImages test = read_split(spec, Split::test);
+  if (test.classes != classes) {
+    fail("data", "{}: the test split has other classes than the training split, got {} and {}",
+         spec.text, test.classes.size(), classes.size());
+  }
+  return resized(test.images, spec.size);
+}
+
+}  // namespace adwp::data

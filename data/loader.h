@@ -1,0 +1,54 @@
+// Batches, made on the device from images that live there.
+#pragma once
+
+#include "data/data_set.h"
+#include "framework/backend/backend.h"
+
+namespace adwp::data {
+
+// A data set in the arena: pixels u8 (N, H, W, C), labels i32 (N).
+struct DeviceImages {
+  Tensor pixels, labels;
+
+  static DeviceImages upload(Arena& arena, const ImageSet& set);
+  // Room for `count` images without any: for dry passes.
+  static DeviceImages reserve(Arena& arena, std::int64_t count, std::int64_t height,
+                              std::int64_t width, std::int64_t channels);
+  std::int64_t count() const { return pixels.shape()[0]; }
+};
+
+// Training: shuffled anew each epoch, augmented, an incomplete last batch left out. Everything depends
+// on (seed, epoch, index) alone.
+class Loader {
+ public:
+  // Throws when there are fewer images than one batch. `images` must outlive the loader.
+  Loader(Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
+         const PixelNorm& norm, const Augmentation& augmentation, std::uint64_t seed);
+
+  // Evaluation: in stored order, not augmented, the last batch may be smaller.
+  static Loader sequential(Backend& backend, Arena& arena, const DeviceImages& images,
+                           std::int64_t batch, const PixelNorm& norm);
+
+  // Makes the order of an epoch and sends it to the device: one copy. Training only.
+  void begin_epoch(std::int64_t epoch);
+
+  std::int64_t batches() const { return batches_; }
+  std::int64_t batch_size(std::int64_t i) const;
+  // Batch i: x (batch_size, H, W, C) f32 normalised, y i32 (batch_size).
+  void load(std::int64_t i, const Tensor& x, const Tensor& y);
+
+ private:
+  struct Sequential {};
+  Loader(Sequential, Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
+         const PixelNorm& norm);
+
+  Backend& backend_;
+  DeviceImages images_;
+  std::int64_t batch_ = 0, batches_ = 0;
+  PixelNorm norm_;
+  Augmentation augmentation_;
+  AugmentKey key_;
+  Tensor order_;  // i32 (N)
+};
+
+}  // namespace adwp::data

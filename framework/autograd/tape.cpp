@@ -1,0 +1,42 @@
+#include "framework/autograd/tape.h"
+
+#include <algorithm>
+
+#include "framework/core/error.h"
+
+namespace adwp {
+
+bool Tape::needs_grad(std::initializer_list<const Variable*> inputs) const {
+  return recording() && std::any_of(inputs.begin(), inputs.end(),
+                                    [](const Variable* input) { return input->requires_grad(); });
+}
+
+Variable Tape::record(Tensor value, std::initializer_list<const Variable*> inputs,
+                      Backward backward) {
+  Variable output = Variable::constant(std::move(value));
+  if (needs_grad(inputs)) {
+    auto slot = std::make_shared<Gradient::Slot>();
+    slot->arena = &output.value().arena();
+    slot->shape = output.shape();
+    output.gradient_ = Gradient(std::move(slot));
+    entries_.push_back({output.gradient(), std::move(backward)});
+  }
+  return output;
+}
+
+void Tape::backward(const Variable& loss, float weight) {
+  require(recording(), "backward", "this tape records no gradients");
+  require(loss.value().elements() == 1, "backward", "the loss must be one number, got {}",
+          loss.value().text());
+  loss.gradient().accumulate([&](const Tensor& gradient, GradMode) {
+    gradient.copy_from_host(std::span<const float>(&weight, 1));
+  });
+  while (!entries_.empty()) {
+    Entry entry = std::move(entries_.back());
+    entries_.pop_back();
+    // An output that nothing used has no gradient, and passes none on.
+    if (entry.output.tensor().defined()) entry.backward(entry.output.tensor());
+  }
+}
+
+}  // namespace adwp

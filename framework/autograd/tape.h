@@ -1,0 +1,61 @@
+// The tape: reverse-mode differentiation, define-by-run.
+//
+// An operator computes through the backend and, when an input needs a gradient, records a closure
+// that turns the gradient of its output into those of its inputs. backward() walks the closures
+// once, from last to first, and drops each with what it holds as soon as it has run, so that memory
+// returns to the arena on the way.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <vector>
+
+#include "framework/autograd/variable.h"
+#include "framework/backend/backend.h"
+
+namespace adwp {
+
+class Tape {
+ public:
+  enum class Recording { off, on };
+
+  Tape(Backend& backend, Arena& arena, Recording recording)
+      : backend_(backend), arena_(arena), recording_(recording) {}
+
+  Backend& backend() const { return backend_; }
+  Arena& arena() const { return arena_; }
+  bool recording() const { return recording_ == Recording::on; }
+
+  // An uninitialised tensor of this step.
+  Tensor tensor(Shape shape, DType dtype = DType::f32) const {
+    return Tensor(arena_, shape, dtype);
+  }
+
+  // Does an operator on these inputs have to record?
+  bool needs_grad(std::initializer_list<const Variable*> inputs) const;
+
+  // The result of an operator. `backward` is kept when an input needs a gradient; it captures the
+  // Gradients that it writes and only those values that it needs. It is given the gradient by the
+  // result.
+  using Backward = std::function<void(const Tensor& gradient)>;
+  Variable record(Tensor value, std::initializer_list<const Variable*> inputs, Backward backward);
+
+  // Gradients of `weight * loss` (one element) by every variable that requires one. What had been
+  // recorded is used up; the tape may then record another computation.
+  void backward(const Variable& loss, float weight = 1.0f);
+
+  std::size_t recorded() const { return entries_.size(); }
+
+ private:
+  struct Entry {
+    Gradient output;
+    Backward backward;
+  };
+
+  Backend& backend_;
+  Arena& arena_;
+  Recording recording_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace adwp

@@ -1,0 +1,23 @@
+#include "framework/backend/profile.h"
+
+#include "framework/backend/backend.h"
+
+namespace adwp {
+
+void ProfileScope::start(Profile& profile, std::string_view method, const std::string& detail) {
+  std::string key(method);
+  if (!detail.empty()) key.append(" ").append(detail);
+  row_ = &profile.rows[key];
+  backend_.synchronize();
+  start_ = std::chrono::steady_clock::now();
+}
+
+ProfileScope::~ProfileScope() {
+  if (row_ == nullptr) return;
+  backend_.synchronize();
+  ++row_->calls;
+  row_->seconds +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+}  // namespace adwp

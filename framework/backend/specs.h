@@ -1,0 +1,101 @@
+// Attributes of the operators that a backend computes.
+#pragma once
+
+#include <cstdint>
+
+#include "framework/core/shape.h"
+
+namespace adwp {
+
+// How a gradient (or any other output that may be summed into) is written.
+enum class GradMode { overwrite, accumulate };
+
+enum class Activation { none, relu, silu, hard_swish, sigmoid, hard_sigmoid };
+const char* name_of(Activation activation);
+
+// A square convolution, x (N, H, W, C) with w (K, R, R, C / groups) to y (N, P, Q, K):
+//   y[n,p,q,k] = sum_{r,s,c} x[n, p*stride + r - padding, q*stride + s - padding, g(k)+c] w[k,r,s,c]
+// groups is 1 (dense) or C (depthwise, K == C).
+struct Conv2d {
+  std::int64_t kernel = 1;   // R
+  std::int64_t stride = 1;
+  std::int64_t padding = 0;
+  bool depthwise = false;
+
+  bool operator==(const Conv2d&) const = default;
+  std::int64_t out_size(std::int64_t in) const { return (in + 2 * padding - kernel) / stride + 1; }
+};
+Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w);
+
+// A square window; padding never wins a maximum and never counts in an average.
+struct Pool2d {
+  std::int64_t kernel = 2;
+  std::int64_t stride = 2;
+  std::int64_t padding = 0;
+
+  bool operator==(const Pool2d&) const = default;
+  std::int64_t out_size(std::int64_t in) const { return (in + 2 * padding - kernel) / stride + 1; }
+};
+Shape pool2d_output(const Pool2d& pool, const Shape& x);
+
+// C (M, N) = op(A) op(B); op(A) is (M, K), op(B) is (K, N).
+struct Gemm {
+  bool transpose_a = false;  // A is stored (K, M)
+  bool transpose_b = false;  // B is stored (N, K)
+};
+
+// What becomes of a stored u8 image on its way into a batch; see Backend::load_batch.
+struct Augmentation {
+  std::int64_t shift = 0;    // random translation by up to this many pixels, zeros come in
+  bool flip = false;         // left-right with probability 1/2
+  std::int64_t cutout = 0;   // side of a square set to zero at a random centre; 0: none
+};
+
+// Key of the random numbers of one epoch's augmentation.
+struct AugmentKey {
+  std::uint64_t seed = 0;
+  std::uint64_t epoch = 0;
+};
+
+// Per-channel normalisation of stored pixels: (u8 / 255 - mean) / deviation.
+struct PixelNorm {
+  float mean[4] = {0, 0, 0, 0};
+  float deviation[4] = {1, 1, 1, 1};
+};
+
+// One piece of a kernel cut from a table of tiles; a row of the i32 table of Backend::assemble.
+//
+// The source holds tiles of (tile_rows, taps, tile_cols) elements, `pitch` elements from the start
+// of one to the next, the first at element `source`, laid out row by row, `tiles_across` to a row.
+// The piece is (rows, taps, cols) of that plane's upper left corner and goes to
+//   out[target + (row * taps + tap) * target_cols + col] = scale * element + offset.
+// A plain slice of a larger kernel is the case of one tile.
+struct TilePiece {
+  std::int32_t source, pitch, tiles_across, tile_rows, tile_cols, taps;
+  std::int32_t rows, cols, target, target_cols;
+  float scale, offset;
+};
+static_assert(sizeof(TilePiece) == 12 * sizeof(std::int32_t));
+
+// Decoupled weight decay applies to the first `decayed` elements of the flat buffer only.
+struct SgdStep {
+  float learning_rate;
+  float momentum;
+  bool nesterov;
+  float weight_decay;
+  std::int64_t decayed;
+  float max_norm;  // clip the gradient to this Euclidean norm; 0: no clipping
+};
+
+struct AdamWStep {
+  float learning_rate;
+  float beta1;
+  float beta2;
+  float epsilon;
+  float weight_decay;
+  std::int64_t decayed;
+  float max_norm;      // as above
+  std::int64_t step;   // counts from 1, for the bias correction
+};
+
+}  // namespace adwp

@@ -1,0 +1,93 @@
+// The arena: one allocation on the device from which every tensor is cut.
+//
+// Long-lived tensors (data set, parameters, gradients, optimizer state, counters) are taken first
+// and stay at the foot. A step takes a `Frame`; whatever is allocated inside it is given back whole
+// when the frame ends, so the same step finds the same addresses again. Inside a frame, and outside
+// one too, a block returns as soon as its last holder lets go (best fit over the free gaps). That
+// is safe because one stream orders all work on the device: whoever gets the memory next is
+// ordered behind whoever used it last.
+//
+// A counting arena has no memory. It hands out addresses that nobody may touch and records how much
+// would have been needed; backends see `counting()` and compute nothing (a dry pass).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "framework/core/memory.h"
+
+namespace adwp {
+
+class Arena;
+
+// A piece of arena memory; the last holder of its shared_ptr gives it back.
+class Block {
+ public:
+  Block(std::shared_ptr<struct ArenaState> state, std::size_t offset, std::size_t bytes,
+        std::uint64_t epoch);
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+
+  std::byte* data() const;  // throws when the block's frame has ended
+  std::size_t bytes() const { return bytes_; }
+  Arena& arena() const;
+
+ private:
+  std::shared_ptr<struct ArenaState> state_;
+  std::size_t offset_;
+  std::size_t bytes_;
+  std::uint64_t epoch_;  // which frame it was taken in
+};
+
+class Arena {
+ public:
+  static constexpr std::size_t alignment = 256;
+
+  struct Options {
+    // Debug mode: sentinel bytes behind each block, checked when it returns; freed memory is
+    // filled with 0xFF bytes, which read as NaN. Costs a device round trip a block.
+    bool guard = false;
+  };
+
+  // One allocation of `bytes` on the device. Throws Error when the device has too little.
+  Arena(Memory& memory, std::size_t bytes, Options options);
+  Arena(Memory& memory, std::size_t bytes) : Arena(memory, bytes, Options{}) {}
+  static Arena counting(Memory& memory);
+  Arena(Arena&&) noexcept;
+  Arena& operator=(Arena&&) = delete;
+  ~Arena();
+
+  // Throws Error naming need, size and what to change when no gap is large enough, and, in debug
+  // mode, when a returned block's sentinel had been overwritten.
+  std::shared_ptr<Block> allocate(std::size_t bytes);
+
+  Memory& memory() const;
+  bool counting() const;
+  std::size_t size() const;       // bytes; 0 for a counting arena
+  std::size_t in_use() const;     // bytes held now, padding included
+  std::size_t peak() const;       // highest end address so far: the size that would have sufficed
+  void reset_peak();
+
+  // Takes the step region; frames nest. A tensor that outlives its frame throws when touched.
+  class Frame {
+   public:
+    explicit Frame(Arena& arena);
+    ~Frame();
+    Frame(const Frame&) = delete;
+    Frame& operator=(const Frame&) = delete;
+
+   private:
+    std::shared_ptr<struct ArenaState> state_;
+  };
+
+ private:
+  explicit Arena(std::shared_ptr<struct ArenaState> state);
+  std::shared_ptr<struct ArenaState> state_;
+};
+
+}  // namespace adwp

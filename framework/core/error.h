@@ -1,0 +1,45 @@
+// Errors: one exception type, one message form.
+//
+// Every message reads `[where] what, got ..., expected ...; hint`. A program prints it as
+// `error: [where] ...` on one line and exits with 1 (the work failed) or 2 (wrong use).
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace adwp {
+
+enum class Fault { failed = 1, usage = 2 };  // the values are the exit codes
+
+class Error : public std::runtime_error {
+ public:
+  Error(Fault fault, std::string_view where, std::string_view what)
+      : std::runtime_error(fmt::format("[{}] {}", where, what)), fault_(fault) {}
+  Fault fault() const { return fault_; }
+
+ private:
+  Fault fault_;
+};
+
+template <typename... Args>
+[[noreturn]] void fail(std::string_view where, fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(Fault::failed, where, fmt::format(format, std::forward<Args>(args)...));
+}
+
+// For input that a person gave: options, files, settings.
+template <typename... Args>
+[[noreturn]] void fail_usage(std::string_view where, fmt::format_string<Args...> format,
+                             Args&&... args) {
+  throw Error(Fault::usage, where, fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <typename... Args>
+void require(bool condition, std::string_view where, fmt::format_string<Args...> format,
+             Args&&... args) {
+  if (!condition) fail(where, format, std::forward<Args>(args)...);
+}
+
+}  // namespace adwp

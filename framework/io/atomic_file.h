@@ -1,0 +1,19 @@
+// Files that are either there, whole, or not there.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace adwp::io {
+
+// Writes to a temporary name in the same folder, flushes to the disk, renames. Throws Error with the
+// path and the system's reason; then the temporary file is gone and what stood at `path` is as it was.
+void write_atomically(const std::string& path, std::span<const std::byte> bytes);
+void write_atomically(const std::string& path, std::string_view text);
+
+// The whole file as text; throws Error when it cannot be read or exceeds `most` bytes.
+std::string read_text(const std::string& path, std::size_t most = std::size_t{16} << 20);
+
+}  // namespace adwp::io

@@ -1,0 +1,65 @@
+#include "nas/evaluation/evaluator.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "framework/core/error.h"
+#include "nas/network/macro_network.h"
+
+namespace adwp::nas {
+namespace {
+
+std::int64_t equal_batches(std::int64_t images, std::int64_t most) {
+  require(images > 0 && most > 0, "evaluator", "no images to evaluate on, got {} in batches of {}",
+          images, most);
+  return images / ((images + most - 1) / most);
+}
+
+}  // namespace
+
+Evaluator::Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& images,
+                     const PixelNorm& norm, std::int64_t batch, std::int64_t most_networks)
+    : backend_(backend),
+      arena_(arena),
+      batch_(equal_batches(images.count(), batch)),
+      batches_(images.count() / batch_),
+      loader_(data::Loader::sequential(backend, arena, images, batch_, norm)),
+      table_(arena, Shape{most_networks, 2}) {}
+
+void Evaluator::enqueue(Arena& arena, WeightSource& source, const NetworkPlan& plan,
+                        const Tensor& score) {
+  const Arena::Frame frame(arena);
+  Tape tape(backend_, arena, Tape::Recording::off);
+  const NetworkWeights weights = source.weights(tape, plan);
+  const Task& task = plan.task;
+  const Tensor x = tape.tensor(Shape{batch_, task.image_size, task.image_size, task.channels});
+  const Tensor y = tape.tensor(Shape{batch_}, DType::i32);
+  for (std::int64_t i = 0; i < batches_; ++i) {
+    loader_.load(i, x, y);
+    const Variable logits = forward(tape, plan, weights, x);
+    backend_.count_hits(logits.value(), y, score);
+  }
+}
+
+std::vector<Score> Evaluator::evaluate(WeightSource& source, std::span<const NetworkPlan> plans) {
+  const auto count = static_cast<std::int64_t>(plans.size());
+  require(count <= table_.shape()[0], "evaluator", "too many networks, got {}, expected at most {}",
+          count, table_.shape()[0]);
+  if (count == 0) return {};
+  table_.zero();
+  for (std::int64_t i = 0; i < count; ++i) {
+    enqueue(arena_, source, plans[static_cast<std::size_t>(i)], table_.view(2 * i, Shape{2}));
+  }
+  const std::vector<float> table = table_.view(0, Shape{count, 2}).to_host<float>();
+  const auto images = static_cast<double>(images_per_network());
+  std::vector<Score> scores;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    const Score score{table[2 * i] / images, table[2 * i + 1] / images};
+    require(std::isfinite(score.loss), "evaluator", "the loss of architecture {} is {}",
+            plans[i].architecture.id(), score.loss);
+    scores.push_back(score);
+  }
+  return scores;
+}
+
+}  // namespace adwp::nas

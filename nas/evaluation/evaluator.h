@@ -1,0 +1,49 @@
+// Scores networks on a held-out split with the weights of a source, without finetuning.
+//
+// Prediction, assembly, forward passes and the counting of hits stay on the device; the host reads
+// one table for all networks of a call. Batch norm uses the statistics of the batch at hand, each
+// network its own.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "data/loader.h"
+#include "framework/backend/backend.h"
+#include "nas/space/network_plan.h"
+#include "nas/weights/weight_source.h"
+
+namespace adwp::nas {
+
+struct Score {
+  double loss = 0;      // mean cross-entropy
+  double accuracy = 0;  // fraction of hits
+};
+
+class Evaluator {
+ public:
+  // `images`: the held-out split on the device. Batches are equal in size, at most `batch`, and
+  // their number is fixed: a few images may be left out so that no batch is smaller (statistics of
+  // a small batch are poor). Takes room for `most_networks` rows of counters from the arena.
+  Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& images,
+            const PixelNorm& norm, std::int64_t batch, std::int64_t most_networks);
+
+  // One score per network, in order. Throws when a loss is not finite, naming the network.
+  std::vector<Score> evaluate(WeightSource& source, std::span<const NetworkPlan> plans);
+
+  std::int64_t images_per_network() const { return batch_ * batches_; }
+  std::int64_t batch() const { return batch_; }
+
+  // The work of one network without its result: what a dry pass runs in a counting arena.
+  void enqueue(Arena& arena, WeightSource& source, const NetworkPlan& plan, const Tensor& score);
+
+ private:
+  Backend& backend_;
+  Arena& arena_;
+  std::int64_t batch_ = 0;
+  std::int64_t batches_ = 0;
+  data::Loader loader_;
+  Tensor table_;  // (networks, 2): sum of cross-entropy, hits
+};
+
+}  // namespace adwp::nas

@@ -1,0 +1,71 @@
+#include "nas/network/macro_network.h"
+
+#include "framework/core/error.h"
+
+namespace adwp::nas {
+namespace {
+
+// A convolution on a single pixel with a bias: squeeze and excite. (N, 1, 1, C) -> (N, 1, 1, K).
+Variable bias_layer(Tape& tape, const LayerSpec& layer, const LayerWeights& w, const Variable& x) {
+  const std::int64_t n = x.shape()[0];
+  const Variable rows = x.reshaped(Shape{n, layer.in_channels});
+  const Variable kernel = w.kernel.reshaped(Shape{layer.out_channels, layer.in_channels});
+  const Variable y = ops::linear(tape, rows, kernel, w.shift, layer.act);
+  return y.reshaped(Shape{n, 1, 1, layer.out_channels});
+}
+
+Variable norm_layer(Tape& tape, const LayerSpec& layer, const LayerWeights& w, const Variable& x,
+                    const ops::BatchStatistics* given, ops::BatchStatistics* collect) {
+  const Variable y = ops::conv2d(tape, layer.conv, x, w.kernel);
+  if (given != nullptr) {
+    return ops::batch_norm_inference(tape, y, *given, w.scale, w.shift, layer.act);
+  }
+  return ops::batch_norm(tape, y, w.scale, w.shift, layer.act, collect);
+}
+
+}  // namespace
+
+Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights,
+                 const Tensor& images, const NormMode& norm) {
+  const Task& task = plan.task;
+  require(images.shape() == Shape{images.shape()[0], task.image_size, task.image_size,
+                                  task.channels},
+          "macro-network", "images do not fit, got {}, expected (N, {}, {}, {})", images.text(),
+          task.image_size, task.image_size, task.channels);
+  if (norm.collect != nullptr) norm.collect->assign(plan.layers.size(), {});
+
+  std::vector<Variable> values(plan.steps.size() + 1);
+  values[0] = Variable::constant(images);
+  for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+    const Step& step = plan.steps[s];
+    auto input = [&](std::size_t i) -> const Variable& {
+      return values[static_cast<std::size_t>(step.inputs[i])];
+    };
+    Variable& output = values[static_cast<std::size_t>(step.output)];
+    switch (step.kind) {
+      case StepKind::layer: {
+        const auto index = static_cast<std::size_t>(step.layer);
+        const LayerSpec& layer = plan.layers[index];
+        output = layer.norm ? norm_layer(tape, layer, weights.layers[index], input(0),
+                                         norm.given ? &(*norm.given)[index] : nullptr,
+                                         norm.collect ? &(*norm.collect)[index] : nullptr)
+                            : bias_layer(tape, layer, weights.layers[index], input(0));
+        break;
+      }
+      case StepKind::add: output = ops::add(tape, input(0), input(1)); break;
+      case StepKind::concat: output = ops::concat(tape, input(0), input(1)); break;
+      case StepKind::channel_scale: output = ops::channel_scale(tape, input(0), input(1)); break;
+      case StepKind::global_pool: output = ops::global_pool(tape, input(0)); break;
+    }
+    for (int value : step.inputs) {
+      if (plan.last_use[static_cast<std::size_t>(value)] == static_cast<int>(s)) {
+        values[static_cast<std::size_t>(value)] = {};
+      }
+    }
+  }
+  const Variable pooled = values[static_cast<std::size_t>(plan.steps.back().output)].reshaped(
+      Shape{images.shape()[0], plan.classifier_inputs});
+  return ops::linear(tape, pooled, weights.classifier, weights.classifier_bias);
+}
+
+}  // namespace adwp::nas

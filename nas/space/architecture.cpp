@@ -1,0 +1,253 @@
+#include "nas/space/architecture.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "framework/core/error.h"
+
+namespace adwp::nas {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t most_text = 1 << 20;
+constexpr int most_blocks = 64;
+constexpr int most_stages = 8;
+constexpr int most_width = 4096;
+
+template <typename T>
+struct Name {
+  T value;
+  const char* text;
+};
+constexpr Name<BlockKind> kind_names[] = {{BlockKind::dense, "dense"},
+                                          {BlockKind::separable, "separable"},
+                                          {BlockKind::inverted_residual, "inverted_residual"}};
+constexpr Name<Join> join_names[] = {{Join::none, "none"}, {Join::add, "add"}, {Join::concat, "concat"}};
+constexpr Name<Activation> activation_names[] = {{Activation::relu, "relu"},
+                                                 {Activation::silu, "silu"},
+                                                 {Activation::hard_swish, "hard_swish"}};
+
+template <typename T, std::size_t N>
+const char* text_of(const Name<T> (&names)[N], T value) {
+  for (const auto& name : names) {
+    if (name.value == value) return name.text;
+  }
+  fail_usage("architecture", "an unknown choice, number {}", static_cast<int>(value));
+}
+
+[[noreturn]] void reject(const std::string& path, const std::string& got,
+                         const std::string& expected) {
+  fail_usage("architecture", "{}: got {}, expected {}", path, got, expected);
+}
+
+// A JSON object read key by key; keys left over are errors.
+class Reader {
+ public:
+  Reader(const Json& object, std::string path) : object_(object), path_(std::move(path)) {
+    if (!object.is_object()) reject(path_, short_text(object), "an object");
+  }
+  std::string path(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
+
+  const Json& get(const std::string& key) {
+    known_.insert(key);
+    const auto found = object_.find(key);
+    if (found == object_.end()) reject(path(key), "nothing", "a value");
+    return *found;
+  }
+  int integer(const std::string& key, int low, int high) {
+    const Json& value = get(key);
+    if (!value.is_number_integer() || value < low || value > high) {
+      reject(path(key), short_text(value), fmt::format("an integer from {} to {}", low, high));
+    }
+    return value.get<int>();
+  }
+  bool boolean(const std::string& key) {
+    const Json& value = get(key);
+    if (!value.is_boolean()) reject(path(key), short_text(value), "true or false");
+    return value.get<bool>();
+  }
+  template <typename T, std::size_t N>
+  T choice(const std::string& key, const Name<T> (&names)[N]) {
+    const Json& value = get(key);
+    std::vector<std::string> texts;
+    for (const auto& name : names) {
+      if (value == name.text) return name.value;
+      texts.emplace_back(name.text);
+    }
+    reject(path(key), short_text(value), fmt::format("one of {}", fmt::join(texts, ", ")));
+  }
+  const Json& array(const std::string& key, std::size_t most) {
+    const Json& value = get(key);
+    if (!value.is_array() || value.empty() || value.size() > most) {
+      reject(path(key), short_text(value), fmt::format("an array of 1 to {} entries", most));
+    }
+    return value;
+  }
+  void finish() const {
+    for (const auto& [key, value] : object_.items()) {
+      if (!known_.contains(key)) reject(path(key), "an unknown key", "none of that name");
+    }
+  }
+
+  static std::string short_text(const Json& value) {
+    const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+    return text.size() <= 40 ? text : text.substr(0, 40) + "...";
+  }
+
+ private:
+  const Json& object_;
+  std::string path_;
+  std::set<std::string> known_;
+};
+
+Block read_block(const Json& json, const std::string& path) {
+  Reader reader(json, path);
+  Block block;
+  block.kind = reader.choice("kind", kind_names);
+  block.kernel = reader.integer("kernel", 3, 7);
+  block.expansion = reader.integer("expansion", 1, 6);
+  block.squeeze_excite = reader.boolean("squeeze_excite");
+  block.residual = reader.boolean("residual");
+  block.join = reader.choice("join", join_names);
+  block.from = reader.integer("from", 0, most_blocks);
+  reader.finish();
+  return block;
+}
+
+Stage read_stage(const Json& json, const std::string& path) {
+  Reader reader(json, path);
+  Stage stage;
+  stage.width = reader.integer("width", 1, most_width);
+  stage.stride = reader.integer("stride", 1, 2);
+  const Json& blocks = reader.array("blocks", most_blocks);
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    stage.blocks.push_back(read_block(blocks[b], fmt::format("{}.blocks[{}]", path, b)));
+  }
+  reader.finish();
+  return stage;
+}
+
+// nlohmann parses recursively; nesting deeper than an architecture has is refused beforehand.
+bool nested_too_deeply(std::string_view text) {
+  int depth = 0;
+  for (char c : text) {
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    if (depth > 16) return true;
+  }
+  return false;
+}
+
+void expect_range(const std::string& path, int value, int low, int high) {
+  if (value < low || value > high) {
+    reject(path, std::to_string(value), fmt::format("{} to {}", low, high));
+  }
+}
+
+void validate_block(const Block& block, int index, const std::string& path) {
+  if (block.kernel != 3 && block.kernel != 5 && block.kernel != 7) {
+    reject(path + ".kernel", std::to_string(block.kernel), "one of 3, 5, 7");
+  }
+  const bool inverted = block.kind == BlockKind::inverted_residual;
+  expect_range(path + ".expansion", block.expansion, 1, inverted ? 6 : 1);
+  if (block.squeeze_excite && !inverted) {
+    reject(path + ".squeeze_excite", "true", "false outside inverted_residual");
+  }
+  if (index == 0 && block.residual) reject(path + ".residual", "true", "false in block 0");
+  if (index == 0 && block.join != Join::none) reject(path + ".join", "a join", "none in block 0");
+  expect_range(path + ".from", block.from, 0,
+               block.join == Join::none ? 0 : std::max(index - 1, 0));
+}
+
+}  // namespace
+
+void Architecture::validate() const {
+  expect_range("stem.width", stem_width, 1, most_width);
+  expect_range("stem.stride", stem_stride, 1, 2);
+  expect_range("head.width", head_width, 0, most_width);
+  text_of(activation_names, activation);
+  expect_range("stages (their number)", static_cast<int>(stages.size()), 1, most_stages);
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    const Stage& stage = stages[s];
+    const std::string path = fmt::format("stages[{}]", s);
+    expect_range(path + ".width", stage.width, 1, most_width);
+    expect_range(path + ".stride", stage.stride, 1, 2);
+    expect_range(path + ".blocks (their number)", static_cast<int>(stage.blocks.size()), 1,
+                 most_blocks);
+    for (std::size_t b = 0; b < stage.blocks.size(); ++b) {
+      validate_block(stage.blocks[b], static_cast<int>(b), fmt::format("{}.blocks[{}]", path, b));
+    }
+  }
+}
+
+std::string Architecture::to_json() const {
+  Json json;
+  json["version"] = 1;
+  json["stem"] = {{"width", stem_width}, {"stride", stem_stride}};
+  json["stages"] = Json::array();
+  for (const Stage& stage : stages) {
+    Json blocks = Json::array();
+    for (const Block& block : stage.blocks) {
+      blocks.push_back({{"kind", text_of(kind_names, block.kind)},
+                        {"kernel", block.kernel},
+                        {"expansion", block.expansion},
+                        {"squeeze_excite", block.squeeze_excite},
+                        {"residual", block.residual},
+                        {"join", text_of(join_names, block.join)},
+                        {"from", block.from}});
+    }
+    json["stages"].push_back({{"width", stage.width}, {"stride", stage.stride}, {"blocks", blocks}});
+  }
+  json["head"] = {{"width", head_width}};
+  json["activation"] = text_of(activation_names, activation);
+  return json.dump();
+}
+
+Architecture Architecture::from_json(std::string_view text) {
+  if (text.size() > most_text || nested_too_deeply(text)) {
+    fail_usage("architecture", "not an architecture, got {} bytes, expected flat JSON of at most {}",
+               text.size(), most_text);
+  }
+  const Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) fail_usage("architecture", "not JSON, got {} bytes", text.size());
+  Reader reader(json, "");
+  reader.integer("version", 1, 1);
+  Architecture architecture;
+  {
+    Reader stem(reader.get("stem"), "stem");
+    architecture.stem_width = stem.integer("width", 1, most_width);
+    architecture.stem_stride = stem.integer("stride", 1, 2);
+    stem.finish();
+  }
+  const Json& stages = reader.array("stages", most_stages);
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    architecture.stages.push_back(read_stage(stages[s], fmt::format("stages[{}]", s)));
+  }
+  {
+    Reader head(reader.get("head"), "head");
+    architecture.head_width = head.integer("width", 0, most_width);
+    head.finish();
+  }
+  architecture.activation = reader.choice("activation", activation_names);
+  reader.finish();
+  architecture.validate();
+  return architecture;
+}
+
+std::uint64_t Architecture::hash() const {
+  std::uint64_t hash = 0xCBF29CE484222325u;
+  for (char c : to_json()) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+  }
+  return hash;
+}
+
+std::string Architecture::id() const { return fmt::format("{:016x}", hash()); }
+
+}  // namespace adwp::nas

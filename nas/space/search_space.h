@@ -1,0 +1,84 @@
+// The macro search space: which architectures there are. A space is data.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/core/random.h"
+#include "nas/space/architecture.h"
+#include "nas/space/network_plan.h"
+
+namespace adwp::nas {
+
+// What a block computes. Text form: dense3, separable5, inverted3_e6, inverted5_e3_se.
+struct Operation {
+  BlockKind kind = BlockKind::dense;
+  int kernel = 3;
+  int expansion = 1;
+  bool squeeze_excite = false;
+
+  bool operator==(const Operation&) const = default;
+  std::string text() const;
+  static Operation from_text(const std::string& text);
+};
+
+struct StageSpace {
+  std::vector<int> widths;  // multiples of 8, ascending
+  int min_depth = 1;
+  int max_depth = 1;
+  int stride = 1;
+};
+
+// Upper bounds that a candidate must keep; nothing set: no bound.
+struct Limits {
+  std::optional<std::int64_t> max_params;
+  std::optional<std::int64_t> max_macs;
+  std::optional<double> max_latency_us;
+
+  bool admit(const NetworkPlan& plan) const;  // parameters and MACs, not latency
+};
+
+struct SearchSpace {
+  std::string name;
+  int stem_width = 0;
+  int stem_stride = 1;
+  std::vector<StageSpace> stages;
+  std::vector<Operation> operations;
+  std::vector<Join> joins;          // choices of a block that has an earlier value to join
+  bool residual = true;             // may a block (not block 0) add its input?
+  std::vector<int> head_widths;     // {0}: no head
+  Activation activation = Activation::relu;
+
+  static SearchSpace preset(const std::string& name);              // "tiny", "cifar"
+  static SearchSpace from_toml(const std::string& path);           // docs: docs/search_space.md
+  static SearchSpace open(const std::string& preset_or_path);
+  std::string to_toml() const;
+  void validate() const;
+
+  Architecture sample(Random& random) const;  // every choice uniform
+  // Rejection sampling; throws a usage Error naming the limit when 10,000 tries find nothing.
+  Architecture sample(Random& random, const Limits& limits, const Task& task) const;
+  // One random choice changed (width, depth, an operation, a residual, a join); never the same.
+  Architecture mutate(const Architecture& architecture, Random& random) const;
+  // Each stage from one parent or the other, uniformly; blocks recombined at a cut when alike.
+  Architecture crossover(const Architecture& a, const Architecture& b, Random& random) const;
+  bool contains(const Architecture& architecture) const;
+  Architecture largest() const;   // every choice at its most expensive: sizes the arena
+  Architecture smallest() const;
+  // Networks that between them show every layer of the space at its largest: for each operation and
+  // each way of joining, one of full depth and width with nothing else. They size shared weights and
+  // the arena.
+  std::vector<Architecture> widest_networks() const;
+  double size() const;            // number of architectures
+  // Calls `visit` for each, in a fixed order; throws when there are more than `most`.
+  void enumerate(double most, const std::function<void(const Architecture&)>& visit) const;
+
+  // Index-free facts that the encoding and the weight sources need.
+  int max_depth() const;
+  int max_width(int stage) const;  // of a stage
+};
+
+}  // namespace adwp::nas

@@ -1,0 +1,83 @@
+#include "nas/training/hypernetwork_trainer.h"
+
+#include <cmath>
+
+#include "framework/core/error.h"
+#include "nas/network/macro_network.h"
+
+namespace adwp::nas {
+
+HyperTrainer::HyperTrainer(Backend& backend, Arena& arena, WeightSource& source,
+                           const SearchSpace& space, const Task& task,
+                           const data::DeviceImages& images, const PixelNorm& norm,
+                           const HyperTrainingOptions& options)
+    : backend_(backend),
+      arena_(arena),
+      source_(source),
+      space_(space),
+      task_(task),
+      options_(options),
+      loader_(backend, arena, images, options.batch, norm, options.augmentation, options.seed),
+      optimizer_(backend, arena, source.parameters(),
+                 {.weight_decay = options.weight_decay, .max_norm = options.clip}),
+      log_(arena) {}
+
+std::int64_t HyperTrainer::images_per_epoch() const {
+  return loader_.batches() * options_.batch * options_.architectures_per_step;
+}
+
+Architecture HyperTrainer::sample(std::int64_t step, int index) const {
+  const auto number = static_cast<std::uint64_t>(step * options_.architectures_per_step + index);
+  Random random(options_.seed, Purpose::architecture, number);
+  return space_.sample(random);
+}
+
+Variable HyperTrainer::loss_of(Tape& tape, WeightSource& source, const NetworkPlan& plan,
+                               const Tensor& x, const Tensor& y) const {
+  const NetworkWeights weights = source.weights(tape, plan);
+  const Variable logits = forward(tape, plan, weights, x);
+  return ops::cross_entropy(tape, logits, y, options_.label_smoothing);
+}
+
+void HyperTrainer::step(std::int64_t epoch, std::int64_t batch) {
+  const std::int64_t step = epoch * steps_per_epoch() + batch;
+  const std::int64_t total = options_.epochs * steps_per_epoch();
+  const auto warmup = static_cast<std::int64_t>(options_.warmup * static_cast<double>(total));
+
+  const Arena::Frame frame(arena_);
+  const Tensor x(arena_, Shape{options_.batch, task_.image_size, task_.image_size, task_.channels});
+  const Tensor y(arena_, Shape{options_.batch}, DType::i32);
+  loader_.load(batch, x, y);
+  source_.parameters().zero_gradients();
+  for (int index = 0; index < options_.architectures_per_step; ++index) {
+    Tape tape(backend_, arena_, Tape::Recording::on);
+    const NetworkPlan plan = plan_network(sample(step, index), task_);
+    const Variable loss = loss_of(tape, source_, plan, x, y);
+    tape.backward(loss, 1.0f / static_cast<float>(options_.architectures_per_step));
+    log_.add(loss.value(), [this, step, index] {
+      return fmt::format("step {} with architecture {}", step, sample(step, index).to_json());
+    });
+  }
+  optimizer_.step(optim::cosine_schedule(options_.learning_rate, step, warmup, total));
+}
+
+void HyperTrainer::dry_step(Arena& arena, WeightSource& source, const NetworkPlan& plan) {
+  const Arena::Frame frame(arena);
+  const Tensor x(arena, Shape{options_.batch, task_.image_size, task_.image_size, task_.channels});
+  const Tensor y(arena, Shape{options_.batch}, DType::i32);
+  Tape tape(backend_, arena, Tape::Recording::on);
+  tape.backward(loss_of(tape, source, plan, x, y));
+}
+
+double HyperTrainer::run_epoch(std::int64_t epoch, const std::function<void(double)>& progress) {
+  loader_.begin_epoch(epoch);
+  for (std::int64_t batch = 0; batch < steps_per_epoch(); ++batch) {
+    step(epoch, batch);
+    if (progress && batch % LossLog::window == 0) {
+      progress(static_cast<double>(batch) / static_cast<double>(steps_per_epoch()));
+    }
+  }
+  return log_.mean();
+}
+
+}  // namespace adwp::nas

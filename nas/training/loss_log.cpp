@@ -1,0 +1,40 @@
+#include "nas/training/loss_log.h"
+
+#include <cmath>
+
+#include "framework/core/error.h"
+
+namespace adwp::nas {
+
+LossLog::LossLog(Arena& arena) : losses_(arena, Shape{window}) {}
+
+void LossLog::add(const Tensor& loss, std::function<std::string()> what) {
+  const auto slot = static_cast<std::int64_t>(pending_.size());
+  losses_.view(slot, Shape{1}).copy_from(loss);
+  pending_.push_back(std::move(what));
+  if (slot + 1 == window) read();
+}
+
+double LossLog::mean() {
+  read();
+  const double mean = count_ == 0 ? 0 : sum_ / static_cast<double>(count_);
+  sum_ = 0;
+  count_ = 0;
+  return mean;
+}
+
+void LossLog::read() {
+  if (pending_.empty()) return;
+  const auto count = static_cast<std::int64_t>(pending_.size());
+  const std::vector<float> losses = losses_.view(0, Shape{count}).to_host<float>();
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    if (!std::isfinite(losses[i])) {
+      fail("training", "the loss is {} at {}; lower the learning rate", losses[i], pending_[i]());
+    }
+    sum_ += losses[i];
+  }
+  count_ += count;
+  pending_.clear();
+}
+
+}  // namespace adwp::nas

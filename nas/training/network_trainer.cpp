@@ -1,0 +1,150 @@
+#include "nas/training/network_trainer.h"
+
+#include <cmath>
+
+#include "framework/core/error.h"
+
+namespace adwp::nas {
+
+RunningStatistics::RunningStatistics(Arena& arena, const NetworkPlan& plan) {
+  std::int64_t channels = 0;
+  for (const LayerSpec& layer : plan.layers) channels += layer.norm ? layer.out_channels : 0;
+  flat_ = Tensor(arena, Shape{2 * channels});
+  std::int64_t offset = 0;
+  for (const LayerSpec& layer : plan.layers) {
+    if (!layer.norm) {
+      layers_.emplace_back();
+      continue;
+    }
+    const Shape shape{layer.out_channels};
+    layers_.push_back({flat_.view(offset, shape), flat_.view(channels + offset, shape)});
+    offset += layer.out_channels;
+  }
+  reset();
+}
+
+void RunningStatistics::reset() {
+  std::vector<float> values(static_cast<std::size_t>(flat_.elements()), 0.0f);
+  std::fill(values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end(), 1.0f);
+  flat_.copy_from_host(std::span<const float>(values));
+}
+
+void RunningStatistics::update(Backend& backend, const std::vector<ops::BatchStatistics>& batch,
+                               float momentum) {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (!layers_[i].mean.defined()) continue;
+    backend.lerp(batch[i].mean, momentum, layers_[i].mean);
+    backend.lerp(batch[i].var, momentum, layers_[i].var);
+  }
+}
+
+NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan,
+                               const data::DeviceImages& images, const PixelNorm& norm,
+                               const NetworkTrainingOptions& options)
+    : backend_(backend),
+      arena_(arena),
+      plan_(plan),
+      options_(options),
+      norm_(norm),
+      weights_(arena, plan_, options.seed),
+      statistics_(arena, plan_),
+      loader_(backend, arena, images, options.batch, norm, options.augmentation, options.seed),
+      optimizer_(backend, arena, weights_.parameters(),
+                 {.momentum = options.momentum,
+                  .weight_decay = options.weight_decay,
+                  .max_norm = options.clip}),
+      log_(arena) {}
+
+Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learning_rate) {
+  Tape tape(backend_, arena_, Tape::Recording::on);
+  weights_.parameters().zero_gradients();
+  std::vector<ops::BatchStatistics> batch_statistics;
+  const NetworkWeights weights = weights_.weights(tape, plan_);
+  const Variable logits = forward(tape, plan_, weights, x, {.collect = &batch_statistics});
+  const Variable loss = ops::cross_entropy(tape, logits, y, options_.label_smoothing);
+  tape.backward(loss);
+  optimizer_.step(learning_rate);
+  statistics_.update(backend_, batch_statistics, options_.norm_momentum);
+  return loss.value();
+}
+
+double NetworkTrainer::run_epoch(std::int64_t epoch, const std::function<void(double)>& progress) {
+  const Task& task = plan_.task;
+  const std::int64_t per_epoch = steps_per_epoch();
+  const std::int64_t total = options_.epochs * per_epoch;
+  const auto warmup =
+      static_cast<std::int64_t>(options_.warmup_epochs * static_cast<double>(per_epoch));
+  loader_.begin_epoch(epoch);
+  for (std::int64_t batch = 0; batch < per_epoch; ++batch) {
+    const std::int64_t step = epoch * per_epoch + batch;
+    const Arena::Frame frame(arena_);
+    const Tensor x(arena_, Shape{options_.batch, task.image_size, task.image_size, task.channels});
+    const Tensor y(arena_, Shape{options_.batch}, DType::i32);
+    loader_.load(batch, x, y);
+    const float rate = optim::cosine_schedule(options_.learning_rate, step, warmup, total);
+    log_.add(train_step(x, y, rate), [this, step] {
+      return fmt::format("step {} of training architecture {}", step, plan_.architecture.to_json());
+    });
+    if (progress && batch % LossLog::window == 0) {
+      progress(static_cast<double>(batch) / static_cast<double>(per_epoch));
+    }
+  }
+  return log_.mean();
+}
+
+Variable NetworkTrainer::infer(Tape& tape, const Tensor& images) {
+  const NetworkWeights weights = weights_.weights(tape, plan_);
+  return forward(tape, plan_, weights, images, {.given = &statistics_.layers()});
+}
+
+Score NetworkTrainer::evaluate(const data::DeviceImages& images, std::int64_t batch) {
+  require(images.count() > 0, "evaluation", "no images to evaluate on");
+  const Task& task = plan_.task;
+  const Arena::Frame frame(arena_);
+  const Tensor score(arena_, Shape{2});
+  score.zero();
+  data::Loader loader = data::Loader::sequential(backend_, arena_, images, batch, norm_);
+  for (std::int64_t i = 0; i < loader.batches(); ++i) {
+    const Arena::Frame step(arena_);
+    const std::int64_t count = loader.batch_size(i);
+    const Tensor x(arena_, Shape{count, task.image_size, task.image_size, task.channels});
+    const Tensor y(arena_, Shape{count}, DType::i32);
+    loader.load(i, x, y);
+    Tape tape(backend_, arena_, Tape::Recording::off);
+    backend_.count_hits(infer(tape, x).value(), y, score);
+  }
+  const std::vector<float> sums = score.to_host<float>();
+  const auto n = static_cast<double>(images.count());
+  require(std::isfinite(sums[0]), "evaluation", "the loss of architecture {} is {}",
+          plan_.architecture.id(), sums[0]);
+  return {sums[0] / n, sums[1] / n};
+}
+
+void NetworkTrainer::dry_run(Backend& backend, Arena& arena, const NetworkPlan& plan,
+                             const NetworkTrainingOptions& options,
+                             std::int64_t evaluation_batch) {
+  const Arena::Frame frame(arena);
+  const Task& task = plan.task;
+  TrainedWeights weights(arena, plan, 0);
+  RunningStatistics statistics(arena, plan);
+  const optim::Sgd optimizer(backend, arena, weights.parameters(), {});
+  auto batch_of = [&](std::int64_t count) {
+    return std::pair(Tensor(arena, Shape{count, task.image_size, task.image_size, task.channels}),
+                     Tensor(arena, Shape{count}, DType::i32));
+  };
+  {
+    const Arena::Frame step(arena);
+    const auto [x, y] = batch_of(options.batch);
+    Tape tape(backend, arena, Tape::Recording::on);
+    std::vector<ops::BatchStatistics> collected;
+    const Variable logits =
+        forward(tape, plan, weights.weights(tape, plan), x, {.collect = &collected});
+    tape.backward(ops::cross_entropy(tape, logits, y, 0));
+  }
+  const Arena::Frame step(arena);
+  const auto [x, y] = batch_of(evaluation_batch);
+  Tape tape(backend, arena, Tape::Recording::off);
+  forward(tape, plan, weights.weights(tape, plan), x, {.given = &statistics.layers()});
+}
+
+}  // namespace adwp::nas

@@ -1,0 +1,91 @@
+// Trains one network from scratch: finalists, the rank sample, and the network that was chosen.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "data/loader.h"
+#include "framework/optim/optimizer.h"
+#include "nas/evaluation/evaluator.h"
+#include "nas/network/macro_network.h"
+#include "nas/training/loss_log.h"
+#include "nas/weights/trained_weights.h"
+
+namespace adwp::nas {
+
+struct NetworkTrainingOptions {
+  std::int64_t epochs = 20;
+  std::int64_t batch = 64;
+  float learning_rate = 0.1f;
+  float momentum = 0.9f;
+  float weight_decay = 5e-3f;   // decoupled; see optim::Sgd
+  float clip = 5;
+  double warmup_epochs = 0.5;
+  float label_smoothing = 0;
+  float norm_momentum = 0.1f;   // running += momentum * (batch - running)
+  Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};
+  std::uint64_t seed = 0;
+};
+
+// Running means and variances of all norms of a network, in one flat buffer; variances are biased.
+class RunningStatistics {
+ public:
+  RunningStatistics(Arena& arena, const NetworkPlan& plan);
+  // mean 0, variance 1
+  void reset();
+  // Moves towards a batch's statistics, as `forward` collected them.
+  void update(Backend& backend, const std::vector<ops::BatchStatistics>& batch, float momentum);
+  const std::vector<ops::BatchStatistics>& layers() const { return layers_; }
+  const Tensor& flat() const { return flat_; }
+
+ private:
+  Tensor flat_;
+  std::vector<ops::BatchStatistics> layers_;  // views; empty where a layer has no norm
+};
+
+class NetworkTrainer {
+ public:
+  // Parameters, moments and statistics are taken from the arena (and stay until the trainer and its
+  // frame are gone).
+  NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan,
+                 const data::DeviceImages& images, const PixelNorm& norm,
+                 const NetworkTrainingOptions& options);
+
+  // Trains epoch `epoch` (from 0); mean loss. Depends on the epoch's number and the state alone.
+  double run_epoch(std::int64_t epoch, const std::function<void(double)>& progress = {});
+
+  // Loss and accuracy with running statistics, over all images of the set.
+  Score evaluate(const data::DeviceImages& images, std::int64_t batch);
+  // Logits (N, classes) on normalised images (N, H, W, C), with running statistics.
+  Variable infer(Tape& tape, const Tensor& images);
+
+  std::int64_t steps_per_epoch() const { return loader_.batches(); }
+  TrainedWeights& weights() { return weights_; }
+  RunningStatistics& statistics() { return statistics_; }
+  optim::Optimizer& optimizer() { return optimizer_; }
+  const NetworkPlan& plan() const { return plan_; }
+
+  // One update on given images (batch, H, W, C) and labels; returns the loss (1), on the device.
+  // What `bench` times; run_epoch is this with loading, schedule and log.
+  Tensor train_step(const Tensor& x, const Tensor& y, float learning_rate);
+
+  // The memory of one step and of one evaluation batch, without their effect: for a dry pass.
+  static void dry_run(Backend& backend, Arena& arena, const NetworkPlan& plan,
+                      const NetworkTrainingOptions& options, std::int64_t evaluation_batch);
+
+ private:
+  Backend& backend_;
+  Arena& arena_;
+  NetworkPlan plan_;
+  NetworkTrainingOptions options_;
+  PixelNorm norm_;
+  TrainedWeights weights_;
+  RunningStatistics statistics_;
+  data::Loader loader_;
+  optim::Sgd optimizer_;
+  LossLog log_;
+};
+
+}  // namespace adwp::nas

@@ -1,0 +1,261 @@
+#include "nas/weights/hypernetwork.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "framework/core/error.h"
+#include "framework/ops/hypernetwork.h"
+#include "framework/ops/network.h"
+
+namespace adwp::nas {
+namespace {
+
+using nn::Decay;
+using nn::Initial;
+
+constexpr std::int64_t norm_tile = 16;  // channels whose scale and shift one tile holds
+
+std::int64_t tiles_for(std::int64_t channels, std::int64_t tile) { return (channels + tile - 1) / tile; }
+
+// What a linear layer's weight and bias start with when nothing else is known (as in PyTorch).
+Initial lecun(std::int64_t fan_in) {
+  return Initial::uniform(1.0f / std::sqrt(static_cast<float>(fan_in)));
+}
+
+}  // namespace
+
+HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& task,
+                           const HyperNetworkOptions& options, std::uint64_t seed)
+    : space_(space), encoding_(space), options_(options) {
+  require(options.width >= 8 && options.width <= 4096, "hypernetwork",
+          "width out of range, got {}, expected 8 to 4096", options.width);
+  int expansion = 1;
+  for (const Operation& operation : space.operations) {
+    expansion = std::max(expansion, operation.expansion);
+  }
+  for (std::size_t stage = 0; stage < space.stages.size(); ++stage) {
+    widest_ = std::max<std::int64_t>(widest_, space.max_width(static_cast<int>(stage)));
+  }
+  const int head = *std::max_element(space.head_widths.begin(), space.head_widths.end());
+  // Twice the widest for a concatenation.
+  most_channels_ = std::max<std::int64_t>({widest_ * std::max(expansion, 2), head, space.stem_width});
+  classifier_inputs_ = std::max<std::int64_t>(space.max_width(static_cast<int>(space.stages.size()) - 1), head);
+
+  const std::int64_t width = options.width;
+  const std::int64_t code =
+      encoding_.layer_entries() + (options.network_code ? encoding_.network_entries() : 0);
+  encoder_in_ = store_.add("encoder.in.weight", Shape{width, code}, Decay::yes, lecun(code));
+  encoder_in_bias_ = store_.add("encoder.in.bias", Shape{width}, Decay::no, lecun(code));
+  encoder_out_ = store_.add("encoder.out.weight", Shape{width, width}, Decay::yes, lecun(width));
+  encoder_out_bias_ = store_.add("encoder.out.bias", Shape{width}, Decay::no, lecun(width));
+
+  // A tile's elements start with variance 1/2, so kernels with 1 / fan-in.
+  const float deviation = 0.7f / std::sqrt(static_cast<float>(width));
+  add_family("pointwise", 16, 16, 1, deviation);
+  for (const Operation& operation : space.operations) {
+    const std::int64_t k = operation.kernel;
+    if (operation.kind == BlockKind::dense) {
+      add_family("dense" + std::to_string(k), 8, 8, k * k, deviation);
+    } else {
+      add_family("depthwise" + std::to_string(k), 16, 1, k * k, deviation);
+    }
+  }
+  if (options.predict_norm) add_family("norm", 2 * norm_tile, 1, 1, 0.02f);
+
+  const Shape stem{space.stem_width, 3, 3, task.channels};
+  stem_kernel_ = store_.add("stem.kernel", stem, Decay::yes, Initial::he(9 * task.channels));
+  stem_scale_ = store_.add("stem.scale", Shape{stem[0]}, Decay::no, Initial::constant(1));
+  stem_shift_ = store_.add("stem.shift", Shape{stem[0]}, Decay::no, Initial::constant(0));
+  classifier_ = store_.add("classifier.weight", Shape{task.classes, classifier_inputs_}, Decay::yes,
+                           Initial::normal(0.5f * Initial::he(2 * classifier_inputs_).scale));
+  classifier_bias_ =
+      store_.add("classifier.bias", Shape{task.classes}, Decay::no, Initial::constant(0));
+  store_.build(arena, seed);
+  if (!options.predict_norm) {
+    const std::vector<float> ones(static_cast<std::size_t>(most_channels_), 1.0f);
+    ones_ = Tensor::from_host(arena, Shape{most_channels_}, std::span<const float>(ones));
+    zeros_ = Tensor(arena, Shape{most_channels_});
+    zeros_.zero();
+  }
+}
+
+void HyperNetwork::add_family(const std::string& name, std::int64_t tile_rows,
+                              std::int64_t tile_cols, std::int64_t taps, float out_deviation) {
+  if (families_.contains(name)) return;
+  const std::int64_t width = options_.width;
+  const std::int64_t hidden = 2 * width;
+  const bool is_norm = name == "norm";
+  Family family{.tile_rows = tile_rows, .tile_cols = tile_cols, .taps = taps};
+  const std::int64_t row_channels = is_norm ? norm_tile : tile_rows;
+  // Room for the two parts of a concatenation, each beginning at a tile of its own.
+  const std::int64_t rows = tiles_for(most_channels_, row_channels) + tiles_for(widest_, row_channels);
+  const std::int64_t columns =
+      tile_cols == 1 ? 1 : tiles_for(most_channels_, tile_cols) + tiles_for(widest_, tile_cols);
+  family.second_column = tiles_for(widest_, tile_cols == 1 ? row_channels : tile_cols);
+  family.rows = store_.add(name + ".row", Shape{rows, width}, Decay::yes, Initial::normal(1));
+  family.columns = store_.add(name + ".column", Shape{columns, width}, Decay::yes, Initial::normal(1));
+  family.hidden = store_.add(name + ".hidden.weight", Shape{hidden, width}, Decay::yes, lecun(width));
+  family.hidden_bias = store_.add(name + ".hidden.bias", Shape{hidden}, Decay::no, lecun(width));
+  family.out = store_.add(name + ".out.weight", Shape{family.tile_elements(), hidden}, Decay::yes,
+                          Initial::normal(out_deviation));
+  family.out_bias = store_.add(name + ".out.bias", Shape{family.tile_elements()}, Decay::no,
+                               Initial::constant(0));
+  families_.emplace(name, family);
+}
+
+std::string HyperNetwork::family_of(const LayerSpec& layer) {
+  if (layer.conv.depthwise) return "depthwise" + std::to_string(layer.conv.kernel);
+  if (layer.conv.kernel == 1) return "pointwise";
+  return "dense" + std::to_string(layer.conv.kernel);
+}
+
+Variable HyperNetwork::encode(Tape& tape, const NetworkPlan& plan) const {
+  const NetworkCode code = encoding_.encode(plan);
+  const auto layers = static_cast<std::int64_t>(plan.layers.size());
+  const std::int64_t entries = store_.entry(encoder_in_).shape[1];
+  std::vector<float> rows;  // (layers, entries)
+  rows.reserve(static_cast<std::size_t>(layers * entries));
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    auto own = code.layers.begin() + layer * code.layer_entries;
+    rows.insert(rows.end(), own, own + code.layer_entries);
+    if (options_.network_code) rows.insert(rows.end(), code.network.begin(), code.network.end());
+  }
+  const Variable input = Variable::constant(
+      Tensor::from_host(tape.arena(), Shape{layers, entries}, std::span<const float>(rows)));
+  const Variable hidden = ops::linear(tape, input, store_[encoder_in_], store_[encoder_in_bias_],
+                                      Activation::relu);
+  return ops::linear(tape, hidden, store_[encoder_out_], store_[encoder_out_bias_]);
+}
+
+Variable HyperNetwork::decode(Tape& tape, const Family& family, const Variable& z,
+                              const Request& request) const {
+  const Tensor index = Tensor::from_host(tape.arena(), Shape{request.tiles(), 3},
+                                         std::span<const std::int32_t>(request.index));
+  const std::array<Variable, 3> tables{z, store_[family.rows], store_[family.columns]};
+  const Variable place = ops::layer_norm(tape, ops::embedding_sum(tape, tables, index),
+                                         Activation::relu);
+  const Variable hidden = ops::layer_norm(
+      tape, ops::linear(tape, place, store_[family.hidden], store_[family.hidden_bias]),
+      Activation::relu);
+  return ops::linear(tape, hidden, store_[family.out], store_[family.out_bias]);
+}
+
+// Appends the tiles that cover (out, in) of the layer's kernel, row of tiles by row, and the pieces
+// that cut them to size.
+void HyperNetwork::request_kernel(const LayerSpec& layer, std::int32_t row, std::int64_t target,
+                                  std::map<std::string, Request>& requests) const {
+  const std::string name = family_of(layer);
+  const Family& family = families_.at(name);
+  Request& request = requests[name];
+  const std::int64_t columns = layer.kernel_shape()[3];  // input channels per group
+  const float scale = std::sqrt(2.0f / static_cast<float>(layer.fan_in()));
+  const std::int64_t second = family.second_column;
+
+  // A depthwise kernel has its runs along the rows and one column; a dense one along the columns.
+  const std::int64_t run_tile = layer.conv.depthwise ? family.tile_rows : family.tile_cols;
+  for (const ChannelRun& run : input_runs(layer, second * run_tile)) {
+    const std::int64_t rows = layer.conv.depthwise ? run.count : layer.out_channels;
+    const std::int64_t cols = layer.conv.depthwise ? 1 : run.count;
+    const std::int64_t down = tiles_for(rows, family.tile_rows);
+    const std::int64_t across = tiles_for(cols, family.tile_cols);
+    const std::int64_t first_row = layer.conv.depthwise ? run.origin / family.tile_rows : 0;
+    const std::int64_t first_col = layer.conv.depthwise ? 0 : run.origin / family.tile_cols;
+
+    TilePiece piece{};
+    piece.pitch = static_cast<std::int32_t>(family.tile_elements());
+    piece.source = request.tiles() * piece.pitch;
+    piece.tiles_across = static_cast<std::int32_t>(across);
+    piece.tile_rows = static_cast<std::int32_t>(family.tile_rows);
+    piece.tile_cols = static_cast<std::int32_t>(family.tile_cols);
+    piece.taps = static_cast<std::int32_t>(family.taps);
+    piece.rows = static_cast<std::int32_t>(rows);
+    piece.cols = static_cast<std::int32_t>(cols);
+    piece.target = static_cast<std::int32_t>(
+        target + (layer.conv.depthwise ? run.begin * family.taps : run.begin));
+    piece.target_cols = static_cast<std::int32_t>(columns);
+    piece.scale = scale;
+    request.pieces.push_back(piece);
+    for (std::int64_t i = 0; i < down; ++i) {
+      for (std::int64_t j = 0; j < across; ++j) {
+        request.index.insert(request.index.end(), {row, static_cast<std::int32_t>(first_row + i),
+                                                   static_cast<std::int32_t>(first_col + j)});
+      }
+    }
+  }
+}
+
+// A norm tile holds 16 scales, as their difference from 1, then 16 shifts.
+void HyperNetwork::request_norm(const LayerSpec& layer, std::int32_t row,
+                                const WeightLayout::Offsets& target, Request& request) const {
+  const Family& family = families_.at("norm");
+  const std::int64_t second = tiles_for(widest_, norm_tile);
+  for (const ChannelRun& run : output_runs(layer, second * norm_tile)) {
+    TilePiece piece{};
+    piece.pitch = static_cast<std::int32_t>(family.tile_elements());
+    const std::int32_t first = request.tiles() * piece.pitch;
+    piece.tiles_across = 1;
+    piece.tile_rows = norm_tile;
+    piece.tile_cols = 1;
+    piece.taps = 1;
+    piece.rows = static_cast<std::int32_t>(run.count);
+    piece.cols = 1;
+    piece.target_cols = 1;
+    piece.scale = 1;
+    if (layer.norm) {
+      piece.source = first;
+      piece.target = static_cast<std::int32_t>(target.scale + run.begin);
+      piece.offset = 1;
+      request.pieces.push_back(piece);
+    }
+    piece.source = first + static_cast<std::int32_t>(norm_tile);
+    piece.target = static_cast<std::int32_t>(target.shift + run.begin);
+    piece.offset = 0;
+    request.pieces.push_back(piece);
+    for (std::int64_t i = 0; i < tiles_for(run.count, norm_tile); ++i) {
+      request.index.insert(request.index.end(),
+                           {row, static_cast<std::int32_t>(run.origin / norm_tile + i), 0});
+    }
+  }
+}
+
+NetworkWeights HyperNetwork::weights(Tape& tape, const NetworkPlan& plan) {
+  const WeightLayout layout(plan);
+  std::map<std::string, Request> requests;
+  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+    const LayerSpec& layer = plan.layers[i];
+    if (layer.role == LayerRole::stem) continue;
+    const auto row = static_cast<std::int32_t>(i);
+    request_kernel(layer, row, layout.layer(i).kernel, requests);
+    if (options_.predict_norm) request_norm(layer, row, layout.layer(i), requests["norm"]);
+  }
+
+  const Variable z = encode(tape, plan);
+  std::vector<Variable> sources;
+  std::vector<Tensor> pieces;
+  for (const auto& [name, request] : requests) {
+    sources.push_back(decode(tape, families_.at(name), z, request));
+    pieces.push_back(upload(tape, request.pieces));
+  }
+  sources.push_back(store_.flat());
+  pieces.push_back(upload(tape, {slice(store_.entry(classifier_).offset, plan.task.classes,
+                                       classifier_inputs_, 1, plan.task.classes,
+                                       plan.classifier_inputs, layout.classifier())}));
+
+  const Variable flat = ops::assemble(tape, sources, pieces, layout.elements());
+  NetworkWeights weights = layout.views(flat, plan);
+  weights.classifier_bias = store_[classifier_bias_];
+  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+    const LayerSpec& layer = plan.layers[i];
+    if (layer.role == LayerRole::stem) {
+      weights.layers[i] = {store_[stem_kernel_], store_[stem_scale_], store_[stem_shift_]};
+    } else if (!options_.predict_norm) {
+      const Shape channels{layer.out_channels};
+      if (layer.norm) weights.layers[i].scale = Variable::constant(ones_.view(0, channels));
+      weights.layers[i].shift = Variable::constant(zeros_.view(0, channels));
+    }
+  }
+  return weights;
+}
+
+}  // namespace adwp::nas

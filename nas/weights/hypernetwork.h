@@ -1,0 +1,77 @@
+// The HyperNetwork: from the architecture encoding to every kernel of the network.
+//
+//   z = encoder(layer code | network code)                                 (layers, width)
+//   tile = decoder_f(z[layer] + row_f[i] + column_f[j])                    one tile of a kernel
+//
+// For each family f of kernels (1 x 1; dense k x k; depthwise k x k; norm) one small decoder, shared
+// by all layers, emits tiles: 16 x 16 for 1 x 1, 8 x 8 x k x k dense, 16 x k x k depthwise, 16 scales
+// and 16 shifts for batch norm. Tiles side by side, cropped, times sqrt(2 / fan-in), are the kernel.
+// All tiles of a family over all layers are one GEMM. The stem and the classifier are parameters,
+// the classifier sliced to width. Design: docs/guide.md; kin: SMASH, MetaPruning, GHN-2.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "nas/space/encoding.h"
+#include "nas/space/search_space.h"
+#include "nas/weights/weight_layout.h"
+#include "nas/weights/weight_source.h"
+
+namespace adwp::nas {
+
+struct HyperNetworkOptions {
+  int width = 128;           // of z, and half the decoders' hidden width
+  bool predict_norm = true;  // also predict batch norm's scale and shift (else 1 and 0)
+  bool network_code = true;  // condition each layer on the whole network's code too
+};
+
+class HyperNetwork : public WeightSource {
+ public:
+  HyperNetwork(Arena& arena, const SearchSpace& space, const Task& task,
+               const HyperNetworkOptions& options, std::uint64_t seed);
+
+  NetworkWeights weights(Tape& tape, const NetworkPlan& plan) override;
+  nn::ParameterStore& parameters() override { return store_; }
+
+ private:
+  // One decoder: embeddings of the tile's place, then two linear layers.
+  struct Family {
+    std::int64_t tile_rows = 0, tile_cols = 0, taps = 0;  // a kernel's tile
+    std::int64_t second_column = 0;  // tile column where a concatenation's second part begins
+    int rows = 0, columns = 0, hidden = 0, hidden_bias = 0, out = 0, out_bias = 0;  // parameters
+    std::int64_t tile_elements() const { return tile_rows * tile_cols * taps; }
+  };
+  // The tiles of one network that one family emits.
+  struct Request {
+    std::vector<std::int32_t> index;  // (tiles, 3): layer, tile row, tile column
+    std::vector<TilePiece> pieces;
+    std::int32_t tiles() const { return static_cast<std::int32_t>(index.size() / 3); }
+  };
+
+  static std::string family_of(const LayerSpec& layer);
+  void add_family(const std::string& name, std::int64_t tile_rows, std::int64_t tile_cols,
+                  std::int64_t taps, float out_deviation);
+  Variable encode(Tape& tape, const NetworkPlan& plan) const;
+  Variable decode(Tape& tape, const Family& family, const Variable& z, const Request& request) const;
+  void request_kernel(const LayerSpec& layer, std::int32_t row, std::int64_t target,
+                      std::map<std::string, Request>& requests) const;
+  void request_norm(const LayerSpec& layer, std::int32_t row, const WeightLayout::Offsets& target,
+                    Request& request) const;
+
+  SearchSpace space_;
+  Encoding encoding_;
+  HyperNetworkOptions options_;
+  nn::ParameterStore store_;
+  std::map<std::string, Family> families_;
+  std::int64_t most_channels_ = 0;   // of any layer's input or output
+  std::int64_t widest_ = 0;          // of any stage
+  std::int64_t classifier_inputs_ = 0;
+  int encoder_in_ = 0, encoder_in_bias_ = 0, encoder_out_ = 0, encoder_out_bias_ = 0;
+  int stem_kernel_ = 0, stem_scale_ = 0, stem_shift_ = 0;
+  int classifier_ = 0, classifier_bias_ = 0;
+  Tensor ones_, zeros_;  // (most_channels): norms that are not predicted
+};
+
+}  // namespace adwp::nas
