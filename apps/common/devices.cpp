@@ -6,7 +6,8 @@ namespace adwp::apps {
 
 Registry devices() {
   Registry registry;
-  registry.add("cpu", [] { return cpu::open_cpu(); }, [] { return true; });
+  registry.add(
+      "cpu", [] { return cpu::open_cpu(); }, [] { return true; });
   return registry;
 }
 

@@ -15,8 +15,8 @@ class JsonLog {
   // Appends to `path`; a line that a killed process left unfinished is cut off first.
   explicit JsonLog(const std::filesystem::path& path);
 
-  // Writes {"seconds": since this object was made, "phase": phase, ...fields}. `fields` is an object.
-  // NaN and Inf become null. Throws an Error when the line cannot be written.
+  // Writes {"seconds": since this object was made, "phase": phase, ...fields}. `fields` is an
+  // object. NaN and Inf become null. Throws an Error when the line cannot be written.
   void write(std::string_view phase, const nlohmann::ordered_json& fields);
 
  private:

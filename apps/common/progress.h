@@ -1,8 +1,8 @@
 // What a person sees while a program works.
 //
-// On a terminal one line that updates itself: phase, fraction, rate, time left. On a pipe one line at
-// each milestone (an epoch, a generation). Quiet: nothing. A program writes it to stderr, so that
-// stdout holds the result alone.
+// On a terminal one line that updates itself: phase, fraction, rate, time left. On a pipe one line
+// at each milestone (an epoch, a generation). Quiet: nothing. A program writes it to stderr, so
+// that stdout holds the result alone.
 #pragma once
 
 #include <chrono>

@@ -9,7 +9,6 @@
 #include <system_error>
 
 #include "framework/core/error.h"
-#include "framework/io/atomic_file.h"
 
 namespace adwp::apps {
 namespace {
@@ -43,12 +42,16 @@ RunDirectory::RunDirectory(fs::path path, bool resume) : path_(std::move(path)) 
   std::error_code ignored;
   const bool exists = fs::exists(path_, ignored);
   if (exists && !fs::is_directory(path_)) {
-    fail_usage("out", "not a directory, got '{}', expected a new or empty directory; choose another "
-               "--out", path_.string());
+    fail_usage("out",
+               "not a directory, got '{}', expected a new or empty directory; choose another "
+               "--out",
+               path_.string());
   }
   if (!exists && resume) {
-    fail_usage("out", "nothing to resume, got '{}', expected the directory of a run; leave out "
-               "--resume to start one", path_.string());
+    fail_usage("out",
+               "nothing to resume, got '{}', expected the directory of a run; leave out "
+               "--resume to start one",
+               path_.string());
   }
   create(path_);
   lock_ = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -64,12 +67,16 @@ RunDirectory::RunDirectory(fs::path path, bool resume) : path_(std::move(path)) 
     }
     resumes_ = resume && fs::exists(config());
     if (!resume && !fs::is_empty(path_)) {
-      fail_usage("out", "the directory is used, got '{}', expected a new or empty one; continue its "
-                 "run with --resume or choose another --out", path_.string());
+      fail_usage("out",
+                 "the directory is used, got '{}', expected a new or empty one; continue its "
+                 "run with --resume or choose another --out",
+                 path_.string());
     }
     if (resume && !resumes_ && !only_beginnings(path_)) {
-      fail_usage("out", "no run to resume, got '{}' without config.toml, expected the directory of a "
-                 "run", path_.string());
+      fail_usage("out",
+                 "no run to resume, got '{}' without config.toml, expected the directory of a "
+                 "run",
+                 path_.string());
     }
     create(checkpoints());
   } catch (...) {
@@ -79,7 +86,5 @@ RunDirectory::RunDirectory(fs::path path, bool resume) : path_(std::move(path)) 
 }
 
 RunDirectory::~RunDirectory() { close(lock_); }
-
-void write_text(const fs::path& path, std::string_view text) { atomic_write(path, text); }
 
 }  // namespace adwp::apps

@@ -4,11 +4,11 @@
 //   log.jsonl     what happened, a JSON object a line  report.html   the same for people
 //   search.db     every evaluated architecture         best.json     the chosen architecture
 //   checkpoints/  *.safetensors
+//
+// Files are written with io::write_atomically, so that a reader finds them whole.
 #pragma once
 
 #include <filesystem>
-#include <string>
-#include <string_view>
 
 namespace adwp::apps {
 
@@ -40,8 +40,5 @@ class RunDirectory {
   bool resumes_ = false;
   int lock_ = -1;  // the directory's file descriptor, locked while this object lives
 };
-
-// Writes the file whole or not at all (temporary name, fsync, rename). Throws an Error.
-void write_text(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace adwp::apps

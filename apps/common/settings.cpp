@@ -52,7 +52,8 @@ Settings::Settings(std::string program, const std::string& description)
   app_->get_formatter()->column_width(36);
   app_->set_help_flag("-h,--help", "Print this help and exit");
   app_->set_version_flag("--version", fmt::format("{} (adwpnas) {}", program_, version));
-  app_->add_option("--config", config_path_, "Read settings from a TOML file; unknown keys are errors")
+  app_->add_option("--config", config_path_,
+                   "Read settings from a TOML file; unknown keys are errors")
       ->option_text("FILE");
 }
 
@@ -88,17 +89,20 @@ void Settings::integer(const std::string& name, T& value, const std::string& hel
   const auto assign = [&value, name, low, high](const std::string& text) {
     int64_t number = 0;
     if (!to_number(text, number) || number < low || number > high) {
-      fail_usage("options", "--{} is out of its range, got '{}', expected a whole number from {} to {}",
-                 name, text, low, high);
+      fail_usage("options",
+                 "--{} is out of its range, got '{}', expected a whole number from {} to {}", name,
+                 text, low, high);
     }
     value = static_cast<T>(number);
   };
   const auto literal = [&value] { return fmt::format("{}", value); };
-  add({name, {}, help, Kind::integer, Scope::run, Presence::optional, nullptr, assign, literal}, "N");
+  add({name, {}, help, Kind::integer, Scope::run, Presence::optional, nullptr, assign, literal},
+      "N");
 }
 template void Settings::integer(const std::string&, int&, const std::string&, int64_t, int64_t);
 template void Settings::integer(const std::string&, int64_t&, const std::string&, int64_t, int64_t);
-template void Settings::integer(const std::string&, uint64_t&, const std::string&, int64_t, int64_t);
+template void Settings::integer(const std::string&, uint64_t&, const std::string&, int64_t,
+                                int64_t);
 
 void Settings::real(const std::string& name, double& value, const std::string& help, double low,
                     double high) {
@@ -150,7 +154,8 @@ void Settings::run_control(bool& resume, bool& quiet) {
   add_flag("quiet", quiet, "Print the result alone", Scope::process);
 }
 
-void Settings::add_flag(const std::string& name, bool& value, const std::string& help, Scope scope) {
+void Settings::add_flag(const std::string& name, bool& value, const std::string& help,
+                        Scope scope) {
   const auto assign = [&value](const std::string& text) { value = text == "true"; };
   const auto literal = [&value] { return std::string(value ? "true" : "false"); };
   CLI::Option* option = app_->add_flag("--" + name, value, help);

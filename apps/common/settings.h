@@ -1,14 +1,15 @@
-// The settings of a program: one list that serves the command line, `--config FILE` and config.toml.
+// The settings of a program: one list that serves the command line, `--config FILE` and
+// config.toml.
 //
 //   Settings settings("search", "Searches for convolutional networks.");
 //   settings.group("Training");
 //   settings.integer("batch", options.batch, "Images a step", 1, 65536);
 //   if (!settings.parse(argc, argv)) return 0;  // --help or --version was printed
 //
-// `--NAME VALUE` on the command line wins over `NAME = VALUE` in the file, which wins over the value
-// the variable had when it was added (its default). Names are unique; a file is TOML with these
-// names as its keys and no tables. Wrong input is a usage Error in one line: an unknown option or
-// key, a wrong type, a value out of its range, a missing option that is required.
+// `--NAME VALUE` on the command line wins over `NAME = VALUE` in the file, which wins over the
+// value the variable had when it was added (its default). Names are unique; a file is TOML with
+// these names as its keys and no tables. Wrong input is a usage Error in one line: an unknown
+// option or key, a wrong type, a value out of its range, a missing option that is required.
 #pragma once
 
 #include <concepts>
@@ -60,7 +61,8 @@ class Settings {
 
   // For --resume: throws a usage Error unless the settings are those of the run's config.toml.
   // Those named in `free` may differ.
-  void require_same(const std::filesystem::path& config, const std::vector<std::string>& free) const;
+  void require_same(const std::filesystem::path& config,
+                    const std::vector<std::string>& free) const;
 
  private:
   enum class Kind { integer, real, text, flag };

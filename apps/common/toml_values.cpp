@@ -1,9 +1,9 @@
 #include "apps/common/toml_values.h"
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <toml++/toml.h>
 
 #include "framework/core/error.h"
 
@@ -48,8 +48,10 @@ TomlValue to_value(const std::string& key, const toml::node& node, std::string w
     const std::string word = boolean->get() ? "true" : "false";
     return {key, TomlValue::Type::boolean, word, word, std::move(where)};
   }
-  fail_usage("config", "{}: {} has no use as a setting, got a table, array or date, "
-             "expected a number, string or boolean", where, key);
+  fail_usage("config",
+             "{}: {} has no use as a setting, got a table, array or date, "
+             "expected a number, string or boolean",
+             where, key);
 }
 
 }  // namespace
@@ -78,8 +80,8 @@ std::vector<TomlValue> read_flat_toml(const std::filesystem::path& path) {
   std::vector<std::pair<unsigned, TomlValue>> found;
   for (const auto& [key, node] : table) {
     const unsigned line = node.source().begin.line;
-    found.emplace_back(line, to_value(std::string(key.str()), node,
-                                      fmt::format("{}:{}", path.string(), line)));
+    found.emplace_back(
+        line, to_value(std::string(key.str()), node, fmt::format("{}:{}", path.string(), line)));
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -20,8 +20,9 @@ struct TomlValue {
 // `text` as a TOML basic string, quotes included. Throws a usage Error if it is not UTF-8.
 std::string toml_quote(const std::string& text);
 
-// The keys of a TOML file in the order of its lines. Throws a usage Error, with the line, for a file
-// that cannot be read, is no TOML, or holds anything but numbers, strings and booleans at the top.
+// The keys of a TOML file in the order of its lines. Throws a usage Error, with the line, for a
+// file that cannot be read, is no TOML, or holds anything but numbers, strings and booleans at the
+// top.
 std::vector<TomlValue> read_flat_toml(const std::filesystem::path& path);
 
 }  // namespace adwp::apps

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <sstream>
 #include <toml++/toml.h>
 
 #include "framework/core/error.h"

@@ -1,0 +1,96 @@
+#include "nas/search/pareto.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace adwp::nas {
+namespace {
+
+constexpr std::size_t objectives = 4;
+
+// All to be minimised.
+std::array<double, objectives> costs(const Candidate& c) {
+  return {-c.score, static_cast<double>(c.params), static_cast<double>(c.macs),
+          c.latency_us.value_or(0)};
+}
+
+}  // namespace
+
+bool dominates(const Candidate& a, const Candidate& b) {
+  const auto x = costs(a), y = costs(b);
+  bool better = false;
+  for (std::size_t i = 0; i < objectives; ++i) {
+    if (x[i] > y[i]) return false;
+    better = better || x[i] < y[i];
+  }
+  return better;
+}
+
+std::vector<std::vector<std::size_t>> non_dominated_fronts(std::span<const Candidate> candidates) {
+  std::vector<std::vector<std::size_t>> dominated(candidates.size());
+  std::vector<int> dominators(candidates.size(), 0);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    for (std::size_t j = 0; j < candidates.size(); ++j) {
+      if (dominates(candidates[i], candidates[j])) {
+        dominated[i].push_back(j);
+        ++dominators[j];
+      }
+    }
+  }
+  std::vector<std::vector<std::size_t>> fronts(1);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (dominators[i] == 0) fronts[0].push_back(i);
+  }
+  while (!fronts.back().empty()) {
+    std::vector<std::size_t> next;
+    for (std::size_t i : fronts.back()) {
+      for (std::size_t j : dominated[i]) {
+        if (--dominators[j] == 0) next.push_back(j);
+      }
+    }
+    std::sort(next.begin(), next.end());
+    fronts.push_back(std::move(next));
+  }
+  fronts.pop_back();
+  return fronts;
+}
+
+std::vector<double> crowding_distances(std::span<const Candidate> candidates,
+                                       std::span<const std::size_t> front) {
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  std::vector<double> distances(front.size(), 0);
+  std::vector<std::size_t> order(front.size());
+  for (std::size_t objective = 0; objective < objectives; ++objective) {
+    auto cost = [&](std::size_t i) { return costs(candidates[front[i]])[objective]; };
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      if (cost(a) != cost(b)) return cost(a) < cost(b);
+      return candidates[front[a]].hash < candidates[front[b]].hash;
+    });
+    if (order.empty()) break;
+    const double range = cost(order.back()) - cost(order.front());
+    if (range == 0) continue;  // says nothing, and would make arbitrary members infinite
+    distances[order.front()] = distances[order.back()] = infinite;
+    for (std::size_t i = 1; i + 1 < order.size(); ++i) {
+      distances[order[i]] += (cost(order[i + 1]) - cost(order[i - 1])) / range;
+    }
+  }
+  return distances;
+}
+
+std::vector<Candidate> pareto_front(std::span<const Candidate> candidates) {
+  std::vector<Candidate> front;
+  for (const Candidate& candidate : candidates) {
+    const bool beaten = std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& other) {
+      return dominates(other, candidate);
+    });
+    if (!beaten) front.push_back(candidate);
+  }
+  std::sort(front.begin(), front.end(), [](const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score > b.score : a.hash < b.hash;
+  });
+  return front;
+}
+
+}  // namespace adwp::nas

@@ -1,0 +1,62 @@
+#include "apps/common/progress.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace adwp::apps {
+namespace {
+
+// What `use` makes a Progress write to a stream that is no terminal.
+template <typename Use>
+std::string written(bool quiet, Use use) {
+  char* text = nullptr;
+  std::size_t size = 0;
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), std::fclose);
+  {
+    Progress progress(quiet, file.get());
+    use(progress);
+  }
+  std::rewind(file.get());
+  std::string all;
+  while (getline(&text, &size, file.get()) >= 0) all += text;
+  std::free(text);
+  return all;
+}
+
+TEST(Progress, WritesALineAMilestoneOnAPipe) {
+  const std::string text = written(false, [](Progress& progress) {
+    progress.begin("search", 4, "candidates");
+    progress.update(1, "not shown");
+    progress.milestone(2, "generation 1/2");
+    progress.milestone(4, "generation 2/2");
+    progress.end();
+    progress.say("done");
+  });
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3) << text;
+  EXPECT_EQ(text.find("not shown"), std::string::npos);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_NE(text.find("search        50 %  generation 1/2"), std::string::npos) << text;
+  EXPECT_NE(text.find("search       100 %  generation 2/2"), std::string::npos) << text;
+}
+
+TEST(Progress, QuietWritesNothing) {
+  const std::string text = written(true, [](Progress& progress) {
+    progress.begin("search", 2, "candidates");
+    progress.update(1);
+    progress.milestone(2);
+    progress.say("done");
+  });
+  EXPECT_EQ(text, "");
+}
+
+TEST(Progress, DurationsReadWell) {
+  EXPECT_EQ(duration_text(0.04), "0.0 s");
+  EXPECT_EQ(duration_text(8.44), "8.4 s");
+  EXPECT_EQ(duration_text(59.4), "59 s");
+  EXPECT_EQ(duration_text(59.6), "1 min 00 s");
+  EXPECT_EQ(duration_text(7500), "2 h 05 min");
+}
+
+}  // namespace
+}  // namespace adwp::apps
