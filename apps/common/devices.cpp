@@ -4,10 +4,10 @@
 
 namespace adwp::apps {
 
-Registry devices() {
+Registry devices(int threads) {
   Registry registry;
   registry.add(
-      "cpu", [] { return cpu::open_cpu(); }, [] { return true; });
+      "cpu", [threads] { return cpu::open_cpu(threads); }, [] { return true; });
   return registry;
 }
 

@@ -121,30 +121,23 @@ Score NetworkTrainer::evaluate(const data::DeviceImages& images, std::int64_t ba
 }
 
 void NetworkTrainer::dry_run(Backend& backend, Arena& arena, const NetworkPlan& plan,
+                             const data::DeviceImages& images, const PixelNorm& norm,
                              const NetworkTrainingOptions& options,
                              std::int64_t evaluation_batch) {
   const Arena::Frame frame(arena);
   const Task& task = plan.task;
-  TrainedWeights weights(arena, plan, 0);
-  RunningStatistics statistics(arena, plan);
-  const optim::Sgd optimizer(backend, arena, weights.parameters(), {});
-  auto batch_of = [&](std::int64_t count) {
-    return std::pair(Tensor(arena, Shape{count, task.image_size, task.image_size, task.channels}),
-                     Tensor(arena, Shape{count}, DType::i32));
+  NetworkTrainer trainer(backend, arena, plan, images, norm, options);
+  auto images_of = [&](std::int64_t count) {
+    return Tensor(arena, Shape{count, task.image_size, task.image_size, task.channels});
   };
   {
     const Arena::Frame step(arena);
-    const auto [x, y] = batch_of(options.batch);
-    Tape tape(backend, arena, Tape::Recording::on);
-    std::vector<ops::BatchStatistics> collected;
-    const Variable logits =
-        forward(tape, plan, weights.weights(tape, plan), x, {.collect = &collected});
-    tape.backward(ops::cross_entropy(tape, logits, y, 0));
+    trainer.train_step(images_of(options.batch), Tensor(arena, Shape{options.batch}, DType::i32), 0);
   }
   const Arena::Frame step(arena);
-  const auto [x, y] = batch_of(evaluation_batch);
+  const Tensor labels(arena, Shape{evaluation_batch}, DType::i32);
   Tape tape(backend, arena, Tape::Recording::off);
-  forward(tape, plan, weights.weights(tape, plan), x, {.given = &statistics.layers()});
+  trainer.infer(tape, images_of(evaluation_batch));
 }
 
 }  // namespace adwp::nas

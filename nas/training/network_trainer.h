@@ -71,8 +71,9 @@ class NetworkTrainer {
   // What `bench` times; run_epoch is this with loading, schedule and log.
   Tensor train_step(const Tensor& x, const Tensor& y, float learning_rate);
 
-  // The memory of one step and of one evaluation batch, without their effect: for a dry pass.
+  // Lays out a trainer, one step and one evaluation batch in a counting arena: for a dry pass.
   static void dry_run(Backend& backend, Arena& arena, const NetworkPlan& plan,
+                      const data::DeviceImages& images, const PixelNorm& norm,
                       const NetworkTrainingOptions& options, std::int64_t evaluation_batch);
 
  private:

@@ -1,0 +1,31 @@
+// Finds architectures: trains a HyperNetwork, evolves a population scored with predicted weights,
+// trains the finalists for real.
+#include <fmt/format.h>
+
+#include "apps/common/devices.h"
+#include "apps/common/main.h"
+#include "apps/search/search_run.h"
+#include "framework/io/atomic_file.h"
+
+namespace {
+
+void search(int argc, char** argv) {
+  using namespace adwp;
+  apps::SearchOptions options;
+  apps::Settings settings("search",
+                          "Searches for convolutional networks by predicting their weights.");
+  apps::declare(settings, options);
+  if (!settings.parse(argc, argv)) return;
+  const std::unique_ptr<Backend> backend =
+      apps::devices(static_cast<int>(options.threads)).open(options.device);
+  const apps::RunDirectory directory(options.out, options.resume);
+  if (directory.resumes()) settings.require_same(directory.config(), {"threads", "arena-mb"});
+  apps::SearchRun run(*backend, options, directory);
+  if (!directory.resumes()) io::write_atomically(directory.config().string(), settings.toml());
+  run.run();
+  fmt::print("{}", run.summary());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return adwp::apps::run_main(argc, argv, search); }

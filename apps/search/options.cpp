@@ -1,0 +1,59 @@
+#include "apps/search/options.h"
+
+namespace adwp::apps {
+
+void declare(Settings& settings, SearchOptions& o) {
+  constexpr std::int64_t many = 1'000'000'000'000;
+  settings.group("Data and place");
+  settings.text("data", o.data, "SPEC",
+                "synthetic[:N] | cifar10:DIR | cifar100:DIR | folder:DIR | idx:DIR, with "
+                "?limit=N&size=PIXELS",
+                Settings::Presence::required);
+  settings.text("out", o.out, "DIR", "Directory of the run; must not be in use",
+                Settings::Presence::required);
+  settings.real("validation", o.validation, "Fraction of the training split that is held out", 0.01,
+                0.9);
+  settings.text("space", o.space, "SPACE", "tiny, cifar or a TOML file");
+  settings.text("device", o.device, "DEVICE", "auto, or a device that --version lists");
+  settings.integer("seed", o.seed, "Seed of everything that is random", 0, 1'000'000'000);
+  settings.integer("threads", o.threads, "Threads of the CPU device; 0: one a core", 0, 1024);
+  settings.integer("arena-mb", o.arena_mb, "Size of the arena; 0: what a dry pass measures", 0,
+                   1'000'000);
+  settings.run_control(o.resume, o.quiet);
+
+  settings.group("HyperNetwork");
+  settings.choice("weights", o.weights, "Where candidates get their weights from",
+                  {"predicted", "shared"});
+  settings.integer("hyper-epochs", o.hyper_epochs, "Epochs of its training", 1, 100'000);
+  settings.integer("batch", o.batch, "Images a training step", 1, 65536);
+  settings.integer("architectures-per-step", o.architectures_per_step, "Networks a step", 1, 256);
+  settings.real("hyper-lr", o.hyper_lr, "Peak learning rate (AdamW)", 1e-7, 1);
+  settings.integer("hyper-width", o.hyper_width, "Width of the encoder", 8, 4096);
+  settings.flag("fixed-norm", o.fixed_norm, "Do not predict batch norm's scale and shift");
+  settings.flag("layer-code-only", o.layer_code_only,
+                "Condition a layer on its own code alone, not on the whole network's");
+
+  settings.group("Calibration");
+  settings.integer("rank-sample", o.rank_sample,
+                   "Random networks trained for real, to calibrate and to judge; 0: none", 0,
+                   10'000);
+  settings.integer("rank-epochs", o.rank_epochs, "Epochs for each of them", 1, 10'000);
+
+  settings.group("Search");
+  settings.choice("strategy", o.strategy, "How candidates are found", {"evolution", "random"});
+  settings.integer("population", o.population, "Candidates a generation", 2, 100'000);
+  settings.integer("generations", o.generations, "Generations after the first", 0, 100'000);
+  settings.integer("max-params", o.max_params, "Upper limit on parameters; 0: none", 0, many);
+  settings.integer("max-macs", o.max_macs, "Upper limit on multiply-accumulates; 0: none", 0, many);
+  settings.integer("evaluation-batch", o.evaluation_batch, "Images an evaluation batch", 2, 65536);
+
+  settings.group("Finalists");
+  settings.integer("finalists", o.finalists, "Networks trained for real at the end; 0: none", 0,
+                   10'000);
+  settings.integer("finalist-epochs", o.finalist_epochs, "Epochs of the last rung", 1, 10'000);
+  settings.integer("halvings", o.halvings, "Times the field is cut before the last rung", 0, 16);
+  settings.real("finalist-lr", o.finalist_lr, "Peak learning rate of real training (SGD)", 1e-6,
+                10);
+}
+
+}  // namespace adwp::apps

@@ -1,0 +1,38 @@
+// The settings of `search`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "apps/common/settings.h"
+
+namespace adwp::apps {
+
+struct SearchOptions {
+  std::string data, out, device = "auto", space = "tiny";
+  std::uint64_t seed = 0;
+  std::int64_t batch = 64, arena_mb = 0, threads = 0;
+  double validation = 0.1;
+
+  std::string weights = "predicted";
+  std::int64_t hyper_epochs = 12, hyper_width = 128;
+  int architectures_per_step = 1;
+  double hyper_lr = 3e-3;
+  bool fixed_norm = false, layer_code_only = false;
+
+  std::int64_t rank_sample = 12, rank_epochs = 3;
+
+  std::string strategy = "evolution";
+  int population = 64, generations = 9;
+  std::int64_t max_params = 0, max_macs = 0, evaluation_batch = 500;
+
+  int finalists = 6, finalist_epochs = 5, halvings = 1;
+  double finalist_lr = 0.1;
+
+  bool resume = false, quiet = false;
+};
+
+// Declares every option with its group, help and range.
+void declare(Settings& settings, SearchOptions& options);
+
+}  // namespace adwp::apps

@@ -1,0 +1,184 @@
+#include "apps/train/train_run.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "data/test_split.h"
+#include "framework/core/error.h"
+#include "framework/io/atomic_file.h"
+#include "framework/io/checkpoint.h"
+#include "framework/version.h"
+
+namespace adwp::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+nas::NetworkPlan read_plan(const std::string& path, const data::TrainingData& data) {
+  const nas::Task task{data.train.height, data.train.channels,
+                       static_cast<std::int64_t>(data.classes.size())};
+  return nas::plan_network(nas::Architecture::from_json(io::read_text(path, 1 << 20)), task);
+}
+
+}  // namespace
+
+void declare(Settings& settings, TrainOptions& o) {
+  settings.group("Data and place");
+  settings.text("architecture", o.architecture, "FILE", "The network, as best.json of a search",
+                Settings::Presence::required);
+  settings.text("data", o.data, "SPEC",
+                "synthetic[:N] | cifar10:DIR | cifar100:DIR | folder:DIR | idx:DIR, with "
+                "?limit=N&size=PIXELS",
+                Settings::Presence::required);
+  settings.text("out", o.out, "DIR", "Directory of the run; must not be in use",
+                Settings::Presence::required);
+  settings.real("validation", o.validation, "Fraction of the training split that is held out",
+                0.001, 0.9);
+  settings.text("device", o.device, "DEVICE", "auto, or a device that --version lists");
+  settings.integer("seed", o.seed, "Seed of everything that is random", 0, 1'000'000'000);
+  settings.integer("threads", o.threads, "Threads of the CPU device; 0: one a core", 0, 1024);
+  settings.integer("arena-mb", o.arena_mb, "Size of the arena; 0: what a dry pass measures", 0,
+                   1'000'000);
+  settings.run_control(o.resume, o.quiet);
+  settings.group("Training");
+  settings.choice("recipe", o.recipe,
+                  "standard: SGD with Nesterov momentum, cosine schedule, crop and flip; strong: "
+                  "the same with cutout and label smoothing, for long runs",
+                  {"standard", "strong"});
+  settings.integer("epochs", o.epochs, "Epochs", 1, 100'000);
+  settings.integer("batch", o.batch, "Images a step", 1, 65536);
+  settings.real("lr", o.lr, "Peak learning rate", 1e-6, 10);
+  settings.integer("evaluation-batch", o.evaluation_batch, "Images an evaluation batch", 1, 65536);
+}
+
+TrainRun::TrainRun(Backend& backend, const TrainOptions& options, const RunDirectory& directory)
+    : backend_(backend),
+      options_(options),
+      directory_(directory),
+      progress_(options.quiet),
+      log_(directory.log()),
+      spec_(data::parse_data_spec(options.data)),
+      data_(data::load_training_data(spec_, options.seed, options.validation)),
+      plan_(read_plan(options.architecture, data_)) {
+  Arena counting = Arena::counting(backend);
+  auto reserve = [&](const data::ImageSet& set) {
+    return data::DeviceImages::reserve(counting, set.count(), set.height, set.width, set.channels);
+  };
+  const data::DeviceImages train = reserve(data_.train), validation = reserve(data_.validation);
+  nas::NetworkTrainer::dry_run(backend, counting, plan_, train, data_.norm, training_options(),
+                               options.evaluation_batch);
+  const std::size_t need = counting.peak() + counting.peak() / 16;
+  const std::size_t size =
+      options.arena_mb > 0 ? static_cast<std::size_t>(options.arena_mb) << 20 : need;
+  progress_.say(fmt::format(
+      "{}: {} training and {} validation images; architecture {}: {} parameters, {} "
+      "multiply-accumulates; device {} ({}); arena {} MiB, {} measured",
+      data_.name, data_.train.count(), data_.validation.count(), plan_.architecture.id(),
+      plan_.parameters(), plan_.macs(), backend.name(), backend.description(), size >> 20,
+      need >> 20));
+  if (size < need) {
+    fail_usage("arena", "too small, got --arena-mb {}, expected at least {}; or lower --batch",
+               options.arena_mb, (need >> 20) + 1);
+  }
+  arena_ = std::make_unique<Arena>(backend, size);
+}
+
+nas::NetworkTrainingOptions TrainRun::training_options() const {
+  const std::int64_t pixels = data_.train.height;
+  nas::NetworkTrainingOptions training{.epochs = options_.epochs,
+                                       .batch = options_.batch,
+                                       .learning_rate = static_cast<float>(options_.lr),
+                                       .augmentation = {.shift = pixels / 8, .flip = true},
+                                       .seed = options_.seed};
+  if (options_.recipe == "strong") {
+    training.augmentation.cutout = pixels / 2;
+    training.label_smoothing = 0.1f;
+  }
+  return training;
+}
+
+void TrainRun::run() {
+  const data::DeviceImages train = data::DeviceImages::upload(*arena_, data_.train);
+  const data::DeviceImages validation = data::DeviceImages::upload(*arena_, data_.validation);
+  nas::NetworkTrainer trainer(backend_, *arena_, plan_, train, data_.norm, training_options());
+  const std::string checkpoint = (directory_.checkpoints() / "network.safetensors").string();
+  const std::vector<std::pair<std::string, Tensor>> extra{
+      {"running_statistics", trainer.statistics().flat()}};
+
+  std::int64_t first = 0;
+  double loss = 0;
+  nas::Score score;
+  if (directory_.resumes() && std::filesystem::exists(checkpoint)) {
+    const auto facts = io::load_checkpoint(checkpoint, trainer.weights().parameters(),
+                                           &trainer.optimizer(), extra);
+    first = std::stoll(facts.at("epochs"));
+    loss = std::stod(facts.at("loss"));
+    progress_.say(fmt::format("resumed after epoch {}", first));
+    score = trainer.evaluate(validation, options_.evaluation_batch);
+  }
+  const auto start = Clock::now();
+  progress_.begin("train", static_cast<double>(options_.epochs), "epochs",
+                  static_cast<double>(first));
+  for (std::int64_t epoch = first; epoch < options_.epochs; ++epoch) {
+    loss = trainer.run_epoch(epoch, [&](double fraction) {
+      progress_.update(static_cast<double>(epoch) + fraction);
+    });
+    score = trainer.evaluate(validation, options_.evaluation_batch);
+    progress_.milestone(static_cast<double>(epoch + 1),
+                        fmt::format("loss {:.3f}, validation accuracy {:.4f}", loss,
+                                    score.accuracy));
+    log_.write("train", {{"epoch", epoch + 1},
+                         {"loss", loss},
+                         {"validation_loss", score.loss},
+                         {"validation_accuracy", score.accuracy}});
+    io::save_checkpoint(checkpoint, trainer.weights().parameters(), &trainer.optimizer(), extra,
+                        {{"epochs", std::to_string(epoch + 1)},
+                         {"loss", fmt::format("{}", loss)},
+                         {"architecture", plan_.architecture.to_json()}});
+  }
+  progress_.end();
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const double images =
+      static_cast<double>((options_.epochs - first) * trainer.steps_per_epoch() * options_.batch);
+
+  const data::ImageSet test = data::load_test_split(spec_, data_.classes);
+  // In an arena of their own: the one of training was sized without them.
+  const std::size_t test_bytes = test.pixels.size() + test.labels.size() * 8 + 4096;
+  Arena test_arena(backend_, test_bytes);
+  const data::DeviceImages test_images = data::DeviceImages::upload(test_arena, test);
+  const nas::Score test_score = trainer.evaluate(test_images, options_.evaluation_batch);
+
+  result_["version"] = version;
+  result_["device"] = fmt::format("{} ({})", backend_.name(), backend_.description());
+  result_["dataset"] = {{"name", data_.name},
+                        {"train", data_.train.count()},
+                        {"validation", data_.validation.count()},
+                        {"test", test.count()},
+                        {"classes", data_.classes.size()},
+                        {"image", {test.height, test.width, test.channels}}};
+  result_["seed"] = options_.seed;
+  result_["architecture"] = Json::parse(plan_.architecture.to_json());
+  result_["params"] = plan_.parameters();
+  result_["macs"] = plan_.macs();
+  result_["epochs"] = options_.epochs;
+  result_["seconds"] = seconds;
+  result_["images_per_second"] = seconds > 0 ? images / seconds : 0;
+  result_["train_loss"] = loss;
+  result_["validation_accuracy"] = score.accuracy;
+  result_["test_accuracy"] = test_score.accuracy;
+  result_["test_error"] = 1.0 - test_score.accuracy;
+  result_["arena"] = {{"bytes", arena_->size()}, {"peak_bytes", arena_->peak()}};
+  io::write_atomically(directory_.result().string(), result_.dump(2) + "\n");
+}
+
+std::string TrainRun::summary() const {
+  return fmt::format(
+      "test accuracy {:.4f} after {} epochs ({:.0f} images a second)\nresult     {}\ncheckpoint {}\n",
+      result_["test_accuracy"].get<double>(), options_.epochs,
+      result_["images_per_second"].get<double>(), directory_.result().string(),
+      (directory_.checkpoints() / "network.safetensors").string());
+}
+
+}  // namespace adwp::apps

@@ -1,0 +1,48 @@
+// One run of `train`: a network from scratch, with the full recipe.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/common/json_log.h"
+#include "apps/common/progress.h"
+#include "apps/common/run_directory.h"
+#include "apps/common/settings.h"
+#include "data/loader.h"
+#include "nas/training/network_trainer.h"
+
+namespace adwp::apps {
+
+struct TrainOptions {
+  std::string architecture, data, out, device = "auto", recipe = "standard";
+  std::uint64_t seed = 0;
+  std::int64_t epochs = 20, batch = 64, threads = 0, arena_mb = 0, evaluation_batch = 500;
+  double lr = 0.1, validation = 0.02;
+  bool resume = false, quiet = false;
+};
+void declare(Settings& settings, TrainOptions& options);
+
+class TrainRun {
+ public:
+  TrainRun(Backend& backend, const TrainOptions& options, const RunDirectory& directory);
+
+  // Trains, saving a checkpoint every epoch; reads the test split once, after the last epoch.
+  void run();
+  std::string summary() const;
+
+ private:
+  nas::NetworkTrainingOptions training_options() const;
+
+  Backend& backend_;
+  const TrainOptions& options_;
+  const RunDirectory& directory_;
+  Progress progress_;
+  JsonLog log_;
+  data::DataSpec spec_;
+  data::TrainingData data_;
+  nas::NetworkPlan plan_;
+  std::unique_ptr<Arena> arena_;
+  nlohmann::ordered_json result_;
+};
+
+}  // namespace adwp::apps
