@@ -13,12 +13,24 @@ namespace {
 // L floats as one value; the compiler cuts it to the machine's registers.
 template <int L>
 struct Lanes {
-  typedef float type __attribute__((vector_size(L * sizeof(float)), aligned(4), may_alias));
+  typedef float type __attribute__((vector_size(L * sizeof(float))));
 };
 template <>
 struct Lanes<1> {
   using type = float;
 };
+
+// Channel counts are any, so addresses are aligned to a float only.
+template <typename Vector>
+inline Vector load(const float* from) {
+  Vector value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+template <typename Vector>
+inline void store(float* to, const Vector& value) {
+  std::memcpy(to, &value, sizeof(value));
+}
 
 // The buffer of one image: (height, width, channels), padded or spread out.
 struct Plane {
@@ -90,16 +102,15 @@ inline void correlate_some(const float* in, const Plane& plane, const float* tap
   for (int r = 0; r < K; ++r) {
     const float* row = in + ((p * stride + r) * plane.width + q * stride) * channels + c;
     for (int s = 0; s < K; ++s) {
-      const Vector weight = *reinterpret_cast<const Vector*>(taps + (r * K + s) * channels + c);
+      const auto weight = load<Vector>(taps + (r * K + s) * channels + c);
       for (int i = 0; i < Q; ++i) {
-        sums[i] += weight *
-                   *reinterpret_cast<const Vector*>(row + (i * stride + s) * channels);
+        sums[i] += weight * load<Vector>(row + (i * stride + s) * channels);
       }
     }
   }
   for (int i = 0; i < Q; ++i) {
-    auto* target = reinterpret_cast<Vector*>(out + (p * columns + q + i) * channels + c);
-    *target = accumulate ? *target + sums[i] : sums[i];
+    float* target = out + (p * columns + q + i) * channels + c;
+    store<Vector>(target, accumulate ? load<Vector>(target) + sums[i] : sums[i]);
   }
 }
 
@@ -178,14 +189,15 @@ void wgrad_lanes(const float* in, const Plane& plane, const float* dy, std::int6
       const float* row = in + (p * stride + r) * plane.width * channels + c;
       const float* gradient = dy + p * columns * channels + c;
       for (std::int64_t q = 0; q < columns; ++q) {
-        const Vector g = *reinterpret_cast<const Vector*>(gradient + q * channels);
+        const auto g = load<Vector>(gradient + q * channels);
         for (int s = 0; s < K; ++s) {
-          sums[s] += g * *reinterpret_cast<const Vector*>(row + (q * stride + s) * channels);
+          sums[s] += g * load<Vector>(row + (q * stride + s) * channels);
         }
       }
     }
     for (int s = 0; s < K; ++s) {
-      *reinterpret_cast<Vector*>(dtaps + (r * K + s) * channels + c) += sums[s];
+      float* target = dtaps + (r * K + s) * channels + c;
+      store<Vector>(target, load<Vector>(target) + sums[s]);
     }
   }
 }
