@@ -1,0 +1,63 @@
+#include "tests/support/device.h"
+
+#include <cmath>
+#include <limits>
+#include <map>
+
+namespace adwp::test {
+
+Backend* open_device(const std::string& name) {
+  static std::map<std::string, std::unique_ptr<Backend>> opened;
+  const auto found = opened.find(name);
+  if (found != opened.end()) return found->second.get();
+  const Registry registry = apps::devices();
+  const std::vector<std::string> usable = registry.usable_names();
+  const bool there = std::find(usable.begin(), usable.end(), name) != usable.end();
+  return (opened[name] = there ? registry.open(name) : nullptr).get();
+}
+
+void DeviceTest::SetUp() {
+  backend_ = open_device(GetParam());
+  if (backend_ == nullptr) GTEST_SKIP() << "device " << GetParam() << " is not here";
+  arena_ = std::make_unique<Arena>(*backend_, std::size_t{64} << 20, Arena::Options{.guard = true});
+}
+
+Tensor DeviceTest::upload(const oracle::Array& array) {
+  return Tensor::from_host(arena(), array.shape, std::span<const float>(to_floats(array)));
+}
+
+Tensor DeviceTest::upload(Shape shape, const std::vector<std::int32_t>& values) {
+  return Tensor::from_host(arena(), shape, std::span<const std::int32_t>(values));
+}
+
+oracle::Array random_array(Shape shape, std::uint64_t stream, double low, double high) {
+  Random random(7, Purpose::test, stream);
+  oracle::Array array(shape);
+  for (double& v : array.values) {
+    v = static_cast<float>(low + (high - low) * static_cast<double>(random.uniform()));
+  }
+  return array;
+}
+
+oracle::Array to_array(const Tensor& tensor) {
+  const std::vector<float> values = tensor.to_host<float>();
+  return oracle::Array(tensor.shape(), std::vector<double>(values.begin(), values.end()));
+}
+
+std::vector<float> to_floats(const oracle::Array& array) {
+  return std::vector<float>(array.values.begin(), array.values.end());
+}
+
+double nmse(const oracle::Array& found, const oracle::Array& expected) {
+  if (!(found.shape == expected.shape)) return std::numeric_limits<double>::infinity();
+  double error = 0, power = 0;
+  for (std::size_t i = 0; i < found.values.size(); ++i) {
+    if (!std::isfinite(found.values[i])) return std::numeric_limits<double>::infinity();
+    error += (found.values[i] - expected.values[i]) * (found.values[i] - expected.values[i]);
+    power += expected.values[i] * expected.values[i];
+  }
+  if (power == 0) return error == 0 ? 0 : std::numeric_limits<double>::infinity();
+  return error / power;
+}
+
+}  // namespace adwp::test

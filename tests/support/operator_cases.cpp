@@ -1,0 +1,270 @@
+#include <fmt/format.h>
+
+#include "framework/ops/hypernetwork.h"
+#include "framework/ops/network.h"
+#include "tests/support/operator_case.h"
+
+namespace adwp::test {
+namespace {
+
+using oracle::Array;
+using Arrays = std::vector<Array>;
+using Variables = std::vector<Variable>;
+
+OperatorCase convolution(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
+                         std::int64_t k, const Conv2d& conv) {
+  return {fmt::format("conv2d{}_{}x{}x{}x{}_to_{}_k{}_s{}_p{}", conv.depthwise ? "_depthwise" : "",
+                      n, h, w, c, k, conv.kernel, conv.stride, conv.padding),
+          {{Shape{n, h, w, c}}, {Shape{k, conv.kernel, conv.kernel, conv.depthwise ? 1 : c}}},
+          [conv](Tape& tape, const Variables& v) { return ops::conv2d(tape, conv, v[0], v[1]); },
+          [conv](const Arrays& a) { return oracle::conv2d(conv, a[0], a[1]); }};
+}
+
+OperatorCase dense(std::int64_t n, std::int64_t size, std::int64_t c, std::int64_t k,
+                   std::int64_t kernel, std::int64_t stride) {
+  return convolution(n, size, size, c, k, {kernel, stride, kernel / 2, false});
+}
+
+OperatorCase depthwise(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
+                       std::int64_t kernel, std::int64_t stride) {
+  return convolution(n, h, w, c, c, {kernel, stride, kernel / 2, true});
+}
+
+OperatorCase batch_norm(const std::string& name, Shape x, Activation act, double low = -2,
+                        double high = 3) {
+  const Shape channels{x.back()};
+  return {"batch_norm_" + name + "_" + name_of(act),
+          {{x, low, high}, {channels, 0.5, 1.5}, {channels, -0.5, 0.5}},
+          [act](Tape& tape, const Variables& v) {
+            return ops::batch_norm(tape, v[0], v[1], v[2], act);
+          },
+          [act](const Arrays& a) {
+            return oracle::batch_norm(a[0], oracle::moments(a[0]), a[1], a[2],
+                                      ops::batch_norm_epsilon, act);
+          }};
+}
+
+OperatorCase layer_norm(std::int64_t rows, std::int64_t width, Activation act) {
+  return {fmt::format("layer_norm_{}x{}_{}", rows, width, name_of(act)),
+          {{Shape{rows, width}, -2, 3}},
+          [act](Tape& tape, const Variables& v) { return ops::layer_norm(tape, v[0], act); },
+          [act](const Arrays& a) {
+            return oracle::layer_norm(a[0], ops::layer_norm_epsilon, act);
+          }};
+}
+
+OperatorCase activation(Activation act, Shape shape, const std::string& name) {
+  return {fmt::format("activation_{}_{}", name_of(act), name),
+          {{shape, -5, 5}},
+          [act](Tape& tape, const Variables& v) { return ops::activation(tape, act, v[0]); },
+          [act](const Arrays& a) { return oracle::activation(act, a[0]); }};
+}
+
+OperatorCase pool(const std::string& name, const Pool2d& spec, Shape x, bool most) {
+  return {(most ? "max_pool_" : "average_pool_") + name,
+          {{x}},
+          [=](Tape& tape, const Variables& v) {
+            return most ? ops::max_pool(tape, spec, v[0]) : ops::average_pool(tape, spec, v[0]);
+          },
+          [=](const Arrays& a) {
+            return most ? oracle::max_pool(spec, a[0]) : oracle::average_pool(spec, a[0]);
+          }};
+}
+
+OperatorCase linear(std::int64_t m, std::int64_t k, std::int64_t n, bool bias, Activation act) {
+  std::vector<Operand> operands = {{Shape{m, k}}, {Shape{n, k}}};
+  if (bias) operands.push_back({Shape{n}});
+  return {fmt::format("linear_{}x{}x{}{}_{}", m, k, n, bias ? "_bias" : "", name_of(act)), operands,
+          [=](Tape& tape, const Variables& v) {
+            return ops::linear(tape, v[0], v[1], bias ? v[2] : Variable(), act);
+          },
+          [=](const Arrays& a) {
+            return oracle::gemm({.transpose_b = true}, a[0], a[1], bias ? a[2] : Array(), act);
+          }};
+}
+
+OperatorCase cross_entropy(std::int64_t n, std::int64_t classes, float smoothing, double range) {
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = 0; i < n; ++i) labels.push_back(static_cast<std::int32_t>(i * 7 % classes));
+  return {fmt::format("cross_entropy_{}x{}_smoothing{}_range{}", n, classes, smoothing, range),
+          {{Shape{n, classes}, -range, range}},
+          [=](Tape& tape, const Variables& v) {
+            const Tensor device_labels = Tensor::from_host(tape.arena(), Shape{n},
+                                                           std::span<const std::int32_t>(labels));
+            return ops::cross_entropy(tape, v[0], device_labels, smoothing);
+          },
+          [=](const Arrays& a) { return oracle::cross_entropy(a[0], labels, smoothing); }};
+}
+
+}  // namespace
+
+std::vector<OperatorCase> convolution_cases() {
+  std::vector<OperatorCase> cases = {
+      dense(1, 1, 8, 8, 1, 1),      dense(2, 1, 8, 16, 3, 1),   dense(1, 7, 8, 8, 3, 1),
+      dense(3, 5, 3, 16, 3, 1),     dense(3, 9, 3, 16, 3, 2),   dense(2, 8, 16, 24, 1, 1),
+      dense(2, 8, 24, 8, 1, 2),     dense(2, 6, 5, 7, 3, 1),    dense(2, 6, 7, 5, 1, 1),
+      dense(1, 8, 40, 48, 3, 2),    dense(2, 7, 16, 8, 5, 1),   dense(2, 8, 8, 16, 5, 2),
+      dense(1, 9, 8, 8, 7, 1),      dense(2, 6, 8, 8, 7, 2),    dense(4, 16, 16, 16, 3, 1),
+      dense(2, 2, 1, 1, 3, 2),      dense(0, 5, 8, 8, 3, 1),    dense(5, 3, 72, 40, 1, 1),
+      convolution(2, 5, 9, 8, 8, {3, 1, 0, false}), convolution(1, 6, 4, 4, 6, {3, 2, 0, false}),
+      convolution(2, 11, 6, 8, 16, {3, 2, 1, false}), convolution(1, 8, 8, 8, 8, {2, 2, 0, false}),
+  };
+  for (std::int64_t kernel : {3, 5, 7}) {
+    for (std::int64_t stride : {1, 2}) {
+      cases.push_back(depthwise(2, 8, 8, 16, kernel, stride));
+      cases.push_back(depthwise(1, 7, 7, 24, kernel, stride));
+      cases.push_back(depthwise(3, 5, 9, 5, kernel, stride));
+      cases.push_back(depthwise(2, 1, 1, 8, kernel, stride));
+    }
+  }
+  cases.push_back(depthwise(40, 4, 4, 40, 3, 1));  // more images than parts of a reduction
+  cases.push_back(depthwise(0, 4, 4, 8, 3, 1));
+  cases.push_back(depthwise(1, 6, 6, 72, 5, 2));
+  cases.push_back(depthwise(2, 6, 6, 9, 1, 1));  // kernel sizes that no space has
+  cases.push_back(convolution(1, 8, 8, 8, 8, {4, 2, 1, true}));
+  return cases;
+}
+
+std::vector<OperatorCase> normalization_cases() {
+  std::vector<OperatorCase> cases;
+  for (Activation act : all_activations) cases.push_back(batch_norm("4x5x5x24", Shape{4, 5, 5, 24}, act));
+  cases.push_back(batch_norm("1x3x3x7", Shape{1, 3, 3, 7}, Activation::relu));
+  cases.push_back(batch_norm("64x1x1x8", Shape{64, 1, 1, 8}, Activation::silu));
+  cases.push_back(batch_norm("9x33", Shape{9, 33}, Activation::none));
+  // many rows, in several parts of a reduction
+  cases.push_back(batch_norm("8x32x32x8", Shape{8, 32, 32, 8}, Activation::relu));
+  OperatorCase offset =
+      batch_norm("far_from_zero", Shape{4, 8, 8, 16}, Activation::none, 999, 1001);
+  // Near 1000 the inputs' own spacing is 6e-5, against a deviation of 0.6.
+  offset.tolerance = offset.gradient_tolerance = 1e-6;
+  cases.push_back(offset);
+  for (Activation act : {Activation::none, Activation::relu, Activation::silu}) {
+    cases.push_back(layer_norm(5, 64, act));
+  }
+  cases.push_back(layer_norm(1, 7, Activation::relu));
+  cases.push_back(layer_norm(33, 256, Activation::relu));
+  cases.push_back(layer_norm(0, 16, Activation::none));
+  return cases;
+}
+
+std::vector<OperatorCase> elementwise_cases() {
+  std::vector<OperatorCase> cases;
+  for (Activation act : all_activations) {
+    cases.push_back(activation(act, Shape{3, 5, 7, 9}, "3x5x7x9"));
+    cases.push_back(activation(act, Shape{1}, "one"));
+    cases.push_back(activation(act, Shape{0, 4}, "empty"));
+  }
+  for (Shape x : {Shape{2, 3, 5, 8}, Shape{1, 1, 1, 1}, Shape{0, 2, 2, 8}, Shape{3, 20, 20, 24}}) {
+    cases.push_back({"add_" + std::to_string(x.elements()), {{x}, {x}},
+                     [](Tape& tape, const Variables& v) { return ops::add(tape, v[0], v[1]); },
+                     [](const Arrays& a) { return oracle::add(a[0], a[1]); }});
+    cases.push_back(
+        {"channel_scale_" + std::to_string(x.elements()), {{x}, {Shape{x[0], 1, 1, x[3]}}},
+         [](Tape& tape, const Variables& v) { return ops::channel_scale(tape, v[0], v[1]); },
+         [](const Arrays& a) { return oracle::channel_scale(a[0], a[1]); }});
+    for (std::int64_t second : {1, 8}) {
+      cases.push_back({fmt::format("concat_{}_{}", x.elements(), second),
+                       {{x}, {Shape{x[0], x[1], x[2], second}}},
+                       [](Tape& tape, const Variables& v) { return ops::concat(tape, v[0], v[1]); },
+                       [](const Arrays& a) { return oracle::concat(a[0], a[1]); }});
+    }
+  }
+  cases.push_back({"add_to_itself", {{Shape{4, 6}}},
+                   [](Tape& tape, const Variables& v) { return ops::add(tape, v[0], v[0]); },
+                   [](const Arrays& a) { return oracle::add(a[0], a[0]); }});
+  return cases;
+}
+
+std::vector<OperatorCase> pooling_cases() {
+  std::vector<OperatorCase> cases;
+  for (bool most : {true, false}) {
+    cases.push_back(pool("2s2_8x8", {2, 2, 0}, Shape{2, 8, 8, 16}, most));
+    cases.push_back(pool("3s2p1_7x5", {3, 2, 1}, Shape{3, 7, 5, 5}, most));
+    cases.push_back(pool("3s1p1_1x1", {3, 1, 1}, Shape{2, 1, 1, 8}, most));
+    cases.push_back(pool("3s1p1_6x6", {3, 1, 1}, Shape{1, 6, 6, 24}, most));
+    cases.push_back(pool("empty", {2, 2, 0}, Shape{0, 4, 4, 8}, most));
+  }
+  for (Shape x : {Shape{2, 7, 5, 24}, Shape{1, 1, 1, 3}, Shape{0, 4, 4, 8}, Shape{9, 8, 8, 40}}) {
+    cases.push_back({"global_pool_" + std::to_string(x.elements()), {{x}},
+                     [](Tape& tape, const Variables& v) { return ops::global_pool(tape, v[0]); },
+                     [](const Arrays& a) { return oracle::global_pool(a[0]); }});
+  }
+  return cases;
+}
+
+std::vector<OperatorCase> matrix_cases() {
+  std::vector<OperatorCase> cases;
+  for (Activation act : all_activations) cases.push_back(linear(9, 20, 17, true, act));
+  cases.push_back(linear(1, 1, 1, true, Activation::none));
+  cases.push_back(linear(1, 130, 7, false, Activation::none));
+  cases.push_back(linear(33, 64, 128, false, Activation::relu));
+  cases.push_back(linear(200, 31, 65, true, Activation::silu));
+  cases.push_back(linear(0, 8, 4, true, Activation::none));
+  cases.push_back(cross_entropy(1, 2, 0.0f, 1));
+  cases.push_back(cross_entropy(37, 10, 0.0f, 3));
+  cases.push_back(cross_entropy(8, 10, 0.1f, 3));
+  cases.push_back(cross_entropy(5, 100, 0.1f, 1));
+  cases.push_back(cross_entropy(4, 1, 0.0f, 1));
+  cases.push_back(cross_entropy(6, 10, 0.0f, 200));  // overflows without care
+  return cases;
+}
+
+std::vector<OperatorCase> hypernetwork_cases() {
+  const std::vector<std::int32_t> index = {0, 2, 1, 3, 0, 0, 3, 1, 1, 1, 2, 0, 3, 2, 1};  // (5, 3)
+  std::vector<OperatorCase> cases;
+  cases.push_back({"embedding_sum_3_tables",
+                   {{Shape{4, 24}}, {Shape{3, 24}}, {Shape{2, 24}}},
+                   [=](Tape& tape, const Variables& v) {
+                     const Tensor rows = Tensor::from_host(tape.arena(), Shape{5, 3},
+                                                           std::span<const std::int32_t>(index));
+                     return ops::embedding_sum(tape, v, rows);
+                   },
+                   [=](const Arrays& a) { return oracle::embedding_sum(a, index); }});
+  const std::vector<std::int32_t> single = {2, 2, 0, 2};
+  cases.push_back({"embedding_sum_1_table",
+                   {{Shape{3, 7}}},
+                   [=](Tape& tape, const Variables& v) {
+                     const Tensor rows = Tensor::from_host(tape.arena(), Shape{4, 1},
+                                                           std::span<const std::int32_t>(single));
+                     return ops::embedding_sum(tape, v, rows);
+                   },
+                   [=](const Arrays& a) { return oracle::embedding_sum(a, single); }});
+
+  // Tiles of 4 x 9 x 2 in two rows of three, cropped to 7 x 9 x 5 and scaled; and, from a second
+  // source, a plain slice and a shifted vector.
+  const std::vector<TilePiece> tiles = {{10, 80, 3, 4, 2, 9, 7, 5, 0, 5, 0.25f, 0.0f}};
+  const std::vector<TilePiece> slices = {{3, 0, 1, 6, 8, 1, 4, 5, 315, 5, 1.0f, 0.0f},
+                                         {51, 0, 1, 1, 9, 1, 1, 9, 335, 9, 1.0f, 1.0f}};
+  const std::int64_t elements = 7 * 9 * 5 + 20 + 9;
+  auto upload = [](Tape& tape, const std::vector<TilePiece>& pieces) {
+    const auto* words = reinterpret_cast<const std::int32_t*>(pieces.data());
+    return Tensor::from_host(tape.arena(), Shape{static_cast<std::int64_t>(pieces.size()), 12},
+                             std::span<const std::int32_t>(words, pieces.size() * 12));
+  };
+  cases.push_back({"assemble_two_sources",
+                   {{Shape{6, 80}}, {Shape{64}}},
+                   [=](Tape& tape, const Variables& v) {
+                     // The first tile begins 10 elements into the source: one element short of room
+                     // would be found by the arena's sentinels.
+                     const std::vector<Tensor> lists = {upload(tape, tiles), upload(tape, slices)};
+                     return ops::assemble(tape, v, lists, elements);
+                   },
+                   [=](const Arrays& a) {
+                     Array out(Shape{elements});
+                     oracle::assemble(a[0], tiles, out);
+                     oracle::assemble(a[1], slices, out);
+                     return out;
+                   }});
+  return cases;
+}
+
+std::vector<OperatorCase> all_cases() {
+  std::vector<OperatorCase> all;
+  for (const auto& cases : {convolution_cases(), normalization_cases(), elementwise_cases(),
+                            pooling_cases(), matrix_cases(), hypernetwork_cases()}) {
+    all.insert(all.end(), cases.begin(), cases.end());
+  }
+  return all;
+}
+
+}  // namespace adwp::test
