@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
-#include "tests/apps/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace adwp::apps {
 namespace {
@@ -19,7 +19,7 @@ std::vector<nlohmann::json> lines(const std::filesystem::path& path) {
 }
 
 TEST(JsonLog, WritesEachLineAtOnce) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   JsonLog log(folder.path() / "log.jsonl");
   log.write("train", {{"epoch", 1}, {"loss", 0.5}});
   ASSERT_EQ(lines(folder.path() / "log.jsonl").size(), 1u);
@@ -33,7 +33,7 @@ TEST(JsonLog, WritesEachLineAtOnce) {
 }
 
 TEST(JsonLog, AppendsAndCutsAnUnfinishedLine) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   const auto path = folder.path() / "log.jsonl";
   std::ofstream(path) << "{\"epoch\": 1}\n{\"epo";
   JsonLog(path).write("train", {{"epoch", 2}});
@@ -44,7 +44,7 @@ TEST(JsonLog, AppendsAndCutsAnUnfinishedLine) {
 }
 
 TEST(JsonLog, SaysWhenItCannotBeWritten) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   EXPECT_THROW(JsonLog(folder.path() / "none" / "log.jsonl"), Error);
   JsonLog full("/dev/full");
   EXPECT_THROW(full.write("train", {{"epoch", 1}}), Error);

@@ -7,7 +7,7 @@
 #include <iterator>
 
 #include "framework/core/error.h"
-#include "tests/apps/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace adwp::apps {
 namespace {
@@ -30,7 +30,7 @@ std::string contents(const fs::path& path) {
 }
 
 TEST(RunDirectory, CreatesParentsAndCheckpoints) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   const RunDirectory run(folder.path() / "a" / "b", false);
   EXPECT_FALSE(run.resumes());
   EXPECT_TRUE(fs::is_directory(folder.path() / "a" / "b" / "checkpoints"));
@@ -38,12 +38,12 @@ TEST(RunDirectory, CreatesParentsAndCheckpoints) {
 }
 
 TEST(RunDirectory, TakesAnEmptyDirectory) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   EXPECT_NO_THROW(RunDirectory(folder.path(), false));
 }
 
 TEST(RunDirectory, RefusesAUsedDirectoryAndLeavesItAlone) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   std::ofstream(folder.path() / "result.json") << "precious";
   expect_usage_error(folder.path(), false, "the directory is used");
   EXPECT_EQ(contents(folder.path() / "result.json"), "precious");
@@ -51,7 +51,7 @@ TEST(RunDirectory, RefusesAUsedDirectoryAndLeavesItAlone) {
 }
 
 TEST(RunDirectory, ResumesARun) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   const fs::path path = folder.path() / "run";
   {
     const RunDirectory run(path, false);
@@ -62,7 +62,7 @@ TEST(RunDirectory, ResumesARun) {
 }
 
 TEST(RunDirectory, ResumesARunThatEndedBeforeItsSettingsWereWritten) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   const fs::path path = folder.path() / "run";
   {
     const RunDirectory run(path, false);
@@ -72,7 +72,7 @@ TEST(RunDirectory, ResumesARunThatEndedBeforeItsSettingsWereWritten) {
 }
 
 TEST(RunDirectory, RefusesToResumeWhatIsNoRun) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   expect_usage_error(folder.path() / "none", true, "nothing to resume");
   EXPECT_FALSE(fs::exists(folder.path() / "none"));
   std::ofstream(folder.path() / "letter.txt") << "dear";
@@ -80,7 +80,7 @@ TEST(RunDirectory, RefusesToResumeWhatIsNoRun) {
 }
 
 TEST(RunDirectory, RefusesWhatCannotBeADirectory) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   std::ofstream(folder.path() / "file") << "text";
   expect_usage_error(folder.path() / "file", false, "not a directory");
   expect_usage_error(folder.path() / "file" / "below", false, "cannot create");
@@ -89,7 +89,7 @@ TEST(RunDirectory, RefusesWhatCannotBeADirectory) {
 
 TEST(RunDirectory, RefusesAnUnwritableDirectory) {
   if (geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   fs::permissions(folder.path(), fs::perms::owner_read | fs::perms::owner_exec);
   expect_usage_error(folder.path(), false, "cannot write");
   expect_usage_error(folder.path() / "run", false, "cannot create");
@@ -97,7 +97,7 @@ TEST(RunDirectory, RefusesAnUnwritableDirectory) {
 }
 
 TEST(RunDirectory, IsHeldByOneAtATime) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   const RunDirectory run(folder.path(), false);
   expect_usage_error(folder.path(), true, "in use by another process");
 }

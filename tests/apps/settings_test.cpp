@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "framework/core/error.h"
-#include "tests/apps/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace adwp::apps {
 namespace {
@@ -58,7 +58,7 @@ void expect_part(const std::string& text, const std::string& part) {
   EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
-std::filesystem::path write_file(const TemporaryDirectory& folder, const std::string& contents) {
+std::filesystem::path write_file(const test::TemporaryDirectory& folder, const std::string& contents) {
   const auto path = folder.path() / "settings.toml";
   std::ofstream(path) << contents;
   return path;
@@ -103,7 +103,7 @@ TEST(Settings, RefusesMissingAndUnknownOptions) {
 }
 
 TEST(Settings, FileGivesValuesAndCommandLineWins) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   const auto path = write_file(folder,
                                "data = \"folder:a#b\"  # with a comment\nbatch = 16\n"
                                "rate = 1\nverbose = true\nquiet = true\nspace = 'cifar'\n");
@@ -118,7 +118,7 @@ TEST(Settings, FileGivesValuesAndCommandLineWins) {
 }
 
 TEST(Settings, RefusesWrongFiles) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   const auto error_in = [&](const std::string& contents) {
     return error_of({"--data", "x", "--config", write_file(folder, contents).string()});
   };
@@ -139,7 +139,7 @@ TEST(Settings, RefusesWrongFiles) {
 }
 
 TEST(Settings, WhatIsWrittenReadsBackTheSame) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   Program first;
   ASSERT_TRUE(first.parse({"--data", "a \"quoted\"\\path\x7f\tü", "--rate", "0.1", "--seed", "7",
                            "--verbose", "--resume", "--quiet"}));
@@ -155,7 +155,7 @@ TEST(Settings, WhatIsWrittenReadsBackTheSame) {
 }
 
 TEST(Settings, ResumingDemandsTheSameSettings) {
-  const TemporaryDirectory folder;
+  const test::TemporaryDirectory folder;
   Program first;
   ASSERT_TRUE(first.parse({"--data", "x", "--batch", "8", "--out", "here"}));
   const auto path = write_file(folder, first.settings.toml());
