@@ -33,7 +33,7 @@ class DeviceTest : public ::testing::TestWithParam<std::string> {
 
 #define ADWP_ON_EVERY_DEVICE(suite)                                                       \
   INSTANTIATE_TEST_SUITE_P(Device, suite, ::testing::ValuesIn(::adwp::apps::devices().names()), \
-                           [](const auto& info) { return info.param; })
+                           [](const auto& device) { return device.param; })
 
 // Uniform in [low, high), rounded to f32 so that device and oracle read the same numbers.
 oracle::Array random_array(Shape shape, std::uint64_t stream, double low = -1, double high = 1);

@@ -1,0 +1,271 @@
+// What the contract says beyond differentiable operators: matrix products in all forms, flat
+// buffers, counters, batches of images, refusals.
+#include <cmath>
+#include <limits>
+
+#include "framework/core/error.h"
+#include "tests/support/device.h"
+#include "tests/support/operator_case.h"
+
+namespace adwp::test {
+namespace {
+
+using oracle::Array;
+
+class Contract : public DeviceTest {};
+
+TEST_P(Contract, GemmInAllForms) {
+  struct Case {
+    std::int64_t m, n, k;
+  };
+  for (const Case& c : {Case{1, 1, 1}, Case{17, 33, 65}, Case{64, 10, 128}, Case{3, 200, 1},
+                        Case{130, 7, 257}, Case{0, 4, 5}, Case{4, 4, 0}}) {
+    for (const bool ta : {false, true}) {
+      for (const bool tb : {false, true}) {
+        const Gemm spec{ta, tb};
+        const Array a = random_array(ta ? Shape{c.k, c.m} : Shape{c.m, c.k}, 1);
+        const Array b = random_array(tb ? Shape{c.n, c.k} : Shape{c.k, c.n}, 2);
+        const Array bias = random_array(Shape{c.n}, 3);
+        const std::string name = fmt::format("{}x{}x{} {}{}", c.m, c.n, c.k, ta, tb);
+        for (Activation act : all_activations) {
+          const Tensor out(arena(), Shape{c.m, c.n});
+          backend().gemm(spec, upload(a), upload(b), upload(bias), act, out, GradMode::overwrite);
+          EXPECT_LE(nmse(to_array(out), oracle::gemm(spec, a, b, bias, act)), 1e-7) << name;
+        }
+        const Array before = random_array(Shape{c.m, c.n}, 4);
+        const Tensor out = upload(before);
+        backend().gemm(spec, upload(a), upload(b), {}, Activation::none, out, GradMode::accumulate);
+        EXPECT_LE(nmse(to_array(out), oracle::add(before, oracle::gemm(spec, a, b, {},
+                                                                       Activation::none))),
+                  1e-7)
+            << name;
+      }
+    }
+  }
+}
+
+TEST_P(Contract, ColumnSum) {
+  for (Shape s : {Shape{1, 5}, Shape{333, 17}, Shape{4096, 8}, Shape{0, 3}}) {
+    const Array x = random_array(s, 5, 0, 1);
+    Array expected(Shape{s[1]});
+    for (std::int64_t i = 0; i < s.elements(); ++i) expected.at(i % s[1]) += x.at(i);
+    const Tensor sum(arena(), Shape{s[1]});
+    backend().column_sum(upload(x), sum, GradMode::overwrite);
+    EXPECT_LE(nmse(to_array(sum), expected), 1e-12) << s.text();
+    backend().column_sum(upload(x), sum, GradMode::accumulate);
+    for (double& v : expected.values) v *= 2;
+    EXPECT_LE(nmse(to_array(sum), expected), 1e-12) << s.text();
+  }
+}
+
+TEST_P(Contract, BatchNormInferenceUsesTheGivenStatistics) {
+  for (Activation act : all_activations) {
+    const Array x = random_array(Shape{3, 5, 5, 24}, 6, -2, 2);
+    const oracle::Moments given{random_array(Shape{24}, 7), random_array(Shape{24}, 8, 0.1, 2)};
+    const Array scale = random_array(Shape{24}, 9), shift = random_array(Shape{24}, 10);
+    const Tensor y(arena(), x.shape);
+    backend().batch_norm_inference(upload(x), upload(given.mean), upload(given.var), upload(scale),
+                                   upload(shift), 1e-5f, act, y);
+    EXPECT_LE(nmse(to_array(y), oracle::batch_norm(x, given, scale, shift, 1e-5, act)), 1e-7);
+  }
+}
+
+TEST_P(Contract, BatchNormLeavesMeanAndBiasedVariance) {
+  const Array x = random_array(Shape{4, 3, 3, 16}, 11, -1, 4);
+  const oracle::Moments expected = oracle::moments(x);
+  const Tensor y(arena(), x.shape), mean(arena(), Shape{16}), var(arena(), Shape{16});
+  const Tensor ones = upload(Array(Shape{16}, std::vector<double>(16, 1.0)));
+  backend().batch_norm_forward(upload(x), ones, ones, 1e-5f, Activation::none, y, mean, var);
+  EXPECT_LE(nmse(to_array(mean), expected.mean), 1e-10);
+  EXPECT_LE(nmse(to_array(var), expected.var), 1e-10);
+}
+
+TEST_P(Contract, CountHitsAddsUp) {
+  // Row 2 has its maximum twice: the first counts.
+  const Tensor logits = upload(Array(Shape{4, 3}, {0, 1, 2, 5, 0, 0, 1, 1, 0, 0, 0, 9}));
+  const Tensor labels = upload(Shape{4}, {2, 1, 0, 2});
+  const Tensor score = upload(Array(Shape{2}, {10, 20}));
+  backend().count_hits(logits, labels, score);
+  const Array logit_rows(Shape{4, 3}, {0, 1, 2, 5, 0, 0, 1, 1, 0, 0, 0, 9});
+  const double loss = 4 * oracle::cross_entropy(logit_rows, {2, 1, 0, 2}, 0).at(0);
+  const std::vector<float> found = score.to_host<float>();
+  EXPECT_NEAR(found[0], 10 + loss, 1e-5);
+  EXPECT_EQ(found[1], 23);
+}
+
+TEST_P(Contract, SumOfSquares) {
+  for (std::int64_t n : {0, 1, 100, 70001}) {
+    const Array x = random_array(Shape{n}, 12);
+    double expected = 0;
+    for (double v : x.values) expected += v * v;
+    const Tensor sum(arena(), Shape{1});
+    backend().sum_of_squares(upload(x), sum);
+    EXPECT_NEAR(sum.to_host<float>()[0], expected, 1e-6 * expected) << n;
+  }
+}
+
+TEST_P(Contract, SgdStepFollowsItsFormula) {
+  const std::int64_t n = 1000, decayed = 640;
+  Array p = random_array(Shape{n}, 13), g = random_array(Shape{n}, 14), v = random_array(Shape{n}, 15);
+  for (const bool nesterov : {false, true}) {
+    for (const float max_norm : {0.0f, 2.0f}) {
+      const SgdStep step{0.1f, 0.9f, nesterov, 0.05f, decayed, max_norm};
+      const Tensor parameter = upload(p), velocity = upload(v), gradient = upload(g);
+      const Tensor norm2(arena(), Shape{1});
+      backend().sum_of_squares(gradient, norm2);
+      backend().sgd_step(step, gradient, norm2, velocity, parameter);
+      double norm = 0;
+      for (double x : g.values) norm += x * x;
+      const double clip = max_norm > 0 ? std::min(1.0, max_norm / std::sqrt(norm)) : 1.0;
+      Array expected_v(Shape{n}), expected_p(Shape{n});
+      for (std::int64_t i = 0; i < n; ++i) {
+        const double clipped = clip * g.at(i);
+        expected_v.at(i) = double(0.9f) * v.at(i) + clipped;
+        const double update = nesterov ? clipped + double(0.9f) * expected_v.at(i) : expected_v.at(i);
+        expected_p.at(i) = p.at(i) - double(0.1f) * update -
+                           (i < decayed ? double(0.1f) * double(0.05f) * p.at(i) : 0);
+      }
+      EXPECT_LE(nmse(to_array(velocity), expected_v), 1e-12);
+      EXPECT_LE(nmse(to_array(parameter), expected_p), 1e-12);
+      EXPECT_EQ(to_array(gradient).values, g.values) << "gradients are left as they are";
+    }
+  }
+}
+
+TEST_P(Contract, AdamWStepFollowsItsFormula) {
+  const std::int64_t n = 777, decayed = 512;
+  const Array p = random_array(Shape{n}, 16), g = random_array(Shape{n}, 17);
+  Array m = random_array(Shape{n}, 18, -0.1, 0.1), v = random_array(Shape{n}, 19, 0.01, 0.1);
+  const AdamWStep step{3e-3f, 0.9f, 0.99f, 1e-8f, 0.1f, decayed, 5.0f, 7};
+  const Tensor parameter = upload(p), first = upload(m), second = upload(v), gradient = upload(g);
+  const Tensor norm2(arena(), Shape{1});
+  backend().sum_of_squares(gradient, norm2);
+  backend().adamw_step(step, gradient, norm2, first, second, parameter);
+  double norm = 0;
+  for (double x : g.values) norm += x * x;
+  const double clip = std::min(1.0, 5.0 / std::sqrt(norm));
+  Array expected(Shape{n});
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double clipped = clip * g.at(i);
+    m.at(i) = double(0.9f) * m.at(i) + (1 - double(0.9f)) * clipped;
+    v.at(i) = double(0.99f) * v.at(i) + (1 - double(0.99f)) * clipped * clipped;
+    const double mean = m.at(i) / (1 - std::pow(double(0.9f), 7));
+    const double square = v.at(i) / (1 - std::pow(double(0.99f), 7));
+    expected.at(i) = p.at(i) - double(3e-3f) * mean / (std::sqrt(square) + 1e-8) -
+                     (i < decayed ? double(3e-3f) * double(0.1f) * p.at(i) : 0);
+  }
+  EXPECT_LE(nmse(to_array(first), m), 1e-12);
+  EXPECT_LE(nmse(to_array(second), v), 1e-12);
+  EXPECT_LE(nmse(to_array(parameter), expected), 1e-12);
+}
+
+TEST_P(Contract, LerpMovesTowardsTheSource) {
+  const Array from = random_array(Shape{50}, 20), at = random_array(Shape{50}, 21);
+  const Tensor target = upload(at);
+  backend().lerp(upload(from), 0.25f, target);
+  Array expected(Shape{50});
+  for (std::int64_t i = 0; i < 50; ++i) expected.at(i) = 0.75 * at.at(i) + 0.25 * from.at(i);
+  EXPECT_LE(nmse(to_array(target), expected), 1e-12);
+}
+
+// The formula of Backend::load_batch, pixel by pixel.
+Array expected_batch(const std::vector<std::uint8_t>& stored, const Shape& images,
+                     const std::vector<std::int32_t>& index, const PixelNorm& norm,
+                     const Augmentation& aug, const AugmentKey& key) {
+  const std::int64_t h = images[1], w = images[2], c = images[3];
+  Array x(Shape{static_cast<std::int64_t>(index.size()), h, w, c});
+  for (std::size_t b = 0; b < index.size(); ++b) {
+    const Philox::Block r = Philox::generate(
+        {static_cast<std::uint32_t>(index[b]), static_cast<std::uint32_t>(Purpose::augment),
+         static_cast<std::uint32_t>(key.epoch), static_cast<std::uint32_t>(key.epoch >> 32)},
+        {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
+    const std::int64_t span = 2 * aug.shift + 1;
+    const std::int64_t dy = (r[1] >> 16) % span - aug.shift, dx = (r[1] & 0xffff) % span - aug.shift;
+    const std::int64_t top = (r[2] >> 16) % h - aug.cutout / 2, left = (r[2] & 0xffff) % w - aug.cutout / 2;
+    for (std::int64_t i = 0; i < h; ++i) {
+      for (std::int64_t j = 0; j < w; ++j) {
+        const std::int64_t row = i + dy, column = j + dx;
+        const bool cut = i >= top && i < top + aug.cutout && j >= left && j < left + aug.cutout;
+        const bool inside = row >= 0 && row < h && column >= 0 && column < w;
+        if (cut || !inside) continue;
+        const std::int64_t source = aug.flip && (r[0] & 1) ? w - 1 - column : column;
+        for (std::int64_t k = 0; k < c; ++k) {
+          const auto at = static_cast<std::size_t>(((index[b] * h + row) * w + source) * c + k);
+          x.at(static_cast<std::int64_t>(b), i, j, k) =
+              (stored[at] / 255.0 - norm.mean[k]) / norm.deviation[k];
+        }
+      }
+    }
+  }
+  return x;
+}
+
+TEST_P(Contract, LoadBatchFollowsItsFormula) {
+  const Shape images{6, 9, 8, 3};
+  Random random(2, Purpose::test);
+  std::vector<std::uint8_t> stored(static_cast<std::size_t>(images.elements()));
+  for (auto& byte : stored) byte = static_cast<std::uint8_t>(random.below(256));
+  const Tensor pixels = Tensor::from_host(arena(), images, std::span<const std::uint8_t>(stored));
+  const Tensor labels = upload(Shape{6}, {5, 4, 3, 2, 1, 0});
+  const std::vector<std::int32_t> index = {5, 0, 0, 3, 1};
+  const PixelNorm norm{{0.4f, 0.5f, 0.6f, 0}, {0.2f, 0.3f, 0.25f, 1}};
+  for (const Augmentation& aug : {Augmentation{}, Augmentation{.shift = 2, .flip = true},
+                                  Augmentation{.cutout = 4}, Augmentation{3, true, 5},
+                                  Augmentation{12, true, 20}}) {
+    for (const AugmentKey& key : {AugmentKey{1, 0}, AugmentKey{1, 7}, AugmentKey{1ull << 40, 7}}) {
+      const Tensor x(arena(), Shape{5, 9, 8, 3}), y(arena(), Shape{5}, DType::i32);
+      backend().load_batch(pixels, labels, upload(Shape{5}, index), norm, aug, key, x, y);
+      EXPECT_LE(nmse(to_array(x), expected_batch(stored, images, index, norm, aug, key)), 1e-10);
+      EXPECT_EQ(y.to_host<std::int32_t>(), (std::vector<std::int32_t>{0, 5, 5, 2, 4}));
+    }
+  }
+}
+
+TEST_P(Contract, RefusesOperandsThatDoNotFit) {
+  const Tensor x(arena(), Shape{2, 4, 4, 8}), w(arena(), Shape{8, 3, 3, 8});
+  const Tensor y(arena(), Shape{2, 4, 4, 8}), small(arena(), Shape{2, 3, 4, 8});
+  const Tensor bytes(arena(), Shape{2, 4, 4, 8}, DType::u8), c8(arena(), Shape{8}), c7(arena(), Shape{7});
+  const Conv2d conv{3, 1, 1, false};
+  EXPECT_THROW(backend().conv2d_forward(conv, x, w, small), Error);
+  EXPECT_THROW(backend().conv2d_forward(conv, bytes, w, y), Error);
+  EXPECT_THROW(backend().conv2d_forward(conv, x, Tensor(arena(), Shape{8, 3, 3, 7}), y), Error);
+  EXPECT_THROW(backend().conv2d_forward({5, 1, 2, false}, x, w, y), Error);
+  EXPECT_THROW(backend().conv2d_forward({3, 1, 1, true}, x, w, y), Error);
+  EXPECT_THROW(backend().conv2d_dgrad(conv, small, w, x, GradMode::overwrite), Error);
+  EXPECT_THROW(backend().conv2d_wgrad(conv, x, y, c8, GradMode::overwrite), Error);
+  EXPECT_THROW(backend().batch_norm_forward(x, c7, c8, 1e-5f, Activation::none, y, c8, c8), Error);
+  EXPECT_THROW(backend().add(x, small, y), Error);
+  EXPECT_THROW(backend().concat_forward(x, small, y), Error);
+  EXPECT_THROW(backend().gemm({}, c8, c8, {}, Activation::none, c8, GradMode::overwrite), Error);
+  EXPECT_THROW(backend().gemm({}, Tensor(arena(), Shape{2, 3}), Tensor(arena(), Shape{4, 5}), {},
+                              Activation::none, Tensor(arena(), Shape{2, 5}), GradMode::overwrite),
+               Error);
+  EXPECT_THROW(backend().lerp(c7, 0.5f, c8), Error);
+  EXPECT_THROW(backend().add(x, Tensor(), y), Error);
+}
+
+TEST_P(Contract, ComputesNothingInACountingArena) {
+  Arena counting = Arena::counting(backend());
+  const Tensor x(counting, Shape{64, 32, 32, 16}), w(counting, Shape{32, 3, 3, 16});
+  const Tensor y(counting, Shape{64, 32, 32, 32});
+  backend().conv2d_forward({3, 1, 1, false}, x, w, y);  // touching these addresses would crash
+  EXPECT_GE(counting.peak(), x.bytes() + w.bytes() + y.bytes());
+}
+
+TEST_P(Contract, ProfilesByMethod) {
+  Profile profile;
+  backend().attach(&profile);
+  const Tensor x = upload(random_array(Shape{100}, 1)), y(arena(), Shape{100});
+  backend().add(x, x, y);
+  backend().add(x, x, y);
+  backend().attach(nullptr);
+  backend().add(x, x, y);
+  ASSERT_EQ(profile.rows.size(), 1u);
+  EXPECT_EQ(profile.rows.begin()->first, "add");
+  EXPECT_EQ(profile.rows.begin()->second.calls, 2);
+}
+
+ADWP_ON_EVERY_DEVICE(Contract);
+
+}  // namespace
+}  // namespace adwp::test

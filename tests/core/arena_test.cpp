@@ -1,0 +1,151 @@
+#include "framework/core/arena.h"
+
+#include "framework/core/error.h"
+#include "tests/support/device.h"
+
+namespace adwp::test {
+namespace {
+
+class ArenaTest : public DeviceTest {
+ protected:
+  Arena make(std::size_t bytes, bool guard = false) {
+    return Arena(backend(), bytes, Arena::Options{.guard = guard});
+  }
+};
+
+TEST_P(ArenaTest, ReturnsABlockWithItsLastHolder) {
+  Arena a = make(4096);
+  auto first = a.allocate(1000);
+  const auto copy = first;
+  EXPECT_EQ(a.in_use(), 1024u);
+  first.reset();
+  EXPECT_EQ(a.in_use(), 1024u);
+}
+
+TEST_P(ArenaTest, AlignsEveryBlockTo256Bytes) {
+  Arena a = make(8192);
+  for (std::size_t bytes : {1u, 255u, 256u, 257u}) {
+    const auto block = a.allocate(bytes);
+    const auto next = a.allocate(1);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block->data()) % 256, 0u);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(next->data()) % 256, 0u);
+  }
+}
+
+TEST_P(ArenaTest, TakesTheSmallestGapThatFits) {
+  Arena a = make(16384);
+  auto large = a.allocate(2048);
+  const auto wall = a.allocate(256);
+  auto small = a.allocate(512);
+  const auto end = a.allocate(256);
+  const std::byte* gap = small->data();
+  large.reset();
+  small.reset();
+  EXPECT_EQ(a.allocate(500)->data(), gap);
+}
+
+TEST_P(ArenaTest, JoinsNeighbouringGaps) {
+  Arena a = make(4096);
+  auto one = a.allocate(1024), two = a.allocate(1024), three = a.allocate(1024);
+  const auto last = a.allocate(1024);
+  const std::byte* start = one->data();
+  one.reset();
+  three.reset();
+  two.reset();
+  EXPECT_EQ(a.allocate(3072)->data(), start);
+}
+
+TEST_P(ArenaTest, AFrameGivesBackWhatWasTakenInIt) {
+  Arena a = make(8192);
+  const auto lasting = a.allocate(256);
+  std::shared_ptr<Block> stray;
+  {
+    const Arena::Frame outer(a);
+    stray = a.allocate(1024);
+    {
+      const Arena::Frame inner(a);
+      const auto block = a.allocate(512);
+      EXPECT_EQ(a.in_use(), 256u + 1024u + 512u);
+    }
+    EXPECT_EQ(a.in_use(), 256u + 1024u);
+    EXPECT_NO_THROW(stray->data());
+  }
+  EXPECT_EQ(a.in_use(), 256u);
+  EXPECT_THROW(stray->data(), Error);
+  stray.reset();  // must not give back what is no longer its own
+  EXPECT_EQ(a.in_use(), 256u);
+}
+
+TEST_P(ArenaTest, TheSameStepFindsTheSameAddresses) {
+  Arena a = make(8192);
+  auto step = [&] {
+    const Arena::Frame frame(a);
+    const auto x = a.allocate(1000), y = a.allocate(300);
+    return std::pair(x->data(), y->data());
+  };
+  const auto first = step();
+  EXPECT_EQ(step(), first);
+}
+
+TEST_P(ArenaTest, RunningOutNamesNeedSizeAndRemedy) {
+  Arena a = make(1 << 20);
+  const auto held = a.allocate(1 << 19);
+  try {
+    a.allocate(1 << 20);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find("1048576"), std::string::npos) << what;
+    EXPECT_NE(what.find("524288"), std::string::npos) << what;
+    EXPECT_NE(what.find("--arena-mb"), std::string::npos) << what;
+  }
+}
+
+TEST_P(ArenaTest, ACountingArenaTellsTheSizeThatSuffices) {
+  auto work = [](Arena& a) {
+    const auto lasting = a.allocate(5000);
+    for (int i = 1; i < 5; ++i) {
+      const Arena::Frame frame(a);
+      auto x = a.allocate(static_cast<std::size_t>(i) * 3000);
+      const auto y = a.allocate(700);
+      x.reset();
+      const auto z = a.allocate(static_cast<std::size_t>(i) * 2500);
+    }
+  };
+  Arena counting = Arena::counting(backend());
+  const std::int64_t allocations = backend().counters().allocations;
+  work(counting);
+  EXPECT_EQ(backend().counters().allocations, allocations);
+  Arena exact = make(counting.peak());
+  EXPECT_NO_THROW(work(exact));
+  Arena less = make(counting.peak() - Arena::alignment);
+  EXPECT_THROW(work(less), Error);
+}
+
+TEST_P(ArenaTest, GuardsFindAWritePastTheEnd) {
+  Arena a = make(8192, true);
+  auto block = a.allocate(100);
+  const std::vector<std::uint8_t> bytes(300, 1);
+  backend().write(block->data(), bytes.data(), bytes.size());
+  block.reset();
+  EXPECT_THROW(a.allocate(1), Error);
+}
+
+TEST_P(ArenaTest, GuardsPoisonWhatIsGivenBack) {
+  Arena a = make(8192, true);
+  const float one = 1;
+  std::byte* address = nullptr;
+  {
+    const auto block = a.allocate(sizeof(one));
+    address = block->data();
+    backend().write(address, &one, sizeof(one));
+  }
+  float found = 0;
+  backend().read(&found, address, sizeof(found));
+  EXPECT_TRUE(std::isnan(found));
+}
+
+ADWP_ON_EVERY_DEVICE(ArenaTest);
+
+}  // namespace
+}  // namespace adwp::test
