@@ -19,7 +19,7 @@ Backend* open_device(const std::string& name) {
 void DeviceTest::SetUp() {
   backend_ = open_device(GetParam());
   if (backend_ == nullptr) GTEST_SKIP() << "device " << GetParam() << " is not here";
-  arena_ = std::make_unique<Arena>(*backend_, std::size_t{64} << 20, Arena::Options{.guard = true});
+  arena_ = std::make_unique<Arena>(*backend_, std::size_t{256} << 20, Arena::Options{.guard = true});
 }
 
 Tensor DeviceTest::upload(const oracle::Array& array) {

@@ -1,0 +1,129 @@
+#include "framework/io/safetensors.h"
+
+#include <cstring>
+#include <fstream>
+
+#include "framework/core/error.h"
+#include "framework/io/atomic_file.h"
+#include "framework/io/checkpoint.h"
+#include "tests/support/device.h"
+#include "tests/support/temporary_directory.h"
+
+namespace adwp::test {
+namespace {
+
+std::string file_with(const std::string& header, std::size_t data_bytes) {
+  std::string bytes(8, '\0');
+  const std::uint64_t length = header.size();
+  std::memcpy(bytes.data(), &length, 8);
+  return bytes + header + std::string(data_bytes, 'x');
+}
+
+TEST(SafeTensors, RefusesWhatTheFormatForbids) {
+  const std::string good = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+  EXPECT_NO_THROW(io::SafeTensors::parse(file_with(good, 8), "f"));
+  const std::pair<const char*, std::string> bad[] = {
+      {"empty", ""},
+      {"header cut off", file_with(good, 8).substr(0, 20)},
+      {"data cut off", file_with(good, 7)},
+      {"data left over", file_with(good, 9)},
+      {"not JSON", file_with("{\"a\":", 0)},
+      {"not an object", file_with("[1]", 0)},
+      {"unknown dtype", file_with(R"({"a":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}})", 8)},
+      {"shape and size differ", file_with(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8)},
+      {"negative extent", file_with(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8)},
+      {"five dimensions",
+       file_with(R"({"a":{"dtype":"F32","shape":[1,1,1,1,2],"data_offsets":[0,8]}})", 8)},
+      {"product overflows",
+       file_with(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", 8)},
+      {"offsets out of order", file_with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8)},
+      {"offsets outside", file_with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})", 8)},
+      {"overlap", file_with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                            R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12)},
+      {"gap", file_with(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                        R"("b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})", 12)},
+      {"nested without end", file_with(std::string(100000, '['), 0)},
+      {"a header of exabytes", std::string("\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10)},
+  };
+  for (const auto& [what, bytes] : bad) {
+    EXPECT_THROW(io::SafeTensors::parse(bytes, "f"), Error) << what;
+  }
+}
+
+class SafeTensorsOnDevice : public DeviceTest {};
+
+TEST_P(SafeTensorsOnDevice, RoundTripKeepsEveryBit) {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "t.safetensors").string();
+  const Tensor a = upload(random_array(Shape{3, 5}, 1)), empty(arena(), Shape{0, 4});
+  const Tensor labels = upload(Shape{4}, {1, -2, 3, -4});
+  io::SafeTensors file;
+  file.add("a", a);
+  file.add("labels", labels);
+  file.add("empty", empty);
+  file.metadata["epochs"] = "3";
+  file.save(path);
+  const io::SafeTensors loaded = io::SafeTensors::load(path);
+  EXPECT_EQ(loaded.metadata.at("epochs"), "3");
+  const Tensor b(arena(), Shape{3, 5}), again(arena(), Shape{4}, DType::i32);
+  loaded.restore("a", b);
+  loaded.restore("labels", again);
+  EXPECT_EQ(b.to_host<float>(), a.to_host<float>());
+  EXPECT_EQ(again.to_host<std::int32_t>(), labels.to_host<std::int32_t>());
+  EXPECT_THROW(loaded.restore("missing", b), Error);
+  EXPECT_THROW(loaded.restore("a", Tensor(arena(), Shape{5, 3})), Error);
+  EXPECT_THROW(loaded.restore("a", Tensor(arena(), Shape{3, 5}, DType::i32)), Error);
+}
+
+TEST_P(SafeTensorsOnDevice, ACheckpointContinuesToTheSameBits) {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "c.safetensors").string();
+  auto make = [&](std::uint64_t seed) {
+    auto store = std::make_unique<nn::ParameterStore>();
+    store->add("w", Shape{8, 8}, nn::Decay::yes, nn::Initial::he(8));
+    store->add("b", Shape{8}, nn::Decay::no, nn::Initial::uniform(1));
+    store->build(arena(), seed);
+    return store;
+  };
+  auto step = [&](const nn::ParameterStore& store, optim::Optimizer& optimizer, std::uint64_t i) {
+    store.gradients().copy_from(upload(random_array(store.gradients().shape(), 50 + i)));
+    optimizer.step(0.01f);
+  };
+  const auto store = make(1);
+  optim::AdamW optimizer(backend(), arena(), *store, {.max_norm = 1});
+  for (std::uint64_t i = 0; i < 3; ++i) step(*store, optimizer, i);
+  io::save_checkpoint(path, *store, &optimizer, {}, {{"epochs", "3"}});
+  for (std::uint64_t i = 3; i < 6; ++i) step(*store, optimizer, i);
+
+  const auto other = make(2);
+  optim::AdamW resumed(backend(), arena(), *other, {.max_norm = 1});
+  EXPECT_EQ(io::load_checkpoint(path, *other, &resumed, {}).at("epochs"), "3");
+  for (std::uint64_t i = 3; i < 6; ++i) step(*other, resumed, i);
+  for (int parameter : {0, 1}) {
+    EXPECT_EQ((*other)[parameter].value().to_host<float>(), (*store)[parameter].value().to_host<float>());
+  }
+
+  nn::ParameterStore wrong;
+  wrong.add("w", Shape{4, 4}, nn::Decay::yes, nn::Initial::he(4));
+  wrong.build(arena(), 0);
+  EXPECT_THROW(io::load_checkpoint(path, wrong, nullptr, {}), Error);
+}
+
+ADWP_ON_EVERY_DEVICE(SafeTensorsOnDevice);
+
+TEST(AtomicFile, LeavesTheOldFileWhenItFails) {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "file").string();
+  io::write_atomically(path, std::string_view("old"));
+  EXPECT_EQ(io::read_text(path), "old");
+  EXPECT_THROW(io::write_atomically((folder.path() / "none" / "file").string(), "new"), Error);
+  std::filesystem::create_directory(folder.path() / "taken");
+  EXPECT_THROW(io::write_atomically((folder.path() / "taken").string(), "new"), Error);
+  std::size_t entries = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder.path())) ++entries;
+  EXPECT_EQ(entries, 2u) << "no temporary file stays";
+  EXPECT_THROW(io::read_text(path, 2), Error);
+}
+
+}  // namespace
+}  // namespace adwp::test

@@ -1,0 +1,159 @@
+#include "nas/space/search_space.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+
+#include "framework/core/error.h"
+#include "nas/space/encoding.h"
+#include "tests/support/temporary_directory.h"
+
+namespace adwp::nas {
+namespace {
+
+SearchSpace small_space() {
+  SearchSpace space;
+  space.name = "small";
+  space.stem_width = 8;
+  space.stages = {{{8, 16}, 1, 2, 1}, {{16}, 1, 1, 2}};
+  space.operations = {Operation::from_text("dense3"), Operation::from_text("inverted5_e3_se")};
+  space.joins = {Join::none, Join::add};
+  space.residual = true;
+  space.head_widths = {0, 32};
+  space.validate();
+  return space;
+}
+
+TEST(SearchSpace, EnumerationVisitsAllOnceAndAgreesWithSize) {
+  const SearchSpace space = small_space();
+  std::set<std::string> seen;
+  space.enumerate(1e6, [&](const Architecture& a) {
+    EXPECT_TRUE(space.contains(a));
+    seen.insert(a.to_json());
+  });
+  // Stage 0: 2 widths x (2 operations + 2 * 2 * 2 residuals * (none, or add from 0)); stage 1: 2;
+  // heads: 2.
+  EXPECT_EQ(seen.size(), 2u * (2 + 2 * 2 * 2 * 2) * 2 * 2);
+  EXPECT_EQ(space.size(), static_cast<double>(seen.size()));
+  EXPECT_THROW(space.enumerate(10, [](const Architecture&) {}), Error);
+}
+
+TEST(SearchSpace, SamplingReachesTheWholeOfASmallSpace) {
+  const SearchSpace space = small_space();
+  std::set<std::string> seen;
+  for (std::uint64_t i = 0; i < 6000; ++i) {
+    Random random(1, Purpose::test, i);
+    seen.insert(space.sample(random).to_json());
+  }
+  EXPECT_EQ(static_cast<double>(seen.size()), space.size());
+}
+
+TEST(SearchSpace, WhatItMakesBelongsToIt) {
+  for (const char* preset : {"tiny", "cifar"}) {
+    const SearchSpace space = SearchSpace::preset(preset);
+    EXPECT_TRUE(space.contains(space.largest()));
+    EXPECT_TRUE(space.contains(space.smallest()));
+    for (const Architecture& a : space.widest_networks()) EXPECT_TRUE(space.contains(a));
+    for (std::uint64_t i = 0; i < 300; ++i) {
+      Random random(2, Purpose::test, i);
+      const Architecture a = space.sample(random), b = space.sample(random);
+      const Architecture mutant = space.mutate(a, random), child = space.crossover(a, b, random);
+      EXPECT_TRUE(space.contains(a));
+      EXPECT_TRUE(space.contains(mutant));
+      EXPECT_TRUE(space.contains(child));
+      EXPECT_NE(mutant, a);
+      const std::int64_t macs = plan_network(a, {}).macs();
+      EXPECT_LE(macs, plan_network(space.largest(), {}).macs());
+      EXPECT_GE(macs, plan_network(space.smallest(), {}).macs());
+    }
+  }
+  EXPECT_FALSE(small_space().contains(SearchSpace::preset("tiny").smallest()));
+}
+
+TEST(SearchSpace, LimitsAreKeptOrRefusedWhenImpossible) {
+  const SearchSpace space = SearchSpace::preset("tiny");
+  Random random(3, Purpose::test);
+  const Limits limits{.max_params = 60000, .max_macs = 3000000};
+  for (int i = 0; i < 30; ++i) {
+    const NetworkPlan plan = plan_network(space.sample(random, limits, {}), {});
+    EXPECT_LE(plan.parameters(), 60000);
+    EXPECT_LE(plan.macs(), 3000000);
+  }
+  try {
+    space.sample(random, {.max_params = 10}, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.fault(), Fault::usage);
+    EXPECT_NE(std::string(error.what()).find("param"), std::string::npos) << error.what();
+  }
+}
+
+TEST(SearchSpace, TomlRoundTrip) {
+  const test::TemporaryDirectory folder;
+  const std::string path = (folder.path() / "space.toml").string();
+  for (const char* preset : {"tiny", "cifar"}) {
+    const SearchSpace space = SearchSpace::preset(preset);
+    std::ofstream(path) << space.to_toml();
+    const SearchSpace again = SearchSpace::open(path);
+    EXPECT_EQ(again.to_toml(), space.to_toml());
+    EXPECT_EQ(again.size(), space.size());
+  }
+}
+
+TEST(SearchSpace, RefusesBadToml) {
+  const test::TemporaryDirectory folder;
+  const std::string path = (folder.path() / "space.toml").string();
+  const std::string good = SearchSpace::preset("tiny").to_toml();
+  auto with = [&](const std::string& what, const std::string& by) {
+    std::string text = good;
+    const auto at = text.find(what);
+    EXPECT_NE(at, std::string::npos) << what;
+    return text.replace(at, what.size(), by);
+  };
+  for (const std::string& text :
+       {std::string("= nonsense"), std::string(), with("stem_width", "stem_wide"),
+        with("'dense3'", "'dense4'"), with("stem_width = 16", "stem_width = 'wide'"),
+        with("stem_width = 16", "stem_width = 1000000000"), with("[ 1, 3 ]", "[ 3, 1 ]"),
+        with("[ 1, 3 ]", "[ 0, 3 ]"), with("'concat'", "'glue'"),
+        with("activation = 'relu'", "activation = 'tanh'")}) {
+    std::ofstream(path) << text;
+    try {
+      SearchSpace::open(path);
+      FAIL() << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.fault(), Fault::usage) << error.what();
+    }
+  }
+  EXPECT_THROW(SearchSpace::open("no such file.toml"), Error);
+}
+
+TEST(Encoding, TellsEveryTwoArchitecturesApart) {
+  const SearchSpace space = small_space();
+  const Encoding encoding(space);
+  std::set<std::vector<float>> network_codes, whole_codes;
+  std::size_t count = 0;
+  space.enumerate(1e6, [&](const Architecture& a) {
+    const NetworkPlan plan = plan_network(a, {});
+    const NetworkCode code = encoding.encode(plan);
+    EXPECT_EQ(static_cast<std::int64_t>(code.network.size()), encoding.network_entries());
+    EXPECT_EQ(code.layer_entries, encoding.layer_entries());
+    EXPECT_EQ(code.layers.size(), plan.layers.size() * static_cast<std::size_t>(code.layer_entries));
+    // Channel counts stand relative to the widest stage; an expansion makes them up to six times that.
+    for (float v : code.layers) EXPECT_LE(std::abs(v), 6.0f);
+    network_codes.insert(code.network);
+    ++count;
+  });
+  EXPECT_EQ(network_codes.size(), count);
+}
+
+TEST(Encoding, NamesEveryEntryOnceAndRefusesStrangers) {
+  const Encoding encoding(SearchSpace::preset("cifar"));
+  for (const auto& names : {encoding.layer_entry_names(), encoding.network_entry_names()}) {
+    EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+  }
+  EXPECT_THROW(encoding.encode(plan_network(SearchSpace::preset("tiny").smallest(), {})), Error);
+}
+
+}  // namespace
+}  // namespace adwp::nas

@@ -1,0 +1,145 @@
+#include "nas/search/search.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "framework/core/error.h"
+#include "nas/search/halving.h"
+#include "nas/search/pareto.h"
+
+namespace adwp::nas {
+namespace {
+
+Candidate candidate(double score, std::int64_t params, std::int64_t macs, std::uint64_t hash) {
+  Candidate c;
+  c.score = score;
+  c.params = params;
+  c.macs = macs;
+  c.hash = hash;
+  return c;
+}
+
+TEST(Pareto, DominanceNeedsOneBetterAndNoneWorse) {
+  const Candidate a = candidate(0.5, 100, 100, 1);
+  EXPECT_TRUE(dominates(a, candidate(0.4, 100, 100, 2)));
+  EXPECT_TRUE(dominates(a, candidate(0.5, 101, 100, 2)));
+  EXPECT_FALSE(dominates(a, candidate(0.5, 100, 100, 2)));
+  EXPECT_FALSE(dominates(a, candidate(0.4, 99, 100, 2)));
+}
+
+TEST(Pareto, FrontsAndCrowding) {
+  const std::vector<Candidate> all = {candidate(3, 3, 3, 1), candidate(2, 2, 2, 2),
+                                      candidate(1, 1, 1, 3), candidate(1, 3, 3, 4),
+                                      candidate(0, 4, 4, 5)};
+  const auto fronts = non_dominated_fronts(all);
+  ASSERT_EQ(fronts.size(), 3u);
+  EXPECT_EQ(std::set<std::size_t>(fronts[0].begin(), fronts[0].end()), (std::set<std::size_t>{0, 1, 2}));
+  EXPECT_EQ(fronts[1], (std::vector<std::size_t>{3}));
+  const std::vector<double> crowding = crowding_distances(all, fronts[0]);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(std::isinf(crowding[i]), fronts[0][i] != 1) << "the ends are infinite";
+  }
+  const std::vector<Candidate> front = pareto_front(all);
+  ASSERT_EQ(front.size(), 3u);
+  EXPECT_EQ(front[0].score, 3);
+}
+
+TEST(Halving, FollowsTheSchedule) {
+  const std::vector<Rung> rungs = halving_schedule(16, 8, 2);
+  ASSERT_EQ(rungs.size(), 3u);
+  EXPECT_EQ(rungs[0].networks, 16u);
+  EXPECT_EQ(rungs[0].epochs, 1);
+  EXPECT_EQ(rungs[1].networks, 6u);
+  EXPECT_EQ(rungs[1].epochs, 3);
+  EXPECT_EQ(rungs[2].networks, 3u);
+  EXPECT_EQ(rungs[2].epochs, 8);
+  EXPECT_THROW(halving_schedule(0, 8, 2), Error);
+}
+
+TEST(Halving, KeepsTheBestOfEachRung) {
+  std::vector<int> trained(6);
+  // Network 1 looks best after one epoch and turns out worst of those that go on.
+  const HalvingResult result =
+      successive_halving({{6, 1}, {2, 5}}, [&](std::size_t i, int epochs) {
+        ++trained[i];
+        return epochs == 1 ? (i == 1 ? 0.9 : 0.1 * static_cast<double>(i)) : (i == 1 ? 0.2 : 0.7);
+      });
+  EXPECT_EQ(result.order[0], 5u);
+  EXPECT_EQ(result.order[1], 1u);
+  EXPECT_EQ(result.epochs[5], 5);
+  EXPECT_EQ(result.epochs[0], 1);
+  EXPECT_EQ(trained, (std::vector<int>{1, 2, 1, 1, 1, 2}));
+}
+
+// A made-up truth: networks near a target number of MACs are good.
+double made_up_score(const Candidate& c) {
+  return -std::abs(std::log(static_cast<double>(c.macs) / 4e6)) -
+         0.1 * std::log(static_cast<double>(c.params));
+}
+
+SearchState run(const SearchSettings& settings, SearchState state = {}, int steps = 1000) {
+  static const SearchSpace space = SearchSpace::preset("tiny");
+  Search search(space, settings, [](std::span<Candidate> candidates) {
+    for (Candidate& c : candidates) c.score = made_up_score(c);
+  }, std::move(state));
+  for (int i = 0; i < steps && search.step(); ++i) {
+  }
+  return search.state();
+}
+
+double best(const SearchState& state) {
+  double most = -1e9;
+  for (const Candidate& c : state.evaluated) most = std::max(most, c.score);
+  return most;
+}
+
+TEST(Search, EvaluatesNothingTwiceAndKeepsLimits) {
+  SearchSettings settings{.population = 20, .generations = 10, .seed = 1};
+  settings.limits.max_params = 100000;
+  const SearchState state = run(settings);
+  std::set<std::uint64_t> hashes;
+  for (const Candidate& c : state.evaluated) {
+    EXPECT_TRUE(hashes.insert(c.hash).second);
+    EXPECT_LE(c.params, 100000);
+    EXPECT_EQ(c.hash, c.architecture.hash());
+  }
+  EXPECT_EQ(state.evaluated.size(), 20u * 11u);
+  EXPECT_EQ(state.population.size(), 20u);
+}
+
+TEST(Search, EvolutionBeatsRandomSearch) {
+  int wins = 0;
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    SearchSettings settings{.population = 20, .generations = 10, .seed = seed};
+    const double evolved = best(run(settings));
+    settings.strategy = Strategy::random;
+    wins += evolved > best(run(settings)) ? 1 : 0;
+  }
+  EXPECT_GE(wins, 4);
+}
+
+TEST(Search, ContinuesFromItsStateToTheSameResult) {
+  const SearchSettings settings{.population = 10, .generations = 6, .seed = 3};
+  const SearchState whole = run(settings);
+  const SearchState continued = run(settings, run(settings, {}, 3));
+  ASSERT_EQ(whole.evaluated.size(), continued.evaluated.size());
+  for (std::size_t i = 0; i < whole.evaluated.size(); ++i) {
+    EXPECT_EQ(whole.evaluated[i].hash, continued.evaluated[i].hash);
+  }
+}
+
+TEST(Search, FinalistsHoldTheFrontAndTheBest) {
+  const SearchState state = run({.population = 20, .generations = 5, .seed = 4});
+  const std::vector<Candidate> finalists = choose_finalists(state.evaluated, 6);
+  ASSERT_EQ(finalists.size(), 6u);
+  std::set<std::uint64_t> hashes;
+  for (const Candidate& c : finalists) hashes.insert(c.hash);
+  EXPECT_EQ(hashes.size(), 6u);
+  EXPECT_EQ(finalists.front().score, best(state));
+  EXPECT_EQ(choose_finalists(state.evaluated, 100000).size(), state.evaluated.size());
+}
+
+}  // namespace
+}  // namespace adwp::nas

@@ -1,0 +1,282 @@
+// Weight sources and the networks they feed: shapes, statistics, gradients that flow, and evaluation
+// that stays on the device.
+#include <cmath>
+
+#include "framework/core/error.h"
+#include "nas/evaluation/evaluator.h"
+#include "nas/network/macro_network.h"
+#include "nas/training/hypernetwork_trainer.h"
+#include "nas/training/network_trainer.h"
+#include "nas/weights/hypernetwork.h"
+#include "nas/weights/shared_weights.h"
+#include "tests/support/device.h"
+
+namespace adwp::test {
+namespace {
+
+constexpr nas::Task task{8, 3, 10};
+
+class Weights : public DeviceTest {
+ protected:
+  nas::SearchSpace space() const {
+    nas::SearchSpace s = nas::SearchSpace::preset("tiny");
+    s.operations.push_back(nas::Operation::from_text("inverted3_e3_se"));
+    return s;
+  }
+  nas::NetworkPlan sample(std::uint64_t i) const {
+    Random random(11, Purpose::test, i);
+    return nas::plan_network(space().sample(random), task);
+  }
+  std::vector<std::unique_ptr<nas::WeightSource>> sources() {
+    std::vector<std::unique_ptr<nas::WeightSource>> all;
+    const nas::SearchSpace s = space();
+    all.push_back(std::make_unique<nas::HyperNetwork>(arena(), s, task,
+                                                      nas::HyperNetworkOptions{.width = 32}, 1));
+    all.push_back(std::make_unique<nas::HyperNetwork>(
+        arena(), s, task,
+        nas::HyperNetworkOptions{.width = 16, .predict_norm = false, .network_code = false}, 1));
+    all.push_back(std::make_unique<nas::SharedWeights>(arena(), s, task, 1));
+    return all;
+  }
+  data::DeviceImages images(std::int64_t count) {
+    Random random(12, Purpose::test);
+    data::ImageSet set{8, 8, 3, {}, {}};
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto label = static_cast<std::int32_t>(i % 10);
+      set.labels.push_back(label);
+      // A problem that can be learnt: the class is the brightness.
+      for (int p = 0; p < 8 * 8 * 3; ++p) {
+        set.pixels.push_back(static_cast<std::uint8_t>(20 * label + static_cast<int>(random.below(40))));
+      }
+    }
+    return data::DeviceImages::upload(arena(), set);
+  }
+  PixelNorm norm() const { return {{0.5f, 0.5f, 0.5f, 0}, {0.25f, 0.25f, 0.25f, 1}}; }
+};
+
+TEST_P(Weights, EverySourceFitsEveryNetwork) {
+  for (auto& source : sources()) {
+    for (std::uint64_t i = 0; i < 12; ++i) {
+      const nas::NetworkPlan plan = sample(i);
+      const Arena::Frame frame(arena());
+      Tape tape(backend(), arena(), Tape::Recording::off);
+      const nas::NetworkWeights w = source->weights(tape, plan);
+      ASSERT_EQ(w.layers.size(), plan.layers.size());
+      for (std::size_t l = 0; l < plan.layers.size(); ++l) {
+        EXPECT_EQ(w.layers[l].kernel.shape(), plan.layers[l].kernel_shape());
+        EXPECT_EQ(w.layers[l].shift.shape(), (Shape{plan.layers[l].out_channels}));
+        EXPECT_EQ(w.layers[l].scale.defined(), plan.layers[l].norm);
+      }
+      const Tensor x = upload(random_array(Shape{4, 8, 8, 3}, 13));
+      const oracle::Array logits = to_array(nas::forward(tape, plan, w, x).value());
+      EXPECT_EQ(logits.shape, (Shape{4, 10}));
+      for (double v : logits.values) EXPECT_TRUE(std::isfinite(v));
+    }
+  }
+}
+
+TEST_P(Weights, PredictedKernelsStartAtTheirFanInsScale) {
+  nas::HyperNetwork source(arena(), space(), task, {}, 3);
+  const nas::NetworkPlan plan = nas::plan_network(space().largest(), task);
+  const Arena::Frame frame(arena());
+  Tape tape(backend(), arena(), Tape::Recording::off);
+  const nas::NetworkWeights w = source.weights(tape, plan);
+  for (std::size_t l = 1; l < plan.layers.size(); ++l) {
+    const oracle::Array kernel = to_array(w.layers[l].kernel.value());
+    if (kernel.values.size() < 1000) continue;
+    double square = 0;
+    for (double v : kernel.values) square += v * v / static_cast<double>(kernel.values.size());
+    const double wanted = 1.0 / static_cast<double>(plan.layers[l].fan_in());
+    EXPECT_GT(square, wanted / 4) << plan.layers[l].name;
+    EXPECT_LT(square, wanted * 4) << plan.layers[l].name;
+  }
+}
+
+TEST_P(Weights, DifferentNetworksGetDifferentKernels) {
+  nas::HyperNetwork source(arena(), space(), task, {.width = 32}, 3);
+  // The same first block in two networks that differ elsewhere: the network's code tells them apart.
+  nas::Architecture a = space().smallest();
+  nas::Architecture b = a;
+  b.stages.back().width = space().max_width(2);
+  Tape tape(backend(), arena(), Tape::Recording::off);
+  auto first_kernel = [&](const nas::Architecture& architecture) {
+    return source.weights(tape, nas::plan_network(architecture, task)).layers[1].kernel.value()
+        .to_host<float>();
+  };
+  EXPECT_NE(first_kernel(a), first_kernel(b));
+  EXPECT_EQ(first_kernel(a), first_kernel(a));
+}
+
+// The loss's gradient by the source's parameters, along a random direction, against finite
+// differences of the whole: prediction, assembly, network and loss.
+TEST_P(Weights, GradientsFlowThroughPredictionIntoTheSource) {
+  const Tensor x = upload(random_array(Shape{16, 8, 8, 3}, 14));
+  std::vector<std::int32_t> labels;
+  for (int i = 0; i < 16; ++i) labels.push_back(i % 10);
+  const Tensor y = upload(Shape{16}, labels);
+  for (auto& source : sources()) {
+    for (std::uint64_t i = 0; i < 3; ++i) {
+      const nas::NetworkPlan plan = sample(20 + i);
+      nn::ParameterStore& store = source->parameters();
+      const oracle::Array at = to_array(store.values());
+      auto loss = [&](Tape::Recording recording) {
+        const Arena::Frame frame(arena());
+        Tape tape(backend(), arena(), recording);
+        const Variable l = ops::cross_entropy(
+            tape, nas::forward(tape, plan, source->weights(tape, plan), x), y, 0.0f);
+        const double value = l.value().to_host<float>()[0];
+        if (recording == Tape::Recording::on) tape.backward(l);
+        return value;
+      };
+      store.zero_gradients();
+      loss(Tape::Recording::on);
+      const oracle::Array gradient = to_array(store.gradients());
+      double norm = 0;
+      for (double g : gradient.values) norm += g * g;
+      norm = std::sqrt(norm);
+      ASSERT_GT(norm, 1e-4);
+      // Along the gradient itself the slope is its norm. ReLU's kinks bend the line a little.
+      const double h = 2e-3;
+      auto moved = [&](double by) {
+        oracle::Array to = at;
+        for (std::size_t k = 0; k < to.values.size(); ++k) to.values[k] += by * gradient.values[k] / norm;
+        store.values().copy_from(upload(to));
+        return loss(Tape::Recording::off);
+      };
+      const double slope = (moved(h) - moved(-h)) / (2 * h);
+      store.values().copy_from(upload(at));
+      EXPECT_NEAR(slope / norm, 1, 0.05) << plan.architecture.to_json();
+    }
+  }
+}
+
+TEST_P(Weights, TrainingASourceLearns) {
+  nas::SearchSpace few = space();
+  few.operations = {nas::Operation::from_text("dense3"), nas::Operation::from_text("inverted3_e3")};
+  few.stages = {{{8, 16}, 1, 2, 1}, {{16, 24}, 1, 1, 2}};
+  const data::DeviceImages train = images(200);
+  std::vector<nas::NetworkPlan> plans;
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    Random random(15, Purpose::test, i);
+    plans.push_back(nas::plan_network(few.sample(random), task));
+  }
+  auto learns = [&](nas::WeightSource& source) {
+    constexpr std::int64_t epochs = 40;
+    nas::HyperTrainer trainer(backend(), arena(), source, few, task, train, norm(),
+                              {.epochs = epochs, .batch = 20, .augmentation = {}, .seed = 5});
+    const double before = trainer.run_epoch(0);
+    double after = 0;
+    for (std::int64_t epoch = 1; epoch < epochs; ++epoch) after = trainer.run_epoch(epoch);
+    EXPECT_LT(after, 0.7 * before);
+    nas::Evaluator evaluator(backend(), arena(), train, norm(), 100, 4);
+    double mean = 0;
+    for (const nas::Score& score : evaluator.evaluate(source, plans)) mean += score.accuracy / 4;
+    EXPECT_GT(mean, 0.4) << "chance is 0.1";
+  };
+  nas::HyperNetwork predicted(arena(), few, task, {.width = 32}, 1);
+  learns(predicted);
+  nas::HyperNetwork plain(arena(), few, task,
+                          {.width = 32, .predict_norm = false, .network_code = false}, 1);
+  learns(plain);
+  nas::SharedWeights shared(arena(), few, task, 1);
+  learns(shared);
+}
+
+TEST_P(Weights, EvaluationAllocatesNothingAndReadsOnceForAllNetworks) {
+  const data::DeviceImages held_out = images(120);
+  nas::HyperNetwork source(arena(), space(), task, {.width = 32}, 3);
+  // Without sentinels: checking them reads from the device.
+  Arena plain(backend(), std::size_t{64} << 20);
+  const data::DeviceImages set{[&] {
+    Tensor t(plain, held_out.pixels.shape(), DType::u8);
+    t.copy_from(held_out.pixels);
+    return t;
+  }(), [&] {
+    Tensor t(plain, held_out.labels.shape(), DType::i32);
+    t.copy_from(held_out.labels);
+    return t;
+  }()};
+  nas::HyperNetwork own(plain, space(), task, {.width = 32}, 3);
+  std::vector<nas::NetworkPlan> plans;
+  for (std::uint64_t i = 0; i < 5; ++i) plans.push_back(sample(40 + i));
+  struct Counts {
+    std::int64_t allocations, reads, writes;
+  };
+  auto counts_with_batches_of = [&](std::int64_t batch) {
+    nas::Evaluator evaluator(backend(), plain, set, norm(), batch, 5);
+    const MemoryCounters before = backend().counters();
+    evaluator.evaluate(own, plans);
+    const MemoryCounters after = backend().counters();
+    return Counts{after.allocations - before.allocations, after.host_reads - before.host_reads,
+                  after.host_writes - before.host_writes};
+  };
+  const Counts few = counts_with_batches_of(60), many = counts_with_batches_of(10);
+  EXPECT_EQ(few.allocations, 0);
+  EXPECT_EQ(many.allocations, 0);
+  EXPECT_EQ(few.reads, 1) << "one table for all networks";
+  EXPECT_EQ(many.reads, 1);
+  EXPECT_EQ(few.writes, many.writes) << "what is sent is per network, nothing per batch";
+}
+
+TEST_P(Weights, EvaluationIsTheSameAloneAndInCompany) {
+  const data::DeviceImages held_out = images(60);
+  nas::HyperNetwork source(arena(), space(), task, {.width = 32}, 3);
+  nas::Evaluator evaluator(backend(), arena(), held_out, norm(), 30, 3);
+  const std::vector<nas::NetworkPlan> plans = {sample(50), sample(51), sample(52)};
+  const std::vector<nas::Score> together = evaluator.evaluate(source, plans);
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    const nas::Score alone = evaluator.evaluate(source, std::span(&plans[i], 1)).front();
+    EXPECT_EQ(alone.loss, together[i].loss);
+    EXPECT_EQ(alone.accuracy, together[i].accuracy);
+  }
+  EXPECT_THROW(evaluator.evaluate(source, std::vector<nas::NetworkPlan>(4, plans[0])), Error);
+}
+
+TEST_P(Weights, TrainingFromScratchLearnsAndRepeats) {
+  const data::DeviceImages train = images(200);
+  auto trained = [&](std::uint64_t seed) {
+    const Arena::Frame frame(arena());
+    nas::NetworkTrainer trainer(backend(), arena(), sample(60), train, norm(),
+                                {.epochs = 6, .batch = 20, .augmentation = {}, .seed = seed});
+    for (std::int64_t epoch = 0; epoch < 6; ++epoch) trainer.run_epoch(epoch);
+    return trainer.evaluate(train, 64);
+  };
+  const nas::Score first = trained(1), again = trained(1), other = trained(2);
+  EXPECT_GT(first.accuracy, 0.6) << "with running statistics; chance is 0.1";
+  EXPECT_EQ(first.loss, again.loss);
+  EXPECT_NE(first.loss, other.loss);
+}
+
+TEST_P(Weights, ALossThatIsNotFiniteStopsTrainingWithItsStepAndArchitecture) {
+  const data::DeviceImages train = images(200);
+  const Arena::Frame frame(arena());
+  nas::NetworkTrainer trainer(backend(), arena(), sample(61), train, norm(),
+                              {.epochs = 3, .batch = 20, .learning_rate = 1e30f, .clip = 0,
+                               .warmup_epochs = 0, .augmentation = {}});
+  try {
+    for (std::int64_t epoch = 0; epoch < 3; ++epoch) trainer.run_epoch(epoch);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find("step"), std::string::npos) << what;
+    EXPECT_NE(what.find("\"stages\""), std::string::npos) << what;
+  }
+}
+
+TEST_P(Weights, ADryRunTellsTheArenaThatSuffices) {
+  const nas::NetworkPlan plan = sample(62);
+  const data::DeviceImages train = images(200);
+  const nas::NetworkTrainingOptions options{.epochs = 1, .batch = 20, .augmentation = {}};
+  Arena counting = Arena::counting(backend());
+  nas::NetworkTrainer::dry_run(backend(), counting, plan, train, norm(), options, 50);
+  Arena exact(backend(), counting.peak());
+  const Arena::Frame frame(exact);
+  nas::NetworkTrainer trainer(backend(), exact, plan, train, norm(), options);
+  EXPECT_NO_THROW(trainer.run_epoch(0));
+  EXPECT_NO_THROW(trainer.evaluate(train, 50));
+}
+
+ADWP_ON_EVERY_DEVICE(Weights);
+
+}  // namespace
+}  // namespace adwp::test
