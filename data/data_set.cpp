@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "data/readers.h"
 #include "data/test_split.h"
@@ -117,6 +118,24 @@ TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed,
   split_by_class(all, spec, seed, validation_fraction, data);
   data.norm = measure(data.train);
   return data;
+}
+
+void require_test_split(const DataSpec& spec) {
+  std::vector<std::string> names;
+  switch (spec.kind) {
+    case DataSpec::Kind::synthetic: break;
+    case DataSpec::Kind::cifar10: names = {"test_batch.bin"}; break;
+    case DataSpec::Kind::cifar100: names = {"test.bin"}; break;
+    case DataSpec::Kind::folder: names = {"test"}; break;
+    case DataSpec::Kind::idx: names = {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}; break;
+  }
+  for (const std::string& name : names) {
+    const std::filesystem::path path = std::filesystem::path(spec.directory) / name;
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) {
+      fail("data", "no test split, expected {}", path.string());
+    }
+  }
 }
 
 ImageSet load_test_split(const DataSpec& spec, const std::vector<std::string>& classes) {

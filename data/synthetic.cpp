@@ -3,7 +3,7 @@
 // The class is the shape alone: disc, ring, square, frame, triangle, plus, two bars, half disc, four
 // dots, star. Position, size, rotation, both colours, the background's gradient, small distractors
 // and noise are random, so that no pixel says much by itself: a linear classifier stays far below
-// 60 %, a small convolutional network passes 90 % (tests/data/synthetic_test.cpp, docs/guide.md).
+// 60 %, a small convolutional network passes 90 % (tests/data/synthetic_test.cpp).
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -25,11 +25,12 @@ struct Colour {
   float r, g, b;
 };
 
-float distance(const Colour& a, const Colour& b) {
-  return std::abs(a.r - b.r) + std::abs(a.g - b.g) + std::abs(a.b - b.b);
-}
+float brightness(const Colour& c) { return (c.r + c.g + c.b) / 3; }
 
-Colour random_colour(Random& random) { return {random.uniform(), random.uniform(), random.uniform()}; }
+// Each channel from 0 to `most`.
+Colour random_colour(Random& random, float most) {
+  return {most * random.uniform(), most * random.uniform(), most * random.uniform()};
+}
 
 float box(float x, float y, float half_width, float half_height) {
   return std::max(std::abs(x) - half_width, std::abs(y) - half_height);
@@ -70,22 +71,21 @@ struct Blob {
 };
 
 void draw(std::int32_t shape, Random random, std::uint8_t* out) {
-  const Colour low = random_colour(random), high = random_colour(random);
-  Colour ink = random_colour(random);
-  for (int i = 0; i < 20 && (distance(ink, low) < 0.7f || distance(ink, high) < 0.7f); ++i) {
-    ink = random_colour(random);
-  }
+  const Colour low = random_colour(random, 0.6f), high = random_colour(random, 0.6f);
+  const float ground = std::max(brightness(low), brightness(high));
+  Colour ink = random_colour(random, 1);
+  for (int i = 0; i < 20 && brightness(ink) < ground + 0.2f; ++i) ink = random_colour(random, 1);
   const float tilt = 2 * std::numbers::pi_v<float> * random.uniform();
-  const float turn = 2 * std::numbers::pi_v<float> * random.uniform();
-  const float size = 6.0f + 6.0f * random.uniform();  // pixels from the centre to the rim
+  const float turn = (random.uniform() - 0.5f) * 0.8f;  // radians: most things stand upright
+  const float size = 7.0f + 5.0f * random.uniform();  // pixels from the centre to the rim
   const float centre_x = 16 + (random.uniform() - 0.5f) * 2 * (15 - size);
   const float centre_y = 16 + (random.uniform() - 0.5f) * 2 * (15 - size);
-  std::array<Blob, 4> blobs;
+  std::array<Blob, 3> blobs;
   for (Blob& blob : blobs) {
-    blob = {side * random.uniform(), side * random.uniform(), 0.8f + 1.4f * random.uniform(),
-            random_colour(random)};
+    blob = {side * random.uniform(), side * random.uniform(), 0.8f + 1.2f * random.uniform(),
+            random_colour(random, 1)};
   }
-  const float noise = 0.03f + 0.07f * random.uniform();
+  const float noise = 0.02f + 0.04f * random.uniform();
 
   for (std::int64_t i = 0; i < side; ++i) {
     for (std::int64_t j = 0; j < side; ++j) {

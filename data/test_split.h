@@ -9,4 +9,8 @@ namespace adwp::data {
 // `classes` as the training data had them; a test set with others is an error.
 ImageSet load_test_split(const DataSpec& spec, const std::vector<std::string>& classes);
 
+// Throws Error when the files of the test split are missing; reads none of them. To be asked before
+// hours of training.
+void require_test_split(const DataSpec& spec);
+
 }  // namespace adwp::data

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <set>
 #include <system_error>
 
 #include "framework/core/error.h"
@@ -15,16 +14,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What a run may have left before its settings were written.
+// Does the directory hold nothing but what a run leaves that failed before its settings were
+// written (wrong data, a full disk)?
 bool only_beginnings(const fs::path& path) {
-  static const std::set<std::string> early = {"log.jsonl", "checkpoints"};
   for (const auto& entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename().string();
+    const bool early = name == "log.jsonl" || name == "checkpoints";
     const bool temporary = name.starts_with("config.toml.");
-    if (!temporary && !early.contains(name)) return false;
+    if (!temporary && !(early && fs::is_empty(entry.path()))) return false;
   }
-  return fs::is_empty(path) || !fs::exists(path / "checkpoints") ||
-         fs::is_empty(path / "checkpoints");
+  return true;
 }
 
 void create(const fs::path& path) {
@@ -66,7 +65,7 @@ RunDirectory::RunDirectory(fs::path path, bool resume) : path_(std::move(path)) 
                  path_.string());
     }
     resumes_ = resume && fs::exists(config());
-    if (!resume && !fs::is_empty(path_)) {
+    if (!resume && !only_beginnings(path_)) {
       fail_usage("out",
                  "the directory is used, got '{}', expected a new or empty one; continue its "
                  "run with --resume or choose another --out",

@@ -15,18 +15,18 @@ struct SearchOptions {
   double validation = 0.1;
 
   std::string weights = "predicted";
-  std::int64_t hyper_epochs = 12, hyper_width = 128;
+  std::int64_t hyper_epochs = 10, hyper_width = 128;
   int architectures_per_step = 1;
   double hyper_lr = 3e-3;
   bool fixed_norm = false, layer_code_only = false;
 
-  std::int64_t rank_sample = 12, rank_epochs = 3;
+  std::int64_t rank_sample = 10, rank_epochs = 2;
 
   std::string strategy = "evolution";
-  int population = 64, generations = 9;
+  int population = 52, generations = 9;
   std::int64_t max_params = 0, max_macs = 0, evaluation_batch = 500;
 
-  int finalists = 6, finalist_epochs = 5, halvings = 1;
+  int finalists = 4, finalist_epochs = 3, halvings = 1;
   double finalist_lr = 0.1;
 
   bool resume = false, quiet = false;

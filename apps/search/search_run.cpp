@@ -25,6 +25,8 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+constexpr std::size_t most_shown = 20;  // rows of the front's table
+
 // Numbers of architectures differ from phase to phase, and so do the numbers drawn for them.
 constexpr std::uint64_t rank_sample_stream = std::uint64_t{1} << 40;
 
@@ -41,6 +43,10 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
                                      options.validation)) {
   task_ = {data_.train.height, data_.train.channels,
            static_cast<std::int64_t>(data_.classes.size())};
+  if (options.max_params > 0 || options.max_macs > 0) {  // can they be met? Ask before training
+    Random random(options.seed, Purpose::evolution, 0);
+    space_.sample(random, limits(), task_);
+  }
   const std::size_t need = measure_need();
   const std::size_t size =
       options.arena_mb > 0 ? static_cast<std::size_t>(options.arena_mb) << 20 : need;
@@ -74,6 +80,13 @@ std::unique_ptr<nas::WeightSource> SearchRun::make_source(Arena& arena) const {
                                .predict_norm = !options_.fixed_norm,
                                .network_code = !options_.layer_code_only},
       options_.seed);
+}
+
+nas::Limits SearchRun::limits() const {
+  auto limit = [](std::int64_t value) {
+    return value > 0 ? std::optional<std::int64_t>(value) : std::nullopt;
+  };
+  return {limit(options_.max_params), limit(options_.max_macs), std::nullopt};
 }
 
 nas::HyperTrainingOptions SearchRun::hyper_options() const {
@@ -209,14 +222,11 @@ void SearchRun::train_rank_sample() {
 void SearchRun::evolve() {
   const auto start = Clock::now();
   const nas::Calibration calibration(measured_);
-  auto limit = [](std::int64_t value) {
-    return value > 0 ? std::optional<std::int64_t>(value) : std::nullopt;
-  };
   const nas::SearchSettings settings{
       .strategy = options_.strategy == "random" ? nas::Strategy::random : nas::Strategy::evolution,
       .population = options_.population,
       .generations = options_.generations,
-      .limits = {limit(options_.max_params), limit(options_.max_macs), std::nullopt},
+      .limits = limits(),
       .task = task_,
       .seed = options_.seed};
   nas::Search search(space_, settings, [&](std::span<nas::Candidate> candidates) {
@@ -340,12 +350,16 @@ std::string SearchRun::summary() const {
                                  search_facts_["candidates_per_minute"].get<double>());
   Table front({{"architecture", Align::left}, {"params"}, {"MACs"}, {"predicted accuracy"},
                {"predicted loss"}, {"score"}});
-  for (const nas::Candidate& c : front_) {
+  const std::size_t shown = std::min<std::size_t>(front_.size(), most_shown);
+  for (const nas::Candidate& c : std::span(front_).first(shown)) {
     front.row({c.architecture.id(), std::to_string(c.params), std::to_string(c.macs),
                fmt::format("{:.3f}", c.predicted_accuracy), fmt::format("{:.3f}", c.predicted_loss),
                fmt::format("{:.3f}", c.score)});
   }
   text += front.text();
+  if (front_.size() > shown) {
+    text += fmt::format("and {} smaller ones in result.json\n", front_.size() - shown);
+  }
   if (!finalists_.empty()) {
     text += "\nFinalists, trained from scratch\n";
     Table table({{"architecture", Align::left}, {"params"}, {"MACs"}, {"predicted accuracy"},

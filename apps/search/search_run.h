@@ -37,6 +37,7 @@ class SearchRun {
 
  private:
   std::unique_ptr<nas::WeightSource> make_source(Arena& arena) const;
+  nas::Limits limits() const;
   nas::HyperTrainingOptions hyper_options() const;
   nas::NetworkTrainingOptions network_options(int epochs, std::uint64_t seed) const;
   std::size_t measure_need();

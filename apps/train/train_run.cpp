@@ -62,6 +62,7 @@ TrainRun::TrainRun(Backend& backend, const TrainOptions& options, const RunDirec
       spec_(data::parse_data_spec(options.data)),
       data_(data::load_training_data(spec_, options.seed, options.validation)),
       plan_(read_plan(options.architecture, data_)) {
+  data::require_test_split(spec_);
   Arena counting = Arena::counting(backend);
   auto reserve = [&](const data::ImageSet& set) {
     return data::DeviceImages::reserve(counting, set.count(), set.height, set.width, set.channels);

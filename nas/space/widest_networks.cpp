@@ -3,6 +3,26 @@
 #include "nas/space/search_space.h"
 
 namespace adwp::nas {
+namespace {
+
+// A join needs a 1x1 convolution only where shapes differ. Where a stage is at its widest as wide as
+// what comes before it, and does not shrink the image, the widest network has none: then the same
+// network with one of the two a size narrower shows it.
+void add_narrower(std::vector<Architecture>& networks, const SearchSpace& space,
+                  const Architecture& widest) {
+  for (std::size_t s = 0; s < space.stages.size(); ++s) {
+    const int before = s == 0 ? space.stem_width : space.stages[s - 1].widths.back();
+    if (space.stages[s].stride != 1 || before != space.stages[s].widths.back()) continue;
+    for (std::size_t narrowed : {s, s - 1}) {
+      if (narrowed >= space.stages.size() || space.stages[narrowed].widths.size() < 2) continue;
+      networks.push_back(widest);
+      const std::vector<int>& widths = space.stages[narrowed].widths;
+      networks.back().stages[narrowed].width = widths[widths.size() - 2];
+    }
+  }
+}
+
+}  // namespace
 
 std::vector<Architecture> SearchSpace::widest_networks() const {
   std::vector<Architecture> networks;
@@ -29,6 +49,7 @@ std::vector<Architecture> SearchSpace::widest_networks() const {
         }
         network.stages.push_back(std::move(widest));
       }
+      if (join != Join::none) add_narrower(networks, *this, network);
       networks.push_back(std::move(network));
     }
   }

@@ -39,6 +39,22 @@ Variable HyperTrainer::loss_of(Tape& tape, WeightSource& source, const NetworkPl
   return ops::cross_entropy(tape, logits, y, options_.label_smoothing);
 }
 
+Tensor HyperTrainer::add_gradient(const NetworkPlan& plan, const Tensor& x, const Tensor& y,
+                                  float weight) {
+  Tape tape(backend_, arena_, Tape::Recording::on);
+  const Variable loss = loss_of(tape, source_, plan, x, y);
+  tape.backward(loss, weight);
+  return loss.value();
+}
+
+Tensor HyperTrainer::train_step(const NetworkPlan& plan, const Tensor& x, const Tensor& y,
+                                float learning_rate) {
+  source_.parameters().zero_gradients();
+  const Tensor loss = add_gradient(plan, x, y, 1);
+  optimizer_.step(learning_rate);
+  return loss;
+}
+
 void HyperTrainer::step(std::int64_t epoch, std::int64_t batch) {
   const std::int64_t step = epoch * steps_per_epoch() + batch;
   const std::int64_t total = options_.epochs * steps_per_epoch();
@@ -50,11 +66,9 @@ void HyperTrainer::step(std::int64_t epoch, std::int64_t batch) {
   loader_.load(batch, x, y);
   source_.parameters().zero_gradients();
   for (int index = 0; index < options_.architectures_per_step; ++index) {
-    Tape tape(backend_, arena_, Tape::Recording::on);
-    const NetworkPlan plan = plan_network(sample(step, index), task_);
-    const Variable loss = loss_of(tape, source_, plan, x, y);
-    tape.backward(loss, 1.0f / static_cast<float>(options_.architectures_per_step));
-    log_.add(loss.value(), [this, step, index] {
+    const Tensor loss = add_gradient(plan_network(sample(step, index), task_), x, y,
+                                     1.0f / static_cast<float>(options_.architectures_per_step));
+    log_.add(loss, [this, step, index] {
       return fmt::format("step {} with architecture {}", step, sample(step, index).to_json());
     });
   }

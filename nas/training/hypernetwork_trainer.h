@@ -47,11 +47,17 @@ class HyperTrainer {
   // The architectures of a training step.
   Architecture sample(std::int64_t step, int index) const;
 
+  // One update by one network on given images (batch, H, W, C) and labels; returns the loss (1), on
+  // the device. What `bench` times; run_epoch is this with sampling, loading, schedule and log.
+  Tensor train_step(const NetworkPlan& plan, const Tensor& x, const Tensor& y, float learning_rate);
+
   // The memory of one step on `plan`, without its effect: what a dry pass runs.
   void dry_step(Arena& arena, WeightSource& source, const NetworkPlan& plan);
 
  private:
   void step(std::int64_t epoch, std::int64_t batch);
+  // Adds `weight` times the loss's gradient to the source's; the loss (1).
+  Tensor add_gradient(const NetworkPlan& plan, const Tensor& x, const Tensor& y, float weight);
   Variable loss_of(Tape& tape, WeightSource& source, const NetworkPlan& plan, const Tensor& x,
                    const Tensor& y) const;
 

@@ -66,9 +66,10 @@ TEST(RunDirectory, ResumesARunThatEndedBeforeItsSettingsWereWritten) {
   const fs::path path = folder.path() / "run";
   {
     const RunDirectory run(path, false);
-    std::ofstream(run.log()) << "{}\n";
+    std::ofstream{run.log()};
   }
   EXPECT_FALSE(RunDirectory(path, true).resumes());
+  EXPECT_FALSE(RunDirectory(path, false).resumes());
 }
 
 TEST(RunDirectory, RefusesToResumeWhatIsNoRun) {

@@ -1,0 +1,46 @@
+# Every target does its own set-up: `make search` or `make test` is all a fresh clone needs.
+BUILD ?= build
+JOBS ?= $(shell nproc)
+# What `make search` searches on, and where it writes; everything else: ARGS="--seed 3 ...".
+DATA ?= synthetic:8000?size=16
+OUT ?= runs/search-$(shell date +%Y%m%d-%H%M%S)
+ARGS ?=
+
+SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
+
+.PHONY: help setup build search test bench format lint sanitize clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## Install missing packages (Debian, Ubuntu)
+	@scripts/setup.sh
+
+build: setup ## Configure and build everything into build/
+	@cmake -S . -B $(BUILD) -G Ninja -DADWP_TESTS=ON -DADWP_BENCH=ON
+	@cmake --build $(BUILD) -j $(JOBS)
+
+search: build ## Search on the synthetic data set, then train the finalists (3 minutes on 2 cores)
+	@$(BUILD)/apps/search --config apps/search/quick.toml --data "$(DATA)" --out "$(OUT)" $(ARGS)
+
+test: build ## Build and run every test
+	@ctest --test-dir $(BUILD) --output-on-failure
+
+bench: build ## Time training steps with and without predicted kernels
+	@$(BUILD)/bench/prediction_cost
+
+sanitize: setup ## Tests and a tiny search under AddressSanitizer and UBSan
+	@scripts/sanitize.sh $(BUILD)-sanitize
+
+format: ## Format every source file
+	@scripts/setup.sh lint
+	@clang-format -i $(SOURCES)
+
+lint: build ## Check format and run clang-tidy
+	@scripts/setup.sh lint
+	@clang-format --dry-run --Werror $(SOURCES)
+	@run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) 'main/(framework|cpu|data|nas|apps)/'
+
+clean: ## Remove the build folders
+	@rm -rf $(BUILD) $(BUILD)-sanitize

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs what the build needs and this machine lacks (Debian and Ubuntu, through apt).
+#
+#   scripts/setup.sh         compiler, CMake and libraries
+#   scripts/setup.sh lint    also what `make format` and `make lint` run
+#
+# Asks for nothing when everything is there; uses sudo only when not root.
+set -euo pipefail
+
+packages=(g++ make cmake ninja-build ccache libdnnl-dev libcli11-dev libtomlplusplus-dev
+          nlohmann-json3-dev libfmt-dev libspdlog-dev libstb-dev libgtest-dev libbenchmark-dev)
+if [[ ${1:-} == lint ]]; then packages+=(clang-format clang-tidy); fi
+
+if ! command -v dpkg-query > /dev/null; then
+  echo "setup: no dpkg here, so nothing is installed; see README.md for the libraries needed" >&2
+  exit 0
+fi
+missing=()
+for package in "${packages[@]}"; do
+  state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null || true)
+  [[ $state == installed ]] || missing+=("$package")
+done
+if (( ${#missing[@]} == 0 )); then exit 0; fi
+
+as_root=()
+if (( EUID != 0 )); then
+  if ! command -v sudo > /dev/null; then
+    echo "error: [setup] missing packages and no right to install them, expected root or sudo; run: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+echo "setup: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+run() { "${as_root[@]}" apt-get -q "$@" > "$log" 2>&1 || { cat "$log" >&2; return 1; }; }
+run update
+run install -y --no-install-recommends "${missing[@]}"

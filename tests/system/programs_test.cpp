@@ -1,0 +1,173 @@
+// The programs as a user meets them: a tiny search end to end, a second one with the same seed, the
+// training of what it found.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "framework/io/atomic_file.h"
+#include "tests/support/process.h"
+#include "tests/support/temporary_directory.h"
+
+namespace adwp::test {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+using Arguments = std::vector<std::string>;
+
+Json read_json(const fs::path& path) { return Json::parse(io::read_text(path.string())); }
+
+// Settings of a search of a few seconds; later ones override earlier ones.
+Arguments tiny_search(const std::string& data, const fs::path& out) {
+  return {ADWP_SEARCH, "--data", data, "--out", out.string(), "--batch", "32", "--validation", "0.2",
+          "--hyper-epochs", "1", "--rank-sample", "2", "--rank-epochs", "1", "--population", "4",
+          "--generations", "2", "--finalists", "2", "--finalist-epochs", "1", "--halvings", "0"};
+}
+
+void add(Arguments& arguments, const Arguments& more) {
+  for (std::size_t i = 0; i + 1 < more.size(); i += 2) {
+    const auto found = std::find(arguments.begin(), arguments.end(), more[i]);
+    if (found == arguments.end()) {
+      arguments.insert(arguments.end(), {more[i], more[i + 1]});
+    } else {
+      *(found + 1) = more[i + 1];
+    }
+  }
+}
+
+// result.json without what a clock says.
+Json without_times(Json json) {
+  if (json.is_object()) {
+    for (const char* key : {"seconds", "candidates_per_minute", "images_per_second"}) json.erase(key);
+  }
+  if (json.is_structured()) {
+    for (auto& value : json) value = without_times(value);
+  }
+  return json;
+}
+
+std::set<std::string> keys(const Json& object) {
+  std::set<std::string> names;
+  for (const auto& item : object.items()) names.insert(item.key());
+  return names;
+}
+
+void expect_keys(const Json& object, const std::set<std::string>& wanted) {
+  for (const std::string& key : wanted) EXPECT_TRUE(object.contains(key)) << key;
+  EXPECT_FALSE(keys(object).empty());
+}
+
+TEST(Programs, ATinySearchWritesEverythingItPromises) {
+  const TemporaryDirectory place;
+  const fs::path out = place.path() / "run";
+  const Finished search = run(tiny_search("synthetic:300?size=16", out));
+  ASSERT_EQ(search.status, 0) << search.err;
+  for (const char* heading : {"Pareto front", "Finalists", "agreement with trained accuracy", "best.json"}) {
+    EXPECT_NE(search.out.find(heading), std::string::npos) << heading;
+  }
+  for (const char* file : {"config.toml", "log.jsonl", "result.json", "best.json",
+                           "checkpoints/hypernetwork.safetensors"}) {
+    EXPECT_TRUE(fs::exists(out / file)) << file;
+  }
+  const Json result = read_json(out / "result.json");
+  expect_keys(result, {"version", "device", "dataset", "seed", "space", "hypernetwork", "search",
+                       "pareto", "finalists", "rank_correlation", "arena", "seconds"});
+  expect_keys(result["dataset"], {"name", "train", "validation", "test", "classes", "image"});
+  expect_keys(result["hypernetwork"], {"epochs", "seconds", "images_seen", "final_loss"});
+  expect_keys(result["search"], {"strategy", "evaluated", "seconds", "candidates_per_minute"});
+  expect_keys(result["rank_correlation"], {"sample", "kendall_tau", "spearman_rho", "precision_at_10",
+                                           "baselines"});
+  expect_keys(result["rank_correlation"]["baselines"], {"params", "macs", "one_epoch"});
+  expect_keys(result["arena"], {"bytes", "peak_bytes"});
+  EXPECT_EQ(result["dataset"]["train"], 240);
+  EXPECT_EQ(result["dataset"]["validation"], 60);
+  EXPECT_TRUE(result["dataset"]["test"].is_null()) << "a search must not read the test split";
+  EXPECT_EQ(result["hypernetwork"]["images_seen"], 7 * 32) << "batches of a rest are left out";
+  EXPECT_EQ(result["search"]["evaluated"], 12);
+  EXPECT_LE(result["arena"]["peak_bytes"], result["arena"]["bytes"]);
+  ASSERT_FALSE(result["pareto"].empty());
+  ASSERT_EQ(result["finalists"].size(), 2u);
+  EXPECT_EQ(read_json(out / "best.json"), result["finalists"][0]["architecture"]);
+  EXPECT_GE(result["finalists"][0]["trained_accuracy"], result["finalists"][1]["trained_accuracy"]);
+  for (const Json& candidate : result["pareto"]) {
+    expect_keys(candidate, {"architecture", "params", "macs", "predicted_accuracy", "predicted_loss"});
+  }
+}
+
+TEST(Programs, TheSameSeedGivesTheSameResult) {
+  const TemporaryDirectory place;
+  for (const char* name : {"a", "b"}) {
+    const Finished search = run(tiny_search("synthetic:300?size=16", place.path() / name));
+    ASSERT_EQ(search.status, 0) << search.err;
+  }
+  Arguments other = tiny_search("synthetic:300?size=16", place.path() / "c");
+  add(other, {"--seed", "1"});
+  ASSERT_EQ(run(other).status, 0);
+  const Json a = without_times(read_json(place.path() / "a/result.json"));
+  EXPECT_EQ(a, without_times(read_json(place.path() / "b/result.json")));
+  EXPECT_NE(a, without_times(read_json(place.path() / "c/result.json")));
+  const std::string checkpoint = "checkpoints/hypernetwork.safetensors";
+  EXPECT_EQ(io::read_text((place.path() / "a" / checkpoint).string()),
+            io::read_text((place.path() / "b" / checkpoint).string()));
+}
+
+TEST(Programs, LimitsHoldForEveryCandidate) {
+  const TemporaryDirectory place;
+  Arguments search = tiny_search("synthetic:300?size=16", place.path() / "run");
+  add(search, {"--max-params", "60000", "--max-macs", "1500000", "--finalists", "0", "--rank-sample",
+               "0", "--strategy", "random"});
+  const Finished finished = run(search);
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const Json result = read_json(place.path() / "run/result.json");
+  EXPECT_EQ(result["search"]["strategy"], "random");
+  EXPECT_TRUE(result["finalists"].empty());
+  EXPECT_EQ(result["rank_correlation"]["sample"], 0);
+  for (const Json& candidate : result["pareto"]) {
+    EXPECT_LE(candidate["params"], 60000);
+    EXPECT_LE(candidate["macs"], 1500000);
+  }
+}
+
+// Predicted weights must say far more than chance (0.1), and training must reach what this problem
+// allows.
+TEST(Programs, PredictionBeatsChanceAndTheChosenNetworkLearns) {
+  const TemporaryDirectory place;
+  const fs::path out = place.path() / "run";
+  Arguments search = tiny_search("synthetic:4000?size=16", out);
+  add(search, {"--hyper-epochs", "18", "--rank-sample", "0", "--population", "12", "--finalists", "1"});
+  const Finished found = run(search);
+  ASSERT_EQ(found.status, 0) << found.err;
+  EXPECT_GT(read_json(out / "result.json")["search"]["mean_predicted_accuracy"], 0.25);
+
+  const fs::path net = place.path() / "net";
+  const Finished trained =
+      run({ADWP_TRAIN, "--architecture", (out / "best.json").string(), "--data",
+           "synthetic:4000?size=16", "--out", net.string(), "--epochs", "8", "--validation", "0.1"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const Json result = read_json(net / "result.json");
+  expect_keys(result, {"version", "device", "dataset", "seed", "architecture", "params", "macs", "epochs",
+                       "seconds", "images_per_second", "train_loss", "validation_accuracy",
+                       "test_accuracy", "test_error", "arena"});
+  EXPECT_GT(result["test_accuracy"], 0.85);
+  EXPECT_NEAR(result["test_accuracy"].get<double>() + result["test_error"].get<double>(), 1, 1e-12);
+}
+
+TEST(Programs, RealImages) {
+  const char* images = std::getenv("ADWPNAS_CIFAR10");
+  if (images == nullptr) GTEST_SKIP() << "set ADWPNAS_CIFAR10 to a folder of CIFAR-10 images";
+  const TemporaryDirectory place;
+  const std::string data = std::string("folder:") + images + "?limit=2000&size=16";
+  const Finished search = run(tiny_search(data, place.path() / "run"));
+  ASSERT_EQ(search.status, 0) << search.err;
+  const Finished trained = run({ADWP_TRAIN, "--architecture", (place.path() / "run/best.json").string(),
+                                "--data", data, "--out", (place.path() / "net").string(), "--epochs",
+                                "3"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_GT(read_json(place.path() / "net/result.json")["test_accuracy"], 0.2);
+}
+
+}  // namespace
+}  // namespace adwp::test
