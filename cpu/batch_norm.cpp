@@ -10,31 +10,28 @@
 namespace adwp::cpu {
 namespace {
 
-// Sums over rows of two quantities a channel, in fixed parts: body(row, first, second) adds one row
-// to the two arrays (channels). The result, in double, is laid down in the workspace's first part.
+// Sums over rows of two quantities a channel: (2, channels), in double. Rows are summed in fixed parts
+// of the workspace, floats (parts, 2, channels); body(row, first, second) adds one row to a part's two
+// arrays.
 template <typename Body>
-const double* row_sums(std::int64_t rows, std::int64_t channels, void* workspace, Body&& body) {
+std::vector<double> row_sums(std::int64_t rows, std::int64_t channels, void* workspace, Body&& body) {
   const std::int64_t parts = part_count(rows);
-  auto* sums = static_cast<double*>(workspace);  // (parts, 2, channels); floats while summing
+  auto* partial = static_cast<float*>(workspace);
   const std::int64_t grain =
       std::max<std::int64_t>(1, parts * grain_for(channels) / std::max<std::int64_t>(rows, 1));
   parallel_for(parts, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part) {
-      auto* first = reinterpret_cast<float*>(sums + part * 2 * channels);
-      float* second = first + channels;
+      float* first = partial + part * 2 * channels;
       std::fill_n(first, 2 * channels, 0.0f);
       for (std::int64_t row = rows * part / parts; row < rows * (part + 1) / parts; ++row) {
-        body(row, first, second);
+        body(row, first, first + channels);
       }
     }
   });
-  // From the last channel down, for the doubles of part 0 overwrite its floats.
-  for (std::int64_t c = 2 * channels - 1; c >= 0; --c) {
-    double total = 0;
-    for (std::int64_t part = 0; part < parts; ++part) {
-      total += reinterpret_cast<const float*>(sums + part * 2 * channels)[c];
-    }
-    sums[c] = total;
+  std::vector<double> sums(static_cast<std::size_t>(2 * channels), 0.0);
+  for (std::int64_t part = 0; part < parts; ++part) {
+    for (std::size_t c = 0; c < sums.size(); ++c)
+      sums[c] += partial[part * 2 * channels + static_cast<std::int64_t>(c)];
   }
   return sums;
 }
@@ -43,8 +40,8 @@ struct Affine {
   std::vector<float> factor, offset;  // y = x * factor + offset
 };
 
-Affine affine(const float* mean, const float* var, const float* scale, const float* shift,
-              float epsilon, std::int64_t channels) {
+Affine affine(const float* mean, const float* var, const float* scale, const float* shift, float epsilon,
+              std::int64_t channels) {
   Affine result{std::vector<float>(static_cast<std::size_t>(channels)),
                 std::vector<float>(static_cast<std::size_t>(channels))};
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -78,21 +75,22 @@ void normalise(const Tensor& x, const Affine& line, Activation act, const Tensor
 }  // namespace
 
 void CpuBackend::do_batch_norm_forward(const Tensor& x, const Tensor& scale, const Tensor& shift,
-                                       float epsilon, Activation act, const Tensor& y,
-                                       const Tensor& mean, const Tensor& var, void* workspace) {
+                                       float epsilon, Activation act, const Tensor& y, const Tensor& mean,
+                                       const Tensor& var, void* workspace) {
   const std::int64_t rows = x.shape().rows(), channels = x.shape().back();
   const float* in = x.data<float>();
   // Sums are taken of the difference from the first row: no cancellation when the mean is large.
-  const double* sums = row_sums(rows, channels, workspace,
-                                [&](std::int64_t row, float* first, float* second) {
-                                  const float* a = in + row * channels;
+  const std::vector<double> totals =
+      row_sums(rows, channels, workspace, [&](std::int64_t row, float* first, float* second) {
+        const float* a = in + row * channels;
 #pragma omp simd
-                                  for (std::int64_t c = 0; c < channels; ++c) {
-                                    const float d = a[c] - in[c];
-                                    first[c] += d;
-                                    second[c] += d * d;
-                                  }
-                                });
+        for (std::int64_t c = 0; c < channels; ++c) {
+          const float d = a[c] - in[c];
+          first[c] += d;
+          second[c] += d * d;
+        }
+      });
+  const double* sums = totals.data();
   float* mean_out = mean.data<float>();
   float* var_out = var.data<float>();
   const auto count = static_cast<double>(rows);
@@ -102,37 +100,37 @@ void CpuBackend::do_batch_norm_forward(const Tensor& x, const Tensor& scale, con
     mean_out[c] = static_cast<float>(in[c] + difference);
     var_out[c] = static_cast<float>(std::max(square, 0.0));
   }
-  normalise(x, affine(mean_out, var_out, scale.data<float>(), shift.data<float>(), epsilon, channels),
-            act, y);
+  normalise(x, affine(mean_out, var_out, scale.data<float>(), shift.data<float>(), epsilon, channels), act,
+            y);
 }
 
 void CpuBackend::do_batch_norm_inference(const Tensor& x, const Tensor& mean, const Tensor& var,
                                          const Tensor& scale, const Tensor& shift, float epsilon,
                                          Activation act, const Tensor& y) {
-  normalise(x, affine(mean.data<float>(), var.data<float>(), scale.data<float>(),
-                      shift.data<float>(), epsilon, x.shape().back()),
+  normalise(x,
+            affine(mean.data<float>(), var.data<float>(), scale.data<float>(), shift.data<float>(), epsilon,
+                   x.shape().back()),
             act, y);
 }
 
 void CpuBackend::do_batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean,
                                         const Tensor& var, const Tensor& scale, const Tensor& shift,
-                                        float epsilon, Activation act, const Tensor& dx,
-                                        GradMode dx_mode, const Tensor& dscale,
-                                        GradMode dscale_mode, const Tensor& dshift,
+                                        float epsilon, Activation act, const Tensor& dx, GradMode dx_mode,
+                                        const Tensor& dscale, GradMode dscale_mode, const Tensor& dshift,
                                         GradMode dshift_mode, void* workspace) {
   const std::int64_t rows = x.shape().rows(), channels = x.shape().back();
   const float* in = x.data<float>();
   const float* gradient = dy.data<float>();
   const float* mu = mean.data<float>();
-  const Affine line = affine(mu, var.data<float>(), scale.data<float>(), shift.data<float>(),
-                             epsilon, channels);
+  const Affine line =
+      affine(mu, var.data<float>(), scale.data<float>(), shift.data<float>(), epsilon, channels);
   const float* factor = line.factor.data();
   const float* offset = line.offset.data();
 
   // g = dy * act'(y before the activation); sums of g and of g (x - mean).
-  const double* sums = nullptr;
+  std::vector<double> totals;
   dispatch(act, [&]<Activation kind>() {
-    sums = row_sums(rows, channels, workspace, [&](std::int64_t row, float* first, float* second) {
+    totals = row_sums(rows, channels, workspace, [&](std::int64_t row, float* first, float* second) {
       const float* a = in + row * channels;
       const float* d = gradient + row * channels;
 #pragma omp simd
@@ -143,6 +141,8 @@ void CpuBackend::do_batch_norm_backward(const Tensor& dy, const Tensor& x, const
       }
     });
   });
+
+  const double* sums = totals.data();
 
   // With s = scale / deviation: dx = s (g - mean(g) - (x - mean) mean(g (x - mean)) / variance)
   //                                = s g + x * slope + constant.
@@ -155,8 +155,7 @@ void CpuBackend::do_batch_norm_backward(const Tensor& dy, const Tensor& x, const
     const double inverse2 = 1.0 / (static_cast<double>(variance[c]) + epsilon);
     const double slope = -factor[c] * inverse2 * sums[channels + c] / count;
     slopes[static_cast<std::size_t>(c)] = static_cast<float>(slope);
-    constants[static_cast<std::size_t>(c)] =
-        static_cast<float>(-factor[c] * sums[c] / count - slope * mu[c]);
+    constants[static_cast<std::size_t>(c)] = static_cast<float>(-factor[c] * sums[c] / count - slope * mu[c]);
     const auto scale_gradient = static_cast<float>(sums[channels + c] * std::sqrt(inverse2));
     const auto shift_gradient = static_cast<float>(sums[c]);
     scale_out[c] = scale_gradient + (dscale_mode == GradMode::accumulate ? scale_out[c] : 0.0f);

@@ -7,9 +7,7 @@
 namespace adwp::cpu {
 namespace {
 
-std::byte* at(void* workspace, std::size_t offset) {
-  return static_cast<std::byte*>(workspace) + offset;
-}
+std::byte* at(void* workspace, std::size_t offset) { return static_cast<std::byte*>(workspace) + offset; }
 
 void sum_into(const float* from, const Tensor& target) {
   float* to = target.data<float>();
@@ -20,15 +18,15 @@ void sum_into(const float* from, const Tensor& target) {
 
 }  // namespace
 
-std::size_t CpuBackend::conv2d_workspace(ConvPass pass, const Conv2d& conv, const Shape& x,
-                                         const Shape& w, GradMode mode) {
+std::size_t CpuBackend::conv2d_workspace(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
+                                         GradMode mode) {
   if (x.elements() == 0 || w.elements() == 0) return 0;
   if (conv.depthwise) return depthwise_workspace(pass, conv, x);
   return convolutions_->get(pass, conv, x, w, mode == GradMode::accumulate).bytes;
 }
 
-void CpuBackend::do_conv2d_forward(const Conv2d& conv, const Tensor& x, const Tensor& w,
-                                   const Tensor& y, void* workspace) {
+void CpuBackend::do_conv2d_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y,
+                                   void* workspace) {
   if (conv.depthwise) return depthwise_forward(conv, x, w, y, workspace);
   Convolution& c = convolutions_->get(ConvPass::forward, conv, x.shape(), w.shape(), false);
   dnnl::stream& stream = convolutions_->stream();
@@ -44,8 +42,8 @@ void CpuBackend::do_conv2d_forward(const Conv2d& conv, const Tensor& x, const Te
                                {DNNL_ARG_SCRATCHPAD, c.pad}});
 }
 
-void CpuBackend::do_conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w,
-                                 const Tensor& dx, GradMode mode, void* workspace) {
+void CpuBackend::do_conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx,
+                                 GradMode mode, void* workspace) {
   if (conv.depthwise) return depthwise_dgrad(conv, dy, w, dx, mode, workspace);
   const bool separate = mode == GradMode::accumulate;
   Convolution& c = convolutions_->get(ConvPass::dgrad, conv, dx.shape(), w.shape(), separate);
@@ -64,8 +62,8 @@ void CpuBackend::do_conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Ten
   if (separate) sum_into(static_cast<const float*>(result), dx);
 }
 
-void CpuBackend::do_conv2d_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy,
-                                 const Tensor& dw, GradMode mode, void* workspace) {
+void CpuBackend::do_conv2d_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw,
+                                 GradMode mode, void* workspace) {
   if (conv.depthwise) return depthwise_wgrad(conv, x, dy, dw, mode, workspace);
   const bool separate = mode == GradMode::accumulate;
   Convolution& c = convolutions_->get(ConvPass::wgrad, conv, x.shape(), dw.shape(), separate);

@@ -13,8 +13,7 @@ std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 }  // namespace
 
-ConvolutionCache::ConvolutionCache()
-    : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+ConvolutionCache::ConvolutionCache() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
   dnnl::set_primitive_cache_capacity(primitive_cache_capacity);
 }
 
@@ -33,8 +32,8 @@ std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
   return hash;
 }
 
-Convolution& ConvolutionCache::get(ConvPass pass, const Conv2d& conv, const Shape& x,
-                                   const Shape& w, bool separate_result) {
+Convolution& ConvolutionCache::get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
+                                   bool separate_result) {
   const Key key{pass, conv, x, w, separate_result};
   auto found = entries_.find(key);
   if (found == entries_.end()) found = entries_.emplace(key, make(key)).first;
@@ -63,8 +62,7 @@ Convolution ConvolutionCache::make(const Key& key) {
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto direct = dnnl::algorithm::convolution_direct;
   const dnnl::convolution_forward::primitive_desc forward(
-      {dnnl::prop_kind::forward_training, direct, x, any, out, strides, low, high}, attributes,
-      engine_);
+      {dnnl::prop_kind::forward_training, direct, x, any, out, strides, low, high}, attributes, engine_);
 
   Convolution result;
   switch (key.pass) {
@@ -105,8 +103,8 @@ Convolution ConvolutionCache::make(const Key& key) {
   result.scratchpad_offset = result.repack ? aligned(result.packed.get_size()) : 0;
   result.result_offset = result.scratchpad_offset + aligned(result.scratchpad.get_size());
   const Shape& target = key.pass == ConvPass::dgrad ? key.x : key.w;
-  result.bytes = result.result_offset +
-                 (key.separate_result ? static_cast<std::size_t>(target.elements()) * 4 : 0);
+  result.bytes =
+      result.result_offset + (key.separate_result ? static_cast<std::size_t>(target.elements()) * 4 : 0);
   return result;
 }
 

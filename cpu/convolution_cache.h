@@ -13,9 +13,9 @@ namespace adwp::cpu {
 struct Convolution {
   dnnl::primitive primitive;
   dnnl::memory::desc scratchpad;
-  dnnl::memory::desc packed;          // the kernel as the primitive wants it
-  bool repack = false;                // packed differs from KRSC
-  dnnl::reorder pack, unpack;         // KRSC -> packed, packed -> KRSC
+  dnnl::memory::desc packed;            // the kernel as the primitive wants it
+  bool repack = false;                  // packed differs from KRSC
+  dnnl::reorder pack, unpack;           // KRSC -> packed, packed -> KRSC
   dnnl::memory x, w, y, w_packed, pad;  // handles are set for each call
 
   // Where things lie in the workspace, bytes.
@@ -27,8 +27,7 @@ class ConvolutionCache {
   ConvolutionCache();
 
   // `separate_result`: room in the workspace for the result, to be summed afterwards.
-  Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
-                   bool separate_result);
+  Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, bool separate_result);
   dnnl::stream& stream() { return stream_; }
 
  private:

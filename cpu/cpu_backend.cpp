@@ -72,16 +72,14 @@ void CpuBackend::do_write(void* device, const void* host, std::size_t bytes) {
 void CpuBackend::do_read(void* host, const void* device, std::size_t bytes) {
   std::memcpy(host, device, bytes);
 }
-void CpuBackend::do_copy(void* to, const void* from, std::size_t bytes) {
-  std::memcpy(to, from, bytes);
-}
+void CpuBackend::do_copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
 void CpuBackend::do_fill(void* device, std::uint8_t value, std::size_t bytes) {
   std::memset(device, value, bytes);
 }
 
-// Two doubles a channel for each part of a reduction.
+// Two floats a channel for each part of a reduction.
 std::size_t CpuBackend::reduction_workspace(std::int64_t rows, std::int64_t channels) {
-  return static_cast<std::size_t>(part_count(rows) * channels * 2) * sizeof(double);
+  return static_cast<std::size_t>(part_count(rows) * channels * 2) * sizeof(float);
 }
 
 }  // namespace adwp::cpu

@@ -52,9 +52,7 @@ std::int64_t images_in_parallel(const Shape& x) {
   return std::clamp<std::int64_t>(x[0], 1, omp_get_max_threads());
 }
 
-std::int64_t taps_elements(const Conv2d& conv, const Shape& x) {
-  return conv.kernel * conv.kernel * x[3];
-}
+std::int64_t taps_elements(const Conv2d& conv, const Shape& x) { return conv.kernel * conv.kernel * x[3]; }
 
 std::int64_t wgrad_parts(const Shape& x) { return std::min(x[0], reduction_parts / 2); }
 
@@ -67,8 +65,8 @@ void taps_first(const float* w, std::int64_t channels, std::int64_t taps, bool t
 }
 
 // An image (H, W, C) into the buffer at (top, left), `step` pixels apart, zeros elsewhere.
-void place(const float* image, std::int64_t height, std::int64_t width, const Plane& plane,
-           std::int64_t top, std::int64_t left, std::int64_t step, float* buffer) {
+void place(const float* image, std::int64_t height, std::int64_t width, const Plane& plane, std::int64_t top,
+           std::int64_t left, std::int64_t step, float* buffer) {
   std::fill_n(buffer, plane.elements(), 0.0f);
   const std::int64_t channels = plane.channels;
   for (std::int64_t h = 0; h < height; ++h) {
@@ -78,14 +76,13 @@ void place(const float* image, std::int64_t height, std::int64_t width, const Pl
       const std::int64_t column = left + w * step;
       if (step == 1 && column >= 0) {  // the rest of the row in one piece
         const std::int64_t count = std::min(width - w, plane.width - column);
-        std::memcpy(buffer + (row * plane.width + column) * channels,
-                    image + (h * width + w) * channels,
+        std::memcpy(buffer + (row * plane.width + column) * channels, image + (h * width + w) * channels,
                     static_cast<std::size_t>(std::max<std::int64_t>(count, 0) * channels) * 4);
         break;
       }
       if (column < 0 || column >= plane.width) continue;
-      std::memcpy(buffer + (row * plane.width + column) * channels,
-                  image + (h * width + w) * channels, static_cast<std::size_t>(channels) * 4);
+      std::memcpy(buffer + (row * plane.width + column) * channels, image + (h * width + w) * channels,
+                  static_cast<std::size_t>(channels) * 4);
     }
   }
 }
@@ -93,9 +90,8 @@ void place(const float* image, std::int64_t height, std::int64_t width, const Pl
 // Outputs (rows, columns) of one padded image for L channels from `c` on; Q outputs of a row at once
 // share the kernel's values.
 template <int L, int Q, int K, bool accumulate>
-inline void correlate_some(const float* in, const Plane& plane, const float* taps,
-                           std::int64_t stride, std::int64_t c, std::int64_t p, std::int64_t q,
-                           std::int64_t columns, float* out) {
+inline void correlate_some(const float* in, const Plane& plane, const float* taps, std::int64_t stride,
+                           std::int64_t c, std::int64_t p, std::int64_t q, std::int64_t columns, float* out) {
   using Vector = typename Lanes<L>::type;
   const std::int64_t channels = plane.channels;
   Vector sums[Q] = {};
@@ -130,8 +126,8 @@ void correlate_lanes(const float* in, const Plane& plane, const float* taps, std
 }
 
 template <int K, bool accumulate>
-void correlate(const float* in, const Plane& plane, const float* taps, std::int64_t stride,
-               std::int64_t rows, std::int64_t columns, float* out) {
+void correlate(const float* in, const Plane& plane, const float* taps, std::int64_t stride, std::int64_t rows,
+               std::int64_t columns, float* out) {
   std::int64_t c = 0;
   for (; c + 16 <= plane.channels; c += 16) {
     correlate_lanes<16, K, accumulate>(in, plane, taps, stride, c, rows, columns, out);
@@ -154,8 +150,7 @@ void correlate_any(const float* in, const Plane& plane, const float* taps, std::
         float sum = 0;
         for (std::int64_t t = 0; t < kernel * kernel; ++t) {
           const std::int64_t row = p * stride + t / kernel, column = q * stride + t % kernel;
-          sum += taps[t * plane.channels + c] *
-                 in[(row * plane.width + column) * plane.channels + c];
+          sum += taps[t * plane.channels + c] * in[(row * plane.width + column) * plane.channels + c];
         }
         float& target = out[(p * columns + q) * plane.channels + c];
         target = accumulate ? target + sum : sum;
@@ -168,9 +163,12 @@ template <bool accumulate>
 void correlate_image(const float* in, const Plane& plane, const float* taps, std::int64_t kernel,
                      std::int64_t stride, std::int64_t rows, std::int64_t columns, float* out) {
   switch (kernel) {
-    case 3: return correlate<3, accumulate>(in, plane, taps, stride, rows, columns, out);
-    case 5: return correlate<5, accumulate>(in, plane, taps, stride, rows, columns, out);
-    case 7: return correlate<7, accumulate>(in, plane, taps, stride, rows, columns, out);
+    case 3:
+      return correlate<3, accumulate>(in, plane, taps, stride, rows, columns, out);
+    case 5:
+      return correlate<5, accumulate>(in, plane, taps, stride, rows, columns, out);
+    case 7:
+      return correlate<7, accumulate>(in, plane, taps, stride, rows, columns, out);
     default:
       return correlate_any<accumulate>(in, plane, taps, kernel, stride, rows, columns, out);
   }
@@ -179,8 +177,8 @@ void correlate_image(const float* in, const Plane& plane, const float* taps, std
 // Adds one image's share to dtaps (k * k, C), L channels from c on: row r of the kernel at a time,
 // its taps in registers.
 template <int L, int K>
-void wgrad_lanes(const float* in, const Plane& plane, const float* dy, std::int64_t stride,
-                 std::int64_t c, std::int64_t rows, std::int64_t columns, float* dtaps) {
+void wgrad_lanes(const float* in, const Plane& plane, const float* dy, std::int64_t stride, std::int64_t c,
+                 std::int64_t rows, std::int64_t columns, float* dtaps) {
   using Vector = typename Lanes<L>::type;
   const std::int64_t channels = plane.channels;
   for (int r = 0; r < K; ++r) {
@@ -203,8 +201,8 @@ void wgrad_lanes(const float* in, const Plane& plane, const float* dy, std::int6
 }
 
 template <int K>
-void wgrad_image(const float* in, const Plane& plane, const float* dy, std::int64_t stride,
-                 std::int64_t rows, std::int64_t columns, float* dtaps) {
+void wgrad_image(const float* in, const Plane& plane, const float* dy, std::int64_t stride, std::int64_t rows,
+                 std::int64_t columns, float* dtaps) {
   std::int64_t c = 0;
   for (; c + 16 <= plane.channels; c += 16) {
     wgrad_lanes<16, K>(in, plane, dy, stride, c, rows, columns, dtaps);
@@ -217,8 +215,8 @@ void wgrad_image(const float* in, const Plane& plane, const float* dy, std::int6
   }
 }
 
-void wgrad_any(const float* in, const Plane& plane, const float* dy, std::int64_t kernel,
-               std::int64_t stride, std::int64_t rows, std::int64_t columns, float* dtaps) {
+void wgrad_any(const float* in, const Plane& plane, const float* dy, std::int64_t kernel, std::int64_t stride,
+               std::int64_t rows, std::int64_t columns, float* dtaps) {
   for (std::int64_t t = 0; t < kernel * kernel; ++t) {
     for (std::int64_t p = 0; p < rows; ++p) {
       for (std::int64_t q = 0; q < columns; ++q) {
@@ -237,7 +235,7 @@ void wgrad_any(const float* in, const Plane& plane, const float* dy, std::int64_
 template <typename Body>
 void for_images(const Shape& x, const Plane& plane, float* buffers, Body&& body) {
   const std::int64_t threads = images_in_parallel(x);
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(threads)) if (threads > 1)
+#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(threads)) if (threads > 1)
   for (std::int64_t thread = 0; thread < threads; ++thread) {
     float* buffer = buffers + thread * plane.elements();
     for (std::int64_t n = x[0] * thread / threads; n < x[0] * (thread + 1) / threads; ++n) {
@@ -249,11 +247,11 @@ void for_images(const Shape& x, const Plane& plane, float* buffers, Body&& body)
 }  // namespace
 
 std::size_t depthwise_workspace(ConvPass pass, const Conv2d& conv, const Shape& x) {
-  const Plane plane =
-      pass == ConvPass::dgrad ? spread_gradient(conv, x) : padded_input(conv, x);
+  const Plane plane = pass == ConvPass::dgrad ? spread_gradient(conv, x) : padded_input(conv, x);
   const std::int64_t kernels = pass == ConvPass::wgrad ? wgrad_parts(x) : 1;
   return static_cast<std::size_t>(taps_elements(conv, x) * kernels +
-                                  plane.elements() * images_in_parallel(x)) * sizeof(float);
+                                  plane.elements() * images_in_parallel(x)) *
+         sizeof(float);
 }
 
 void depthwise_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y,
@@ -265,15 +263,14 @@ void depthwise_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, con
   const float* images = x.data<float>();
   float* results = y.data<float>();
   for_images(in, plane, taps + taps_elements(conv, in), [&](std::int64_t n, float* buffer) {
-    place(images + n * in[1] * in[2] * in[3], in[1], in[2], plane, conv.padding, conv.padding, 1,
-          buffer);
+    place(images + n * in[1] * in[2] * in[3], in[1], in[2], plane, conv.padding, conv.padding, 1, buffer);
     correlate_image<false>(buffer, plane, taps, conv.kernel, conv.stride, out[1], out[2],
                            results + n * out[1] * out[2] * out[3]);
   });
 }
 
-void depthwise_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx,
-                     GradMode mode, void* workspace) {
+void depthwise_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx, GradMode mode,
+                     void* workspace) {
   const Shape &in = dx.shape(), &out = dy.shape();
   const Plane plane = spread_gradient(conv, in);
   auto* taps = static_cast<float*>(workspace);
@@ -282,8 +279,8 @@ void depthwise_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, cons
   float* results = dx.data<float>();
   const std::int64_t border = conv.kernel - 1 - conv.padding;
   for_images(in, plane, taps + taps_elements(conv, in), [&](std::int64_t n, float* buffer) {
-    place(gradients + n * out[1] * out[2] * out[3], out[1], out[2], plane, border, border,
-          conv.stride, buffer);
+    place(gradients + n * out[1] * out[2] * out[3], out[1], out[2], plane, border, border, conv.stride,
+          buffer);
     float* result = results + n * in[1] * in[2] * in[3];
     if (mode == GradMode::accumulate) {
       correlate_image<true>(buffer, plane, taps, conv.kernel, 1, in[1], in[2], result);
@@ -293,8 +290,8 @@ void depthwise_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, cons
   });
 }
 
-void depthwise_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw,
-                     GradMode mode, void* workspace) {
+void depthwise_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw, GradMode mode,
+                     void* workspace) {
   const Shape &in = x.shape(), &out = dy.shape();
   const Plane plane = padded_input(conv, in);
   const std::int64_t taps = conv.kernel * conv.kernel, channels = in[3];
@@ -305,22 +302,28 @@ void depthwise_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, cons
   const float* images = x.data<float>();
   const float* gradients = dy.data<float>();
   // Parts are fixed by the number of images, not of threads: the same sums in the same order.
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(threads)) if (threads > 1)
+#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(threads)) if (threads > 1)
   for (std::int64_t thread = 0; thread < threads; ++thread) {
     float* buffer = buffers + thread * plane.elements();
-    for (std::int64_t part = parts * thread / threads; part < parts * (thread + 1) / threads;
-         ++part) {
+    for (std::int64_t part = parts * thread / threads; part < parts * (thread + 1) / threads; ++part) {
       float* dtaps = partial + part * taps * channels;
       std::fill_n(dtaps, taps * channels, 0.0f);
       for (std::int64_t n = in[0] * part / parts; n < in[0] * (part + 1) / parts; ++n) {
-        place(images + n * in[1] * in[2] * channels, in[1], in[2], plane, conv.padding,
-              conv.padding, 1, buffer);
+        place(images + n * in[1] * in[2] * channels, in[1], in[2], plane, conv.padding, conv.padding, 1,
+              buffer);
         const float* g = gradients + n * out[1] * out[2] * channels;
         switch (conv.kernel) {
-          case 3: wgrad_image<3>(buffer, plane, g, conv.stride, out[1], out[2], dtaps); break;
-          case 5: wgrad_image<5>(buffer, plane, g, conv.stride, out[1], out[2], dtaps); break;
-          case 7: wgrad_image<7>(buffer, plane, g, conv.stride, out[1], out[2], dtaps); break;
-          default: wgrad_any(buffer, plane, g, conv.kernel, conv.stride, out[1], out[2], dtaps);
+          case 3:
+            wgrad_image<3>(buffer, plane, g, conv.stride, out[1], out[2], dtaps);
+            break;
+          case 5:
+            wgrad_image<5>(buffer, plane, g, conv.stride, out[1], out[2], dtaps);
+            break;
+          case 7:
+            wgrad_image<7>(buffer, plane, g, conv.stride, out[1], out[2], dtaps);
+            break;
+          default:
+            wgrad_any(buffer, plane, g, conv.kernel, conv.stride, out[1], out[2], dtaps);
         }
       }
     }

@@ -15,9 +15,9 @@ std::size_t depthwise_workspace(ConvPass pass, const Conv2d& conv, const Shape& 
 
 void depthwise_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y,
                        void* workspace);
-void depthwise_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx,
-                     GradMode mode, void* workspace);
-void depthwise_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw,
-                     GradMode mode, void* workspace);
+void depthwise_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx, GradMode mode,
+                     void* workspace);
+void depthwise_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw, GradMode mode,
+                     void* workspace);
 
 }  // namespace adwp::cpu

@@ -30,16 +30,15 @@ void CpuBackend::do_activation_forward(Activation act, const Tensor& x, const Te
   });
 }
 
-void CpuBackend::do_activation_backward(Activation act, const Tensor& x, const Tensor& dy,
-                                        const Tensor& dx, GradMode mode) {
+void CpuBackend::do_activation_backward(Activation act, const Tensor& x, const Tensor& dy, const Tensor& dx,
+                                        GradMode mode) {
   const float* in = x.data<float>();
   const float* gradient = dy.data<float>();
   float* out = dx.data<float>();
   dispatch(act, [&]<Activation kind>() {
     dispatch(mode, [&]<bool accumulate>() {
-      for_elements(x.elements(), [=](std::int64_t i) {
-        put<accumulate>(out[i], gradient[i] * derivative<kind>(in[i]));
-      });
+      for_elements(x.elements(),
+                   [=](std::int64_t i) { put<accumulate>(out[i], gradient[i] * derivative<kind>(in[i])); });
     });
   });
 }
@@ -85,22 +84,21 @@ void CpuBackend::do_channel_scale_backward(const Tensor& dy, const Tensor& x, co
   const float *in = x.data<float>(), *scale = s.data<float>(), *gradient = dy.data<float>();
   float *out = dx.data<float>(), *scale_out = ds.data<float>();
   dispatch(dx_mode, [&]<bool accumulate>() {
-    parallel_for(x.shape()[0], grain_for(pixels * channels),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t n = begin; n < end; ++n) {
-                     float* sum = scale_out + n * channels;
-                     if (ds_mode == GradMode::overwrite) std::fill_n(sum, channels, 0.0f);
-                     for (std::int64_t row = n * pixels; row < (n + 1) * pixels; ++row) {
-                       const float* d = gradient + row * channels;
-                       const float* a = in + row * channels;
-                       float* o = out + row * channels;
-                       for (std::int64_t c = 0; c < channels; ++c) {
-                         sum[c] += d[c] * a[c];
-                         put<accumulate>(o[c], d[c] * scale[n * channels + c]);
-                       }
-                     }
-                   }
-                 });
+    parallel_for(x.shape()[0], grain_for(pixels * channels), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t n = begin; n < end; ++n) {
+        float* sum = scale_out + n * channels;
+        if (ds_mode == GradMode::overwrite) std::fill_n(sum, channels, 0.0f);
+        for (std::int64_t row = n * pixels; row < (n + 1) * pixels; ++row) {
+          const float* d = gradient + row * channels;
+          const float* a = in + row * channels;
+          float* o = out + row * channels;
+          for (std::int64_t c = 0; c < channels; ++c) {
+            sum[c] += d[c] * a[c];
+            put<accumulate>(o[c], d[c] * scale[n * channels + c]);
+          }
+        }
+      }
+    });
   });
 }
 
@@ -117,8 +115,7 @@ void CpuBackend::do_concat_forward(const Tensor& a, const Tensor& b, const Tenso
   });
 }
 
-void CpuBackend::do_concat_backward(const Tensor& dy, std::int64_t channel, const Tensor& dx,
-                                    GradMode mode) {
+void CpuBackend::do_concat_backward(const Tensor& dy, std::int64_t channel, const Tensor& dx, GradMode mode) {
   const std::int64_t whole = dy.shape()[3], part = dx.shape()[3], rows = dx.shape().rows();
   const float* gradient = dy.data<float>() + channel;
   float* out = dx.data<float>();

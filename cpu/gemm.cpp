@@ -8,9 +8,7 @@
 
 namespace adwp::cpu {
 
-std::size_t CpuBackend::gemm_workspace(const Gemm&, std::int64_t, std::int64_t, std::int64_t) {
-  return 0;
-}
+std::size_t CpuBackend::gemm_workspace(const Gemm&, std::int64_t, std::int64_t, std::int64_t) { return 0; }
 
 void CpuBackend::do_gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias,
                          Activation act, const Tensor& c, GradMode mode, void*) {
@@ -19,12 +17,12 @@ void CpuBackend::do_gemm(const Gemm& spec, const Tensor& a, const Tensor& b, con
   if (k == 0) {
     c.zero();
   } else {
-    const dnnl_status_t status = dnnl_sgemm(
-        spec.transpose_a ? 'T' : 'N', spec.transpose_b ? 'T' : 'N', m, n, k, 1.0f, a.data<float>(),
-        a.shape()[1], b.data<float>(), b.shape()[1], mode == GradMode::accumulate ? 1.0f : 0.0f,
-        c.data<float>(), n);
-    require(status == dnnl_success, "gemm", "oneDNN refused a product of {} x {} x {}, status {}",
-            m, n, k, static_cast<int>(status));
+    const dnnl_status_t status =
+        dnnl_sgemm(spec.transpose_a ? 'T' : 'N', spec.transpose_b ? 'T' : 'N', m, n, k, 1.0f, a.data<float>(),
+                   a.shape()[1], b.data<float>(), b.shape()[1], mode == GradMode::accumulate ? 1.0f : 0.0f,
+                   c.data<float>(), n);
+    require(status == dnnl_success, "gemm", "oneDNN refused a product of {} x {} x {}, status {}", m, n, k,
+            static_cast<int>(status));
   }
   if (!bias.defined() && act == Activation::none) return;
   const float* shift = bias.defined() ? bias.data<float>() : nullptr;
@@ -53,8 +51,7 @@ void CpuBackend::do_column_sum(const Tensor& x, const Tensor& sum, GradMode mode
                  for (std::int64_t part = begin; part < end; ++part) {
                    float* acc = partial + part * columns;
                    std::fill_n(acc, columns, 0.0f);
-                   for (std::int64_t row = rows * part / parts; row < rows * (part + 1) / parts;
-                        ++row) {
+                   for (std::int64_t row = rows * part / parts; row < rows * (part + 1) / parts; ++row) {
                      const float* values = in + row * columns;
                      for (std::int64_t j = 0; j < columns; ++j) acc[j] += values[j];
                    }

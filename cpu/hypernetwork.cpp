@@ -32,8 +32,7 @@ void for_runs(const TilePiece& p, Body&& body) {
 
 }  // namespace
 
-void CpuBackend::do_embedding_sum(const Tensor* tables, int count, const Tensor& index,
-                                  const Tensor& y) {
+void CpuBackend::do_embedding_sum(const Tensor* tables, int count, const Tensor& index, const Tensor& y) {
   const std::int64_t rows = y.shape()[0], width = y.shape()[1];
   const std::int32_t* places = index.data<std::int32_t>();
   float* out = y.data<float>();
@@ -60,13 +59,12 @@ void CpuBackend::do_embedding_backward(const Tensor& dy, const Tensor& index, in
   float* out = dtable.data<float>();
   if (mode == GradMode::overwrite) dtable.zero();
   // Threads share the width, so that every entry is summed in ascending order.
-  parallel_for(width, std::max<std::int64_t>(16, grain_for(rows)),
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t i = 0; i < rows; ++i) {
-                   float* target = out + places[i * count + column] * width;
-                   for (std::int64_t d = begin; d < end; ++d) target[d] += gradient[i * width + d];
-                 }
-               });
+  parallel_for(width, std::max<std::int64_t>(16, grain_for(rows)), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      float* target = out + places[i * count + column] * width;
+      for (std::int64_t d = begin; d < end; ++d) target[d] += gradient[i * width + d];
+    }
+  });
 }
 
 void CpuBackend::do_assemble(const Tensor& source, const Tensor& pieces, const Tensor& out) {
@@ -84,8 +82,7 @@ void CpuBackend::do_assemble(const Tensor& source, const Tensor& pieces, const T
   });
 }
 
-void CpuBackend::do_assemble_backward(const Tensor& dout, const Tensor& pieces,
-                                      const Tensor& dsource) {
+void CpuBackend::do_assemble_backward(const Tensor& dout, const Tensor& pieces, const Tensor& dsource) {
   const float* gradient = dout.data<float>();
   float* to = dsource.data<float>();
   parallel_for(pieces.shape()[0], 4, [&](std::int64_t begin, std::int64_t end) {

@@ -7,9 +7,8 @@
 
 namespace adwp::cpu {
 
-void CpuBackend::do_layer_norm_forward(const Tensor& x, float epsilon, Activation act,
-                                       const Tensor& y, const Tensor& mean,
-                                       const Tensor& inverse) {
+void CpuBackend::do_layer_norm_forward(const Tensor& x, float epsilon, Activation act, const Tensor& y,
+                                       const Tensor& mean, const Tensor& inverse) {
   const std::int64_t rows = x.shape()[0], columns = x.shape()[1];
   const float* in = x.data<float>();
   float* out = y.data<float>();

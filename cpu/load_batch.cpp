@@ -8,8 +8,8 @@
 namespace adwp::cpu {
 
 void CpuBackend::do_load_batch(const Tensor& images, const Tensor& labels, const Tensor& index,
-                               const PixelNorm& norm, const Augmentation& augmentation,
-                               const AugmentKey& key, const Tensor& x, const Tensor& y) {
+                               const PixelNorm& norm, const Augmentation& augmentation, const AugmentKey& key,
+                               const Tensor& x, const Tensor& y) {
   const Shape& out = x.shape();
   const std::int64_t height = out[1], width = out[2], channels = out[3];
   const std::int64_t image = height * width * channels;
@@ -55,12 +55,10 @@ void CpuBackend::do_load_batch(const Tensor& images, const Tensor& labels, const
         }
       }
       const std::int64_t side = augmentation.cutout;
-      for (std::int64_t i = std::max<std::int64_t>(cut_top, 0);
-           i < std::min(cut_top + side, height); ++i) {
+      for (std::int64_t i = std::max<std::int64_t>(cut_top, 0); i < std::min(cut_top + side, height); ++i) {
         const std::int64_t left = std::max<std::int64_t>(cut_left, 0);
         const std::int64_t count = std::min(cut_left + side, width) - left;
-        std::fill_n(to + (i * width + left) * channels,
-                    std::max<std::int64_t>(count, 0) * channels, 0.0f);
+        std::fill_n(to + (i * width + left) * channels, std::max<std::int64_t>(count, 0) * channels, 0.0f);
       }
       y.data<std::int32_t>()[b] = labels.data<std::int32_t>()[row];
     }

@@ -31,8 +31,8 @@ double smoothed_loss(const float* row, std::int64_t classes, std::int32_t label,
 
 }  // namespace
 
-void CpuBackend::do_cross_entropy_forward(const Tensor& logits, const Tensor& labels,
-                                          float smoothing, const Tensor& loss, void*) {
+void CpuBackend::do_cross_entropy_forward(const Tensor& logits, const Tensor& labels, float smoothing,
+                                          const Tensor& loss, void*) {
   const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
   const float* values = logits.data<float>();
   const std::int32_t* label = labels.data<std::int32_t>();
@@ -43,9 +43,8 @@ void CpuBackend::do_cross_entropy_forward(const Tensor& logits, const Tensor& la
   *loss.data<float>() = static_cast<float>(sum / static_cast<double>(rows));
 }
 
-void CpuBackend::do_cross_entropy_backward(const Tensor& dloss, const Tensor& logits,
-                                           const Tensor& labels, float smoothing,
-                                           const Tensor& dlogits, GradMode mode) {
+void CpuBackend::do_cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const Tensor& labels,
+                                           float smoothing, const Tensor& dlogits, GradMode mode) {
   const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
   const float* values = logits.data<float>();
   const std::int32_t* label = labels.data<std::int32_t>();
@@ -64,8 +63,7 @@ void CpuBackend::do_cross_entropy_backward(const Tensor& dloss, const Tensor& lo
   });
 }
 
-void CpuBackend::do_count_hits(const Tensor& logits, const Tensor& labels, const Tensor& score,
-                               void*) {
+void CpuBackend::do_count_hits(const Tensor& logits, const Tensor& labels, const Tensor& score, void*) {
   const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
   const float* values = logits.data<float>();
   const std::int32_t* label = labels.data<std::int32_t>();

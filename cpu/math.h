@@ -49,12 +49,18 @@ inline float derivative(float x) {
 template <typename Body>
 void dispatch(Activation act, Body&& body) {
   switch (act) {
-    case Activation::none: return body.template operator()<Activation::none>();
-    case Activation::relu: return body.template operator()<Activation::relu>();
-    case Activation::silu: return body.template operator()<Activation::silu>();
-    case Activation::hard_swish: return body.template operator()<Activation::hard_swish>();
-    case Activation::sigmoid: return body.template operator()<Activation::sigmoid>();
-    case Activation::hard_sigmoid: return body.template operator()<Activation::hard_sigmoid>();
+    case Activation::none:
+      return body.template operator()<Activation::none>();
+    case Activation::relu:
+      return body.template operator()<Activation::relu>();
+    case Activation::silu:
+      return body.template operator()<Activation::silu>();
+    case Activation::hard_swish:
+      return body.template operator()<Activation::hard_swish>();
+    case Activation::sigmoid:
+      return body.template operator()<Activation::sigmoid>();
+    case Activation::hard_sigmoid:
+      return body.template operator()<Activation::hard_sigmoid>();
   }
 }
 

@@ -56,8 +56,7 @@ void CpuBackend::do_sgd_step(const SgdStep& step, const Tensor& gradient, const 
 }
 
 void CpuBackend::do_adamw_step(const AdamWStep& step, const Tensor& gradient, const Tensor& norm2,
-                               const Tensor& first, const Tensor& second,
-                               const Tensor& parameter) {
+                               const Tensor& first, const Tensor& second, const Tensor& parameter) {
   const float clip = clip_factor(norm2, step.max_norm);
   const auto t = static_cast<double>(step.step);
   // p -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)

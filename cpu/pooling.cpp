@@ -65,8 +65,8 @@ void CpuBackend::do_max_pool_forward(const Pool2d& pool, const Tensor& x, const 
   });
 }
 
-void CpuBackend::do_max_pool_backward(const Pool2d&, const Tensor& dy, const Tensor& argmax,
-                                      const Tensor& dx, GradMode mode) {
+void CpuBackend::do_max_pool_backward(const Pool2d&, const Tensor& dy, const Tensor& argmax, const Tensor& dx,
+                                      GradMode mode) {
   const Shape &in = dx.shape(), &out = dy.shape();
   const std::int64_t channels = in[3], image = in[1] * in[2] * channels;
   const std::int64_t pixels = out[1] * out[2];

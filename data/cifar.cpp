@@ -13,8 +13,7 @@ void append(const std::string& path, bool hundred, std::int64_t classes, ImageSe
   const std::size_t label_bytes = hundred ? 2 : 1;  // CIFAR-100: coarse, then fine
   const std::size_t record = label_bytes + channels * pixels;
   if (bytes.empty() || bytes.size() % record != 0) {
-    fail("data", "{} is damaged, got {} bytes, expected a multiple of {}", path, bytes.size(),
-         record);
+    fail("data", "{} is damaged, got {} bytes, expected a multiple of {}", path, bytes.size(), record);
   }
   for (std::size_t start = 0; start < bytes.size(); start += record) {
     const std::uint8_t label = bytes[start + label_bytes - 1];
@@ -43,8 +42,7 @@ LabelledImages read_cifar(const std::string& directory, bool hundred, Split spli
     for (int i = 0; i < 100; ++i) result.classes.push_back("class" + std::to_string(i));
     return result;
   }
-  result.classes = {"airplane", "automobile", "bird",  "cat",  "deer",
-                    "dog",      "frog",       "horse", "ship", "truck"};
+  result.classes = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
   if (split == Split::test) {
     append(directory + "/test_batch.bin", false, 10, set);
   } else {

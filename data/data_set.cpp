@@ -26,8 +26,8 @@ ImageSet resized(const ImageSet& set, std::int64_t size) {
   if (size == 0 || (set.height == size && set.width == size)) return set;
   ImageSet result{.height = size, .width = size, .channels = set.channels, .labels = set.labels};
   for (std::int64_t n = 0; n < set.count(); ++n) {
-    const auto image = resize(set.pixels.data() + n * set.image_bytes(), set.height, set.width,
-                              set.channels, size);
+    const auto image =
+        resize(set.pixels.data() + n * set.image_bytes(), set.height, set.width, set.channels, size);
     result.pixels.insert(result.pixels.end(), image.begin(), image.end());
   }
   return result;
@@ -93,19 +93,22 @@ PixelNorm measure(const ImageSet& set) {
 LabelledImages read_split(const DataSpec& spec, Split split) {
   switch (spec.kind) {
     case DataSpec::Kind::synthetic:
-      return make_synthetic(
-          split == Split::train ? spec.synthetic_images : std::max<std::int64_t>(spec.synthetic_images / 5, 10),
-          split);
-    case DataSpec::Kind::cifar10: return read_cifar(spec.directory, false, split);
-    case DataSpec::Kind::cifar100: return read_cifar(spec.directory, true, split);
-    case DataSpec::Kind::folder: return read_folder(spec.directory, split, spec.size);
-    case DataSpec::Kind::idx: return read_idx(spec.directory, split);
+      return make_synthetic(split == Split::train ? spec.synthetic_images
+                                                  : std::max<std::int64_t>(spec.synthetic_images / 5, 10),
+                            split);
+    case DataSpec::Kind::cifar10:
+      return read_cifar(spec.directory, false, split);
+    case DataSpec::Kind::cifar100:
+      return read_cifar(spec.directory, true, split);
+    case DataSpec::Kind::folder:
+      return read_folder(spec.directory, split, spec.size);
+    case DataSpec::Kind::idx:
+      return read_idx(spec.directory, split);
   }
   fail("data", "unknown kind of data set");
 }
 
-TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed,
-                                double validation_fraction) {
+TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double validation_fraction) {
   LabelledImages all = read_split(spec, Split::train);
   TrainingData data;
   data.name = spec.text;
@@ -123,11 +126,20 @@ TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed,
 void require_test_split(const DataSpec& spec) {
   std::vector<std::string> names;
   switch (spec.kind) {
-    case DataSpec::Kind::synthetic: break;
-    case DataSpec::Kind::cifar10: names = {"test_batch.bin"}; break;
-    case DataSpec::Kind::cifar100: names = {"test.bin"}; break;
-    case DataSpec::Kind::folder: names = {"test"}; break;
-    case DataSpec::Kind::idx: names = {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}; break;
+    case DataSpec::Kind::synthetic:
+      break;
+    case DataSpec::Kind::cifar10:
+      names = {"test_batch.bin"};
+      break;
+    case DataSpec::Kind::cifar100:
+      names = {"test.bin"};
+      break;
+    case DataSpec::Kind::folder:
+      names = {"test"};
+      break;
+    case DataSpec::Kind::idx:
+      names = {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+      break;
   }
   for (const std::string& name : names) {
     const std::filesystem::path path = std::filesystem::path(spec.directory) / name;
@@ -141,8 +153,8 @@ void require_test_split(const DataSpec& spec) {
 ImageSet load_test_split(const DataSpec& spec, const std::vector<std::string>& classes) {
   const LabelledImages test = read_split(spec, Split::test);
   if (test.classes != classes) {
-    fail("data", "{}: the test split has other classes than the training split, got {} and {}",
-         spec.text, test.classes.size(), classes.size());
+    fail("data", "{}: the test split has other classes than the training split, got {} and {}", spec.text,
+         test.classes.size(), classes.size());
   }
   return resized(test.images, spec.size);
 }

@@ -13,11 +13,11 @@ namespace adwp::data {
 // synthetic[:N] | cifar10:DIR | cifar100:DIR | folder:DIR | idx:DIR, with ?limit=N&size=PIXELS.
 struct DataSpec {
   enum class Kind { synthetic, cifar10, cifar100, folder, idx } kind = Kind::synthetic;
-  std::string directory;            // of all but synthetic
+  std::string directory;                   // of all but synthetic
   std::int64_t synthetic_images = 10'000;  // training images; a fifth of that for testing
-  std::int64_t limit = 0;           // at most so many training images, class by class; 0: all
-  std::int64_t size = 0;            // resize to size x size pixels; 0: as stored
-  std::string text;                 // as given
+  std::int64_t limit = 0;                  // at most so many training images, class by class; 0: all
+  std::int64_t size = 0;                   // resize to size x size pixels; 0: as stored
+  std::string text;                        // as given
 };
 // Throws a usage Error that names what is wrong and the form expected.
 DataSpec parse_data_spec(std::string_view text);
@@ -43,7 +43,6 @@ struct TrainingData {
 
 // `validation_fraction` of each class, rounded, at least one image, goes to the validation split;
 // which ones depends on `seed` alone. Throws Error naming the file or folder that is wrong.
-TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed,
-                                double validation_fraction);
+TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double validation_fraction);
 
 }  // namespace adwp::data

@@ -9,8 +9,7 @@ namespace {
 constexpr const char* form =
     "synthetic[:N], cifar10:DIR, cifar100:DIR, folder:DIR or idx:DIR, with ?limit=N&size=PIXELS";
 
-std::int64_t number(std::string_view text, std::int64_t low, std::int64_t high,
-                    std::string_view what) {
+std::int64_t number(std::string_view text, std::int64_t low, std::int64_t high, std::string_view what) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) {
@@ -40,11 +39,16 @@ DataSpec parse_data_spec(std::string_view text) {
       spec.synthetic_images = number(argument, 20, 1'000'000, "number of synthetic images");
     }
   } else {
-    if (kind == "cifar10") spec.kind = DataSpec::Kind::cifar10;
-    else if (kind == "cifar100") spec.kind = DataSpec::Kind::cifar100;
-    else if (kind == "folder") spec.kind = DataSpec::Kind::folder;
-    else if (kind == "idx") spec.kind = DataSpec::Kind::idx;
-    else fail_usage("data", "unknown data set, got '{}', expected {}", text, form);
+    if (kind == "cifar10")
+      spec.kind = DataSpec::Kind::cifar10;
+    else if (kind == "cifar100")
+      spec.kind = DataSpec::Kind::cifar100;
+    else if (kind == "folder")
+      spec.kind = DataSpec::Kind::folder;
+    else if (kind == "idx")
+      spec.kind = DataSpec::Kind::idx;
+    else
+      fail_usage("data", "unknown data set, got '{}', expected {}", text, form);
     if (argument.empty()) fail_usage("data", "no folder, got '{}', expected {}", text, form);
     spec.directory = argument;
   }

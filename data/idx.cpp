@@ -46,8 +46,10 @@ LabelledImages read_idx(const std::string& directory, Split split) {
   const auto labels = read_idx_file(prefix + "-labels-idx1-ubyte", 1, label_extents);
   if (image_extents[0] != label_extents[0] || image_extents[0] == 0 || image_extents[1] < 1 ||
       image_extents[1] > most_side || image_extents[2] < 1 || image_extents[2] > most_side) {
-    fail("data", "{}-*: images and labels do not belong together, got {} images of {} x {} and {} "
-         "labels", prefix, image_extents[0], image_extents[1], image_extents[2], label_extents[0]);
+    fail("data",
+         "{}-*: images and labels do not belong together, got {} images of {} x {} and {} "
+         "labels",
+         prefix, image_extents[0], image_extents[1], image_extents[2], label_extents[0]);
   }
   // Centred on a square of a multiple of 4 pixels (28 -> 32): stages halve the size twice or more.
   const std::int64_t height = image_extents[1], width = image_extents[2];

@@ -51,10 +51,10 @@ Decoded decode(const fs::path& path) {
   const std::vector<std::uint8_t> file = read_file(path.string(), most_file_bytes);
   const auto length = static_cast<int>(file.size());
   int width = 0, height = 0, channels = 0;
-  if (!stbi_info_from_memory(file.data(), length, &width, &height, &channels) || width < 1 ||
-      height < 1 || width > most_side || height > most_side) {
-    fail("data", "cannot use {}: not a PNG or JPEG image of at most {} x {} pixels", path.string(),
-         most_side, most_side);
+  if (!stbi_info_from_memory(file.data(), length, &width, &height, &channels) || width < 1 || height < 1 ||
+      width > most_side || height > most_side) {
+    fail("data", "cannot use {}: not a PNG or JPEG image of at most {} x {} pixels", path.string(), most_side,
+         most_side);
   }
   const std::unique_ptr<stbi_uc, void (*)(void*)> data(
       stbi_load_from_memory(file.data(), length, &width, &height, &channels, 3), stbi_image_free);
@@ -98,14 +98,14 @@ LabelledImages read_folder(const std::string& directory, Split split, std::int64
     files.insert(files.end(), images.begin(), images.end());
     set.labels.insert(set.labels.end(), images.size(), label);
     if (static_cast<std::int64_t>(files.size()) > most_images || label >= most_classes) {
-      fail("data", "{} is too large, got {} images in {} classes", root.string(), files.size(),
-           label + 1);
+      fail("data", "{} is too large, got {} images in {} classes", root.string(), files.size(), label + 1);
     }
   }
   if (files.empty()) fail("data", "{} holds no class folders with images", root.string());
 
   const Decoded first = decode(files.front());
-  const std::int64_t side = size > 0 ? size : std::min<std::int64_t>(std::max(first.height, first.width), 512);
+  const std::int64_t side =
+      size > 0 ? size : std::min<std::int64_t>(std::max(first.height, first.width), 512);
   set.height = set.width = side;
   set.channels = 3;
   set.pixels.resize(files.size() * static_cast<std::size_t>(set.image_bytes()));

@@ -14,8 +14,8 @@ DeviceImages DeviceImages::upload(Arena& arena, const ImageSet& set) {
           Tensor::from_host(arena, Shape{set.count()}, std::span<const std::int32_t>(set.labels))};
 }
 
-DeviceImages DeviceImages::reserve(Arena& arena, std::int64_t count, std::int64_t height,
-                                   std::int64_t width, std::int64_t channels) {
+DeviceImages DeviceImages::reserve(Arena& arena, std::int64_t count, std::int64_t height, std::int64_t width,
+                                   std::int64_t channels) {
   return {Tensor(arena, Shape{count, height, width, channels}, DType::u8),
           Tensor(arena, Shape{count}, DType::i32)};
 }
@@ -36,8 +36,8 @@ Loader::Loader(Backend& backend, Arena& arena, const DeviceImages& images, std::
   }
 }
 
-Loader::Loader(Sequential, Backend& backend, Arena& arena, const DeviceImages& images,
-               std::int64_t batch, const PixelNorm& norm)
+Loader::Loader(Sequential, Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
+               const PixelNorm& norm)
     : backend_(backend),
       images_(images),
       batch_(std::max<std::int64_t>(batch, 1)),
@@ -49,8 +49,8 @@ Loader::Loader(Sequential, Backend& backend, Arena& arena, const DeviceImages& i
   order_.copy_from_host(std::span<const std::int32_t>(order));
 }
 
-Loader Loader::sequential(Backend& backend, Arena& arena, const DeviceImages& images,
-                          std::int64_t batch, const PixelNorm& norm) {
+Loader Loader::sequential(Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
+                          const PixelNorm& norm) {
   return Loader(Sequential{}, backend, arena, images, batch, norm);
 }
 
@@ -66,8 +66,7 @@ std::int64_t Loader::batch_size(std::int64_t i) const {
 }
 
 void Loader::load(std::int64_t i, const Tensor& x, const Tensor& y) {
-  require(i >= 0 && i < batches_, "loader", "no such batch, got {}, expected 0 to {}", i,
-          batches_ - 1);
+  require(i >= 0 && i < batches_, "loader", "no such batch, got {}, expected 0 to {}", i, batches_ - 1);
   const Tensor index = order_.view(i * batch_, Shape{batch_size(i)});
   backend_.load_batch(images_.pixels, images_.labels, index, norm_, augmentation_, key_, x, y);
 }

@@ -12,8 +12,8 @@ struct DeviceImages {
 
   static DeviceImages upload(Arena& arena, const ImageSet& set);
   // Room for `count` images without any: for dry passes.
-  static DeviceImages reserve(Arena& arena, std::int64_t count, std::int64_t height,
-                              std::int64_t width, std::int64_t channels);
+  static DeviceImages reserve(Arena& arena, std::int64_t count, std::int64_t height, std::int64_t width,
+                              std::int64_t channels);
   std::int64_t count() const { return pixels.shape()[0]; }
 };
 
@@ -26,8 +26,8 @@ class Loader {
          const PixelNorm& norm, const Augmentation& augmentation, std::uint64_t seed);
 
   // Evaluation: in stored order, not augmented, the last batch may be smaller.
-  static Loader sequential(Backend& backend, Arena& arena, const DeviceImages& images,
-                           std::int64_t batch, const PixelNorm& norm);
+  static Loader sequential(Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
+                           const PixelNorm& norm);
 
   // Makes the order of an epoch and sends it to the device: one copy. Training only.
   void begin_epoch(std::int64_t epoch);

@@ -25,8 +25,8 @@ std::vector<std::uint8_t> read_file(const std::string& path, std::size_t most);
 
 // One image (height, width, channels) to size x size: the mean over the pixels each target pixel
 // covers when shrinking, bilinear when growing.
-std::vector<std::uint8_t> resize(const std::uint8_t* image, std::int64_t height,
-                                 std::int64_t width, std::int64_t channels, std::int64_t size);
+std::vector<std::uint8_t> resize(const std::uint8_t* image, std::int64_t height, std::int64_t width,
+                                 std::int64_t channels, std::int64_t size);
 
 // Limits that no honest data set meets and that keep a hostile one from costing memory or time.
 inline constexpr std::size_t most_file_bytes = std::size_t{64} << 20;

@@ -19,8 +19,8 @@ Weights weights_for(std::int64_t target, std::int64_t size, std::int64_t source_
     const double begin = static_cast<double>(target) * ratio, end = begin + ratio;
     weights.first = static_cast<std::int64_t>(begin);
     for (std::int64_t i = weights.first; i < source_size && static_cast<double>(i) < end; ++i) {
-      const double covered = std::min<double>(end, static_cast<double>(i + 1)) -
-                             std::max<double>(begin, static_cast<double>(i));
+      const double covered =
+          std::min<double>(end, static_cast<double>(i + 1)) - std::max<double>(begin, static_cast<double>(i));
       weights.values.push_back(static_cast<float>(covered / ratio));
     }
     return weights;
@@ -36,8 +36,8 @@ Weights weights_for(std::int64_t target, std::int64_t size, std::int64_t source_
 
 }  // namespace
 
-std::vector<std::uint8_t> resize(const std::uint8_t* image, std::int64_t height,
-                                 std::int64_t width, std::int64_t channels, std::int64_t size) {
+std::vector<std::uint8_t> resize(const std::uint8_t* image, std::int64_t height, std::int64_t width,
+                                 std::int64_t channels, std::int64_t size) {
   std::vector<Weights> columns;
   for (std::int64_t j = 0; j < size; ++j) columns.push_back(weights_for(j, size, width));
   std::vector<std::uint8_t> result;
@@ -52,8 +52,8 @@ std::vector<std::uint8_t> resize(const std::uint8_t* image, std::int64_t height,
           for (std::size_t b = 0; b < across.values.size(); ++b) {
             const std::int64_t h = rows.first + static_cast<std::int64_t>(a);
             const std::int64_t w = across.first + static_cast<std::int64_t>(b);
-            sum += rows.values[a] * across.values[b] *
-                   static_cast<float>(image[(h * width + w) * channels + c]);
+            sum +=
+                rows.values[a] * across.values[b] * static_cast<float>(image[(h * width + w) * channels + c]);
           }
         }
         result.push_back(static_cast<std::uint8_t>(std::clamp(sum + 0.5f, 0.0f, 255.0f)));

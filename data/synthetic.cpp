@@ -40,15 +40,24 @@ float box(float x, float y, float half_width, float half_height) {
 float shape_distance(std::int32_t shape, float x, float y) {
   const float radius = std::hypot(x, y);
   switch (shape) {
-    case 0: return radius - 0.85f;
-    case 1: return std::abs(radius - 0.75f) - 0.2f;
-    case 2: return box(x, y, 0.75f, 0.75f);
-    case 3: return std::max(box(x, y, 0.85f, 0.85f), -box(x, y, 0.45f, 0.45f));
-    case 4: return std::max({y - 0.6f, -0.5f * y + 0.866f * x - 0.5f, -0.5f * y - 0.866f * x - 0.5f});
-    case 5: return std::min(box(x, y, 0.95f, 0.28f), box(x, y, 0.28f, 0.95f));
-    case 6: return std::min(box(x, y - 0.5f, 0.9f, 0.24f), box(x, y + 0.5f, 0.9f, 0.24f));
-    case 7: return std::max(radius - 0.95f, y);
-    case 8: return std::hypot(std::abs(x) - 0.55f, std::abs(y) - 0.55f) - 0.33f;
+    case 0:
+      return radius - 0.85f;
+    case 1:
+      return std::abs(radius - 0.75f) - 0.2f;
+    case 2:
+      return box(x, y, 0.75f, 0.75f);
+    case 3:
+      return std::max(box(x, y, 0.85f, 0.85f), -box(x, y, 0.45f, 0.45f));
+    case 4:
+      return std::max({y - 0.6f, -0.5f * y + 0.866f * x - 0.5f, -0.5f * y - 0.866f * x - 0.5f});
+    case 5:
+      return std::min(box(x, y, 0.95f, 0.28f), box(x, y, 0.28f, 0.95f));
+    case 6:
+      return std::min(box(x, y - 0.5f, 0.9f, 0.24f), box(x, y + 0.5f, 0.9f, 0.24f));
+    case 7:
+      return std::max(radius - 0.95f, y);
+    case 8:
+      return std::hypot(std::abs(x) - 0.55f, std::abs(y) - 0.55f) - 0.33f;
     default: {
       const float angle = std::atan2(y, x);
       return radius - (0.62f + 0.33f * std::cos(5.0f * angle));
@@ -77,7 +86,7 @@ void draw(std::int32_t shape, Random random, std::uint8_t* out) {
   for (int i = 0; i < 20 && brightness(ink) < ground + 0.2f; ++i) ink = random_colour(random, 1);
   const float tilt = 2 * std::numbers::pi_v<float> * random.uniform();
   const float turn = (random.uniform() - 0.5f) * 0.8f;  // radians: most things stand upright
-  const float size = 7.0f + 5.0f * random.uniform();  // pixels from the centre to the rim
+  const float size = 7.0f + 5.0f * random.uniform();    // pixels from the centre to the rim
   const float centre_x = 16 + (random.uniform() - 0.5f) * 2 * (15 - size);
   const float centre_y = 16 + (random.uniform() - 0.5f) * 2 * (15 - size);
   std::array<Blob, 3> blobs;
@@ -101,8 +110,7 @@ void draw(std::int32_t shape, Random random, std::uint8_t* out) {
         blend(pixel, blob.colour, coverage(std::hypot(x - blob.x, y - blob.y) - blob.radius));
       }
       for (float value : {pixel.r, pixel.g, pixel.b}) {
-        *out++ = static_cast<std::uint8_t>(
-            std::clamp(255 * (value + noise * random.normal()), 0.0f, 255.0f));
+        *out++ = static_cast<std::uint8_t>(std::clamp(255 * (value + noise * random.normal()), 0.0f, 255.0f));
       }
     }
   }

@@ -11,8 +11,7 @@ bool Tape::needs_grad(std::initializer_list<const Variable*> inputs) const {
                                     [](const Variable* input) { return input->requires_grad(); });
 }
 
-Variable Tape::record(Tensor value, std::initializer_list<const Variable*> inputs,
-                      Backward backward) {
+Variable Tape::record(Tensor value, std::initializer_list<const Variable*> inputs, Backward backward) {
   Variable output = Variable::constant(std::move(value));
   if (needs_grad(inputs)) {
     auto slot = std::make_shared<Gradient::Slot>();
@@ -28,9 +27,8 @@ void Tape::backward(const Variable& loss, float weight) {
   require(recording(), "backward", "this tape records no gradients");
   require(loss.value().elements() == 1, "backward", "the loss must be one number, got {}",
           loss.value().text());
-  loss.gradient().accumulate([&](const Tensor& gradient, GradMode) {
-    gradient.copy_from_host(std::span<const float>(&weight, 1));
-  });
+  loss.gradient().accumulate(
+      [&](const Tensor& gradient, GradMode) { gradient.copy_from_host(std::span<const float>(&weight, 1)); });
   while (!entries_.empty()) {
     Entry entry = std::move(entries_.back());
     entries_.pop_back();

@@ -27,9 +27,7 @@ class Tape {
   bool recording() const { return recording_ == Recording::on; }
 
   // An uninitialised tensor of this step.
-  Tensor tensor(Shape shape, DType dtype = DType::f32) const {
-    return Tensor(arena_, shape, dtype);
-  }
+  Tensor tensor(Shape shape, DType dtype = DType::f32) const { return Tensor(arena_, shape, dtype); }
 
   // Does an operator on these inputs have to record?
   bool needs_grad(std::initializer_list<const Variable*> inputs) const;

@@ -22,8 +22,7 @@ const Tensor& Gradient::Slot::as_base() {
   return gradient;
 }
 
-void Gradient::accumulate(
-    const std::function<void(const Tensor& gradient, GradMode mode)>& write) const {
+void Gradient::accumulate(const std::function<void(const Tensor& gradient, GradMode mode)>& write) const {
   if (!slot_) return;
   if (slot_->base) slot_->as_base();
   if (!slot_->gradient.defined()) slot_->gradient = Tensor(*slot_->arena, slot_->shape);
@@ -38,10 +37,8 @@ Variable Variable::constant(Tensor value) {
 }
 
 Variable Variable::leaf(Tensor value, Tensor gradient) {
-  require(value.dtype() == DType::f32 && gradient.dtype() == DType::f32 &&
-              gradient.shape() == value.shape(),
-          "autograd", "gradient unlike its value, got {}, expected {}", gradient.text(),
-          value.text());
+  require(value.dtype() == DType::f32 && gradient.dtype() == DType::f32 && gradient.shape() == value.shape(),
+          "autograd", "gradient unlike its value, got {}, expected {}", gradient.text(), value.text());
   Variable variable = constant(std::move(value));
   auto slot = std::make_shared<Gradient::Slot>();
   slot->arena = &gradient.arena();
@@ -66,8 +63,8 @@ Variable Variable::view(std::int64_t offset, Shape shape) const {
 }
 
 Variable Variable::reshaped(Shape shape) const {
-  require(shape.elements() == value_.elements(), "reshape",
-          "another number of elements, got {}, from {}", shape.text(), value_.text());
+  require(shape.elements() == value_.elements(), "reshape", "another number of elements, got {}, from {}",
+          shape.text(), value_.text());
   return view(0, shape);
 }
 

@@ -41,10 +41,8 @@ class Backend : public Memory {
 
   // --- convolution (specs.h) -------------------------------------------------------------------
   void conv2d_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y);
-  void conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx,
-                    GradMode mode);
-  void conv2d_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw,
-                    GradMode mode);
+  void conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx, GradMode mode);
+  void conv2d_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw, GradMode mode);
 
   // --- normalisation ---------------------------------------------------------------------------
   // Batch norm over the rows of x (..., C), with the activation in the same pass:
@@ -56,18 +54,17 @@ class Backend : public Memory {
   // The gradient of the above, through the statistics. `mode` holds for dx, dscale and dshift each.
   void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& var,
                            const Tensor& scale, const Tensor& shift, float epsilon, Activation act,
-                           const Tensor& dx, GradMode dx_mode, const Tensor& dscale,
-                           GradMode dscale_mode, const Tensor& dshift, GradMode dshift_mode);
+                           const Tensor& dx, GradMode dx_mode, const Tensor& dscale, GradMode dscale_mode,
+                           const Tensor& dshift, GradMode dshift_mode);
   // The same formula with given statistics.
-  void batch_norm_inference(const Tensor& x, const Tensor& mean, const Tensor& var,
-                            const Tensor& scale, const Tensor& shift, float epsilon, Activation act,
-                            const Tensor& y);
+  void batch_norm_inference(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& scale,
+                            const Tensor& shift, float epsilon, Activation act, const Tensor& y);
   // Layer norm over each row of x (M, N), without scale and shift:
   //   y = act((x - mean_m) / sqrt(var_m + epsilon)); inverse deviation 1/sqrt(..) and mean: (M).
-  void layer_norm_forward(const Tensor& x, float epsilon, Activation act, const Tensor& y,
-                          const Tensor& mean, const Tensor& inverse);
-  void layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean,
-                           const Tensor& inverse, Activation act, const Tensor& dx, GradMode mode);
+  void layer_norm_forward(const Tensor& x, float epsilon, Activation act, const Tensor& y, const Tensor& mean,
+                          const Tensor& inverse);
+  void layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& inverse,
+                           Activation act, const Tensor& dx, GradMode mode);
 
   // --- elementwise -----------------------------------------------------------------------------
   // relu max(x,0); silu x/(1+e^-x); hard_sigmoid clamp(x/6 + 1/2, 0, 1); hard_swish x times that.
@@ -75,8 +72,8 @@ class Backend : public Memory {
   void activation_forward(Activation act, const Tensor& x, const Tensor& y);
   void activation_backward(Activation act, const Tensor& x, const Tensor& dy, const Tensor& dx,
                            GradMode mode);
-  void add(const Tensor& a, const Tensor& b, const Tensor& y);                // y = a + b
-  void copy_gradient(const Tensor& dy, const Tensor& dx, GradMode mode);      // dx = or += dy
+  void add(const Tensor& a, const Tensor& b, const Tensor& y);            // y = a + b
+  void copy_gradient(const Tensor& dy, const Tensor& dx, GradMode mode);  // dx = or += dy
   // y[n,h,w,c] = x[n,h,w,c] * s[n,0,0,c]; s: (N, 1, 1, C).
   void channel_scale_forward(const Tensor& x, const Tensor& s, const Tensor& y);
   void channel_scale_backward(const Tensor& dy, const Tensor& x, const Tensor& s, const Tensor& dx,
@@ -90,8 +87,8 @@ class Backend : public Memory {
   // --- pooling ---------------------------------------------------------------------------------
   // argmax: i32, like y: the input's row h * W + w of each maximum (the first in reading order).
   void max_pool_forward(const Pool2d& pool, const Tensor& x, const Tensor& y, const Tensor& argmax);
-  void max_pool_backward(const Pool2d& pool, const Tensor& dy, const Tensor& argmax,
-                         const Tensor& dx, GradMode mode);
+  void max_pool_backward(const Pool2d& pool, const Tensor& dy, const Tensor& argmax, const Tensor& dx,
+                         GradMode mode);
   void average_pool_forward(const Pool2d& pool, const Tensor& x, const Tensor& y);
   void average_pool_backward(const Pool2d& pool, const Tensor& dy, const Tensor& dx, GradMode mode);
   // (N, H, W, C) -> (N, 1, 1, C), the mean.
@@ -101,8 +98,7 @@ class Backend : public Memory {
   // --- loss ------------------------------------------------------------------------------------
   // loss (1) = mean over the batch of cross-entropy with smoothed targets
   //   t = (1 - smoothing) onehot + smoothing / classes; logits (N, classes), labels i32 (N).
-  void cross_entropy_forward(const Tensor& logits, const Tensor& labels, float smoothing,
-                             const Tensor& loss);
+  void cross_entropy_forward(const Tensor& logits, const Tensor& labels, float smoothing, const Tensor& loss);
   // dlogits = dloss * (softmax(logits) - t) / N; dloss: (1).
   void cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const Tensor& labels,
                               float smoothing, const Tensor& dlogits, GradMode mode);
@@ -120,19 +116,18 @@ class Backend : public Memory {
   // lie inside source and out and that no two pieces share an element of either.
   void assemble(const Tensor& source, const Tensor& pieces, const Tensor& out);
   // dsource[...] += scale * dout[...]; with overwrite, elements that no piece uses become 0.
-  void assemble_backward(const Tensor& dout, const Tensor& pieces, const Tensor& dsource,
-                         GradMode mode);
+  void assemble_backward(const Tensor& dout, const Tensor& pieces, const Tensor& dsource, GradMode mode);
 
   // --- flat buffers ----------------------------------------------------------------------------
   // sum (1) = sum of x^2.
   void sum_of_squares(const Tensor& x, const Tensor& sum);
   // g = gradient * min(1, max_norm / sqrt(norm2)); v = momentum v + g;
   // p -= lr (nesterov ? g + momentum v : v) + lr weight_decay p (decayed part). norm2: (1).
-  void sgd_step(const SgdStep& step, const Tensor& gradient, const Tensor& norm2,
-                const Tensor& velocity, const Tensor& parameter);
+  void sgd_step(const SgdStep& step, const Tensor& gradient, const Tensor& norm2, const Tensor& velocity,
+                const Tensor& parameter);
   // AdamW (Loshchilov & Hutter 2019), decay decoupled and times lr; norm2 and clipping as above.
-  void adamw_step(const AdamWStep& step, const Tensor& gradient, const Tensor& norm2,
-                  const Tensor& first, const Tensor& second, const Tensor& parameter);
+  void adamw_step(const AdamWStep& step, const Tensor& gradient, const Tensor& norm2, const Tensor& first,
+                  const Tensor& second, const Tensor& parameter);
   // target += t (source - target). Running statistics and averages of weights.
   void lerp(const Tensor& source, float t, const Tensor& target);
 
@@ -144,73 +139,67 @@ class Backend : public Memory {
   //   flip if r0 & 1; shift dy = (r1 >> 16) % (2 shift + 1) - shift, dx = (r1 & 0xffff) % .. - shift;
   //   cutout centre row (r2 >> 16) % H, column (r2 & 0xffff) % W, rows centre - side/2 .. + side-1.
   // Flip first, then shift (output (i,j) reads input (i+dy, j+dx)), then cutout in output positions.
-  void load_batch(const Tensor& images, const Tensor& labels, const Tensor& index,
-                  const PixelNorm& norm, const Augmentation& augmentation, const AugmentKey& key,
-                  const Tensor& x, const Tensor& y);
+  void load_batch(const Tensor& images, const Tensor& labels, const Tensor& index, const PixelNorm& norm,
+                  const Augmentation& augmentation, const AugmentKey& key, const Tensor& x, const Tensor& y);
 
  private:
   // Bytes of workspace that the private method of that pass wants; it is given exactly these, 256-
   // byte aligned (nullptr for 0).
-  virtual std::size_t conv2d_workspace(ConvPass pass, const Conv2d& conv, const Shape& x,
-                                       const Shape& w, GradMode mode) = 0;
-  virtual std::size_t gemm_workspace(const Gemm& spec, std::int64_t m, std::int64_t n,
-                                     std::int64_t k) = 0;
+  virtual std::size_t conv2d_workspace(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
+                                       GradMode mode) = 0;
+  virtual std::size_t gemm_workspace(const Gemm& spec, std::int64_t m, std::int64_t n, std::int64_t k) = 0;
   // For reductions over the rows of (rows, channels): batch norm, column_sum, sum_of_squares, loss,
   // channel_scale_backward.
   virtual std::size_t reduction_workspace(std::int64_t rows, std::int64_t channels) = 0;
 
 #define ADWP_BACKEND_METHOD(name, ...) virtual void do_##name(__VA_ARGS__) = 0
-  ADWP_BACKEND_METHOD(gemm, const Gemm&, const Tensor& a, const Tensor& b, const Tensor& bias,
-                      Activation, const Tensor& c, GradMode, void* workspace);
+  ADWP_BACKEND_METHOD(gemm, const Gemm&, const Tensor& a, const Tensor& b, const Tensor& bias, Activation,
+                      const Tensor& c, GradMode, void* workspace);
   ADWP_BACKEND_METHOD(column_sum, const Tensor& x, const Tensor& sum, GradMode, void* workspace);
-  ADWP_BACKEND_METHOD(conv2d_forward, const Conv2d&, const Tensor& x, const Tensor& w,
-                      const Tensor& y, void* workspace);
-  ADWP_BACKEND_METHOD(conv2d_dgrad, const Conv2d&, const Tensor& dy, const Tensor& w,
-                      const Tensor& dx, GradMode, void* workspace);
-  ADWP_BACKEND_METHOD(conv2d_wgrad, const Conv2d&, const Tensor& x, const Tensor& dy,
-                      const Tensor& dw, GradMode, void* workspace);
+  ADWP_BACKEND_METHOD(conv2d_forward, const Conv2d&, const Tensor& x, const Tensor& w, const Tensor& y,
+                      void* workspace);
+  ADWP_BACKEND_METHOD(conv2d_dgrad, const Conv2d&, const Tensor& dy, const Tensor& w, const Tensor& dx,
+                      GradMode, void* workspace);
+  ADWP_BACKEND_METHOD(conv2d_wgrad, const Conv2d&, const Tensor& x, const Tensor& dy, const Tensor& dw,
+                      GradMode, void* workspace);
   ADWP_BACKEND_METHOD(batch_norm_forward, const Tensor& x, const Tensor& scale, const Tensor& shift,
-                      float epsilon, Activation, const Tensor& y, const Tensor& mean,
-                      const Tensor& var, void* workspace);
+                      float epsilon, Activation, const Tensor& y, const Tensor& mean, const Tensor& var,
+                      void* workspace);
   ADWP_BACKEND_METHOD(batch_norm_backward, const Tensor& dy, const Tensor& x, const Tensor& mean,
-                      const Tensor& var, const Tensor& scale, const Tensor& shift, float epsilon,
-                      Activation, const Tensor& dx, GradMode, const Tensor& dscale, GradMode,
-                      const Tensor& dshift, GradMode, void* workspace);
+                      const Tensor& var, const Tensor& scale, const Tensor& shift, float epsilon, Activation,
+                      const Tensor& dx, GradMode, const Tensor& dscale, GradMode, const Tensor& dshift,
+                      GradMode, void* workspace);
   ADWP_BACKEND_METHOD(batch_norm_inference, const Tensor& x, const Tensor& mean, const Tensor& var,
-                      const Tensor& scale, const Tensor& shift, float epsilon, Activation,
-                      const Tensor& y);
-  ADWP_BACKEND_METHOD(layer_norm_forward, const Tensor& x, float epsilon, Activation,
-                      const Tensor& y, const Tensor& mean, const Tensor& inverse);
+                      const Tensor& scale, const Tensor& shift, float epsilon, Activation, const Tensor& y);
+  ADWP_BACKEND_METHOD(layer_norm_forward, const Tensor& x, float epsilon, Activation, const Tensor& y,
+                      const Tensor& mean, const Tensor& inverse);
   ADWP_BACKEND_METHOD(layer_norm_backward, const Tensor& dy, const Tensor& x, const Tensor& mean,
                       const Tensor& inverse, Activation, const Tensor& dx, GradMode);
   ADWP_BACKEND_METHOD(activation_forward, Activation, const Tensor& x, const Tensor& y);
-  ADWP_BACKEND_METHOD(activation_backward, Activation, const Tensor& x, const Tensor& dy,
-                      const Tensor& dx, GradMode);
+  ADWP_BACKEND_METHOD(activation_backward, Activation, const Tensor& x, const Tensor& dy, const Tensor& dx,
+                      GradMode);
   ADWP_BACKEND_METHOD(add, const Tensor& a, const Tensor& b, const Tensor& y);
   ADWP_BACKEND_METHOD(copy_gradient, const Tensor& dy, const Tensor& dx, GradMode);
   ADWP_BACKEND_METHOD(channel_scale_forward, const Tensor& x, const Tensor& s, const Tensor& y);
   ADWP_BACKEND_METHOD(channel_scale_backward, const Tensor& dy, const Tensor& x, const Tensor& s,
                       const Tensor& dx, GradMode, const Tensor& ds, GradMode, void* workspace);
   ADWP_BACKEND_METHOD(concat_forward, const Tensor& a, const Tensor& b, const Tensor& y);
-  ADWP_BACKEND_METHOD(concat_backward, const Tensor& dy, std::int64_t channel, const Tensor& dx,
-                      GradMode);
+  ADWP_BACKEND_METHOD(concat_backward, const Tensor& dy, std::int64_t channel, const Tensor& dx, GradMode);
   ADWP_BACKEND_METHOD(max_pool_forward, const Pool2d&, const Tensor& x, const Tensor& y,
                       const Tensor& argmax);
   ADWP_BACKEND_METHOD(max_pool_backward, const Pool2d&, const Tensor& dy, const Tensor& argmax,
                       const Tensor& dx, GradMode);
   ADWP_BACKEND_METHOD(average_pool_forward, const Pool2d&, const Tensor& x, const Tensor& y);
-  ADWP_BACKEND_METHOD(average_pool_backward, const Pool2d&, const Tensor& dy, const Tensor& dx,
-                      GradMode);
+  ADWP_BACKEND_METHOD(average_pool_backward, const Pool2d&, const Tensor& dy, const Tensor& dx, GradMode);
   ADWP_BACKEND_METHOD(global_pool_forward, const Tensor& x, const Tensor& y);
   ADWP_BACKEND_METHOD(global_pool_backward, const Tensor& dy, const Tensor& dx, GradMode);
-  ADWP_BACKEND_METHOD(cross_entropy_forward, const Tensor& logits, const Tensor& labels,
-                      float smoothing, const Tensor& loss, void* workspace);
-  ADWP_BACKEND_METHOD(cross_entropy_backward, const Tensor& dloss, const Tensor& logits,
-                      const Tensor& labels, float smoothing, const Tensor& dlogits, GradMode);
+  ADWP_BACKEND_METHOD(cross_entropy_forward, const Tensor& logits, const Tensor& labels, float smoothing,
+                      const Tensor& loss, void* workspace);
+  ADWP_BACKEND_METHOD(cross_entropy_backward, const Tensor& dloss, const Tensor& logits, const Tensor& labels,
+                      float smoothing, const Tensor& dlogits, GradMode);
   ADWP_BACKEND_METHOD(count_hits, const Tensor& logits, const Tensor& labels, const Tensor& score,
                       void* workspace);
-  ADWP_BACKEND_METHOD(embedding_sum, const Tensor* tables, int count, const Tensor& index,
-                      const Tensor& y);
+  ADWP_BACKEND_METHOD(embedding_sum, const Tensor* tables, int count, const Tensor& index, const Tensor& y);
   ADWP_BACKEND_METHOD(embedding_backward, const Tensor& dy, const Tensor& index, int column,
                       const Tensor& dtable, GradMode);
   ADWP_BACKEND_METHOD(assemble, const Tensor& source, const Tensor& pieces, const Tensor& out);

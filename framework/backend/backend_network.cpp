@@ -10,8 +10,14 @@ namespace {
 
 // For profiles: "3x3 s2 (64, 32, 32, 16) -> 32".
 std::string text(const Conv2d& conv, const Tensor& x, const Tensor& w) {
-  return fmt::format("{}{}x{} s{} {} -> {}", conv.depthwise ? "depthwise " : "", conv.kernel,
-                     conv.kernel, conv.stride, x.shape().text(), w.shape()[0]);
+  return fmt::format("{}{}x{} s{} {} -> {}", conv.depthwise ? "depthwise " : "", conv.kernel, conv.kernel,
+                     conv.stride, x.shape().text(), w.shape()[0]);
+}
+
+// Of a convolution in any of its passes: a multiply-add for each output and element of its window.
+double flops(const Conv2d& conv, const Tensor& y, const Tensor& w) {
+  return 2.0 * static_cast<double>(y.elements()) *
+         static_cast<double>(conv.kernel * conv.kernel * w.shape()[3]);
 }
 
 std::string text(std::int64_t m, std::int64_t n, std::int64_t k) {
@@ -20,8 +26,8 @@ std::string text(std::int64_t m, std::int64_t n, std::int64_t k) {
 
 }  // namespace
 
-void Backend::gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias,
-                   Activation act, const Tensor& c, GradMode mode) {
+void Backend::gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias, Activation act,
+                   const Tensor& c, GradMode mode) {
   expect_rank("gemm", "a", a, 2);
   expect_rank("gemm", "b", b, 2);
   const std::int64_t m = a.shape()[spec.transpose_a ? 1 : 0];
@@ -38,7 +44,8 @@ void Backend::gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Ten
     if (mode == GradMode::overwrite) c.zero();
     return;
   }
-  const ProfileScope scope(*this, profile_, "gemm", [&] { return text(m, n, k); });
+  const ProfileScope scope(*this, profile_, "gemm", {&a, &b, &bias, &c}, 2.0 * static_cast<double>(m * n * k),
+                           [&] { return text(m, n, k); });
   do_gemm(spec, a, b, bias, act, c, mode, workspace.data());
 }
 
@@ -47,19 +54,19 @@ void Backend::column_sum(const Tensor& x, const Tensor& sum, GradMode mode) {
   expect("column_sum", "sum", sum, Shape{x.shape()[1]});
   Workspace workspace(sum, reduction_workspace(x.shape()[0], x.shape()[1]));
   if (skip(sum)) return;
-  const ProfileScope scope(*this, profile_, "column_sum");
+  const ProfileScope scope(*this, profile_, "column_sum", {&x, &sum});
   do_column_sum(x, sum, mode, workspace.data());
 }
 
-void Backend::conv2d_forward(const Conv2d& conv, const Tensor& x, const Tensor& w,
-                             const Tensor& y) {
+void Backend::conv2d_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y) {
   expect_rank("conv2d_forward", "x", x, 4);
   expect_rank("conv2d_forward", "w", w, 4);
   expect("conv2d_forward", "y", y, conv2d_output(conv, x.shape(), w.shape()));
-  Workspace workspace(
-      y, conv2d_workspace(ConvPass::forward, conv, x.shape(), w.shape(), GradMode::overwrite));
+  Workspace workspace(y,
+                      conv2d_workspace(ConvPass::forward, conv, x.shape(), w.shape(), GradMode::overwrite));
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "conv2d_forward", [&] { return text(conv, x, w); });
+  const ProfileScope scope(*this, profile_, "conv2d_forward", {&x, &w, &y}, flops(conv, y, w),
+                           [&] { return text(conv, x, w); });
   do_conv2d_forward(conv, x, w, y, workspace.data());
 }
 
@@ -70,7 +77,8 @@ void Backend::conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w
   expect("conv2d_dgrad", "dy", dy, conv2d_output(conv, dx.shape(), w.shape()));
   Workspace workspace(dx, conv2d_workspace(ConvPass::dgrad, conv, dx.shape(), w.shape(), mode));
   if (skip(dx)) return;
-  const ProfileScope scope(*this, profile_, "conv2d_dgrad", [&] { return text(conv, dx, w); });
+  const ProfileScope scope(*this, profile_, "conv2d_dgrad", {&dy, &w, &dx}, flops(conv, dy, w),
+                           [&] { return text(conv, dx, w); });
   do_conv2d_dgrad(conv, dy, w, dx, mode, workspace.data());
 }
 
@@ -85,7 +93,8 @@ void Backend::conv2d_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy
     if (mode == GradMode::overwrite) dw.zero();
     return;
   }
-  const ProfileScope scope(*this, profile_, "conv2d_wgrad", [&] { return text(conv, x, dw); });
+  const ProfileScope scope(*this, profile_, "conv2d_wgrad", {&x, &dy, &dw}, flops(conv, dy, dw),
+                           [&] { return text(conv, x, dw); });
   do_conv2d_wgrad(conv, x, dy, dw, mode, workspace.data());
 }
 
@@ -106,22 +115,21 @@ void expect_batch_norm(const char* where, const Tensor& x, const NormOperands& o
 
 }  // namespace
 
-void Backend::batch_norm_forward(const Tensor& x, const Tensor& scale, const Tensor& shift,
-                                 float epsilon, Activation act, const Tensor& y, const Tensor& mean,
-                                 const Tensor& var) {
+void Backend::batch_norm_forward(const Tensor& x, const Tensor& scale, const Tensor& shift, float epsilon,
+                                 Activation act, const Tensor& y, const Tensor& mean, const Tensor& var) {
   expect_batch_norm("batch_norm_forward", x, {scale, shift, mean, var});
   expect("batch_norm_forward", "y", y, x.shape());
   Workspace workspace(y, reduction_workspace(x.shape().rows(), x.shape().back()));
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "batch_norm_forward", [&] { return x.shape().text(); });
+  const ProfileScope scope(*this, profile_, "batch_norm_forward", {&x, &scale, &shift, &y, &mean, &var}, 0,
+                           [&] { return x.shape().text(); });
   do_batch_norm_forward(x, scale, shift, epsilon, act, y, mean, var, workspace.data());
 }
 
-void Backend::batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean,
-                                  const Tensor& var, const Tensor& scale, const Tensor& shift,
-                                  float epsilon, Activation act, const Tensor& dx, GradMode dx_mode,
-                                  const Tensor& dscale, GradMode dscale_mode, const Tensor& dshift,
-                                  GradMode dshift_mode) {
+void Backend::batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& var,
+                                  const Tensor& scale, const Tensor& shift, float epsilon, Activation act,
+                                  const Tensor& dx, GradMode dx_mode, const Tensor& dscale,
+                                  GradMode dscale_mode, const Tensor& dshift, GradMode dshift_mode) {
   expect_batch_norm("batch_norm_backward", x, {scale, shift, mean, var});
   expect("batch_norm_backward", "dy", dy, x.shape());
   expect("batch_norm_backward", "dx", dx, x.shape());
@@ -134,18 +142,20 @@ void Backend::batch_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
     if (dshift_mode == GradMode::overwrite) dshift.zero();
     return;
   }
-  const ProfileScope scope(*this, profile_, "batch_norm_backward", [&] { return x.shape().text(); });
-  do_batch_norm_backward(dy, x, mean, var, scale, shift, epsilon, act, dx, dx_mode, dscale,
-                         dscale_mode, dshift, dshift_mode, workspace.data());
+  const ProfileScope scope(*this, profile_, "batch_norm_backward",
+                           {&dy, &x, &mean, &var, &scale, &shift, &dx, &dscale, &dshift}, 0,
+                           [&] { return x.shape().text(); });
+  do_batch_norm_backward(dy, x, mean, var, scale, shift, epsilon, act, dx, dx_mode, dscale, dscale_mode,
+                         dshift, dshift_mode, workspace.data());
 }
 
 void Backend::batch_norm_inference(const Tensor& x, const Tensor& mean, const Tensor& var,
-                                   const Tensor& scale, const Tensor& shift, float epsilon,
-                                   Activation act, const Tensor& y) {
+                                   const Tensor& scale, const Tensor& shift, float epsilon, Activation act,
+                                   const Tensor& y) {
   expect_batch_norm("batch_norm_inference", x, {scale, shift, mean, var});
   expect("batch_norm_inference", "y", y, x.shape());
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "batch_norm_inference");
+  const ProfileScope scope(*this, profile_, "batch_norm_inference", {&x, &mean, &var, &scale, &shift, &y});
   do_batch_norm_inference(x, mean, var, scale, shift, epsilon, act, y);
 }
 
@@ -156,20 +166,19 @@ void Backend::layer_norm_forward(const Tensor& x, float epsilon, Activation act,
   expect("layer_norm_forward", "mean", mean, Shape{x.shape()[0]});
   expect("layer_norm_forward", "inverse", inverse, Shape{x.shape()[0]});
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "layer_norm_forward");
+  const ProfileScope scope(*this, profile_, "layer_norm_forward", {&x, &y, &mean, &inverse});
   do_layer_norm_forward(x, epsilon, act, y, mean, inverse);
 }
 
 void Backend::layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean,
-                                  const Tensor& inverse, Activation act, const Tensor& dx,
-                                  GradMode mode) {
+                                  const Tensor& inverse, Activation act, const Tensor& dx, GradMode mode) {
   expect_rank("layer_norm_backward", "x", x, 2);
   expect("layer_norm_backward", "dy", dy, x.shape());
   expect("layer_norm_backward", "dx", dx, x.shape());
   expect("layer_norm_backward", "mean", mean, Shape{x.shape()[0]});
   expect("layer_norm_backward", "inverse", inverse, Shape{x.shape()[0]});
   if (skip(dx)) return;
-  const ProfileScope scope(*this, profile_, "layer_norm_backward");
+  const ProfileScope scope(*this, profile_, "layer_norm_backward", {&dy, &x, &mean, &inverse, &dx});
   do_layer_norm_backward(dy, x, mean, inverse, act, dx, mode);
 }
 
@@ -177,17 +186,17 @@ void Backend::activation_forward(Activation act, const Tensor& x, const Tensor& 
   expect_f32("activation_forward", "x", x);
   expect("activation_forward", "y", y, x.shape());
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "activation_forward");
+  const ProfileScope scope(*this, profile_, "activation_forward", {&x, &y});
   do_activation_forward(act, x, y);
 }
 
-void Backend::activation_backward(Activation act, const Tensor& x, const Tensor& dy,
-                                  const Tensor& dx, GradMode mode) {
+void Backend::activation_backward(Activation act, const Tensor& x, const Tensor& dy, const Tensor& dx,
+                                  GradMode mode) {
   expect_f32("activation_backward", "x", x);
   expect("activation_backward", "dy", dy, x.shape());
   expect("activation_backward", "dx", dx, x.shape());
   if (skip(dx)) return;
-  const ProfileScope scope(*this, profile_, "activation_backward");
+  const ProfileScope scope(*this, profile_, "activation_backward", {&x, &dy, &dx});
   do_activation_backward(act, x, dy, dx, mode);
 }
 
@@ -196,7 +205,7 @@ void Backend::add(const Tensor& a, const Tensor& b, const Tensor& y) {
   expect("add", "b", b, a.shape());
   expect("add", "y", y, a.shape());
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "add");
+  const ProfileScope scope(*this, profile_, "add", {&a, &b, &y});
   do_add(a, b, y);
 }
 
@@ -204,7 +213,7 @@ void Backend::copy_gradient(const Tensor& dy, const Tensor& dx, GradMode mode) {
   expect_f32("copy_gradient", "dy", dy);
   expect("copy_gradient", "dx", dx, dy.shape());
   if (skip(dx)) return;
-  const ProfileScope scope(*this, profile_, "copy_gradient");
+  const ProfileScope scope(*this, profile_, "copy_gradient", {&dy, &dx});
   do_copy_gradient(dy, dx, mode);
 }
 
@@ -213,13 +222,12 @@ void Backend::channel_scale_forward(const Tensor& x, const Tensor& s, const Tens
   expect("channel_scale_forward", "s", s, Shape{x.shape()[0], 1, 1, x.shape()[3]});
   expect("channel_scale_forward", "y", y, x.shape());
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "channel_scale_forward");
+  const ProfileScope scope(*this, profile_, "channel_scale_forward", {&x, &s, &y});
   do_channel_scale_forward(x, s, y);
 }
 
-void Backend::channel_scale_backward(const Tensor& dy, const Tensor& x, const Tensor& s,
-                                     const Tensor& dx, GradMode dx_mode, const Tensor& ds,
-                                     GradMode ds_mode) {
+void Backend::channel_scale_backward(const Tensor& dy, const Tensor& x, const Tensor& s, const Tensor& dx,
+                                     GradMode dx_mode, const Tensor& ds, GradMode ds_mode) {
   expect_rank("channel_scale_backward", "x", x, 4);
   expect("channel_scale_backward", "s", s, Shape{x.shape()[0], 1, 1, x.shape()[3]});
   expect("channel_scale_backward", "dy", dy, x.shape());
@@ -227,7 +235,7 @@ void Backend::channel_scale_backward(const Tensor& dy, const Tensor& x, const Te
   expect("channel_scale_backward", "ds", ds, s.shape());
   Workspace workspace(dx, reduction_workspace(x.shape()[1] * x.shape()[2], x.shape()[3]));
   if (skip(dx)) return;
-  const ProfileScope scope(*this, profile_, "channel_scale_backward");
+  const ProfileScope scope(*this, profile_, "channel_scale_backward", {&dy, &x, &s, &dx, &ds});
   do_channel_scale_backward(dy, x, s, dx, dx_mode, ds, ds_mode, workspace.data());
 }
 
@@ -245,39 +253,37 @@ void Backend::concat_forward(const Tensor& a, const Tensor& b, const Tensor& y) 
   expect("concat_forward", "b", b, with_channels(a.shape(), b.shape()[3]));
   expect("concat_forward", "y", y, with_channels(a.shape(), a.shape()[3] + b.shape()[3]));
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "concat_forward");
+  const ProfileScope scope(*this, profile_, "concat_forward", {&a, &b, &y});
   do_concat_forward(a, b, y);
 }
 
-void Backend::concat_backward(const Tensor& dy, std::int64_t channel, const Tensor& dx,
-                              GradMode mode) {
+void Backend::concat_backward(const Tensor& dy, std::int64_t channel, const Tensor& dx, GradMode mode) {
   expect_rank("concat_backward", "dy", dy, 4);
   expect_rank("concat_backward", "dx", dx, 4);
   expect("concat_backward", "dx", dx, with_channels(dy.shape(), dx.shape()[3]));
   require(channel >= 0 && channel + dx.shape()[3] <= dy.shape()[3], "concat_backward",
           "channels out of range, got {} from {} on, of {}", dx.shape()[3], channel, dy.text());
   if (skip(dx)) return;
-  const ProfileScope scope(*this, profile_, "concat_backward");
+  const ProfileScope scope(*this, profile_, "concat_backward", {&dy, &dx});
   do_concat_backward(dy, channel, dx, mode);
 }
 
-void Backend::max_pool_forward(const Pool2d& pool, const Tensor& x, const Tensor& y,
-                               const Tensor& argmax) {
+void Backend::max_pool_forward(const Pool2d& pool, const Tensor& x, const Tensor& y, const Tensor& argmax) {
   expect_rank("max_pool_forward", "x", x, 4);
   expect("max_pool_forward", "y", y, pool2d_output(pool, x.shape()));
   expect("max_pool_forward", "argmax", argmax, y.shape(), DType::i32);
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "max_pool_forward");
+  const ProfileScope scope(*this, profile_, "max_pool_forward", {&x, &y, &argmax});
   do_max_pool_forward(pool, x, y, argmax);
 }
 
-void Backend::max_pool_backward(const Pool2d& pool, const Tensor& dy, const Tensor& argmax,
-                                const Tensor& dx, GradMode mode) {
+void Backend::max_pool_backward(const Pool2d& pool, const Tensor& dy, const Tensor& argmax, const Tensor& dx,
+                                GradMode mode) {
   expect_rank("max_pool_backward", "dx", dx, 4);
   expect("max_pool_backward", "dy", dy, pool2d_output(pool, dx.shape()));
   expect("max_pool_backward", "argmax", argmax, dy.shape(), DType::i32);
   if (skip(dx)) return;
-  const ProfileScope scope(*this, profile_, "max_pool_backward");
+  const ProfileScope scope(*this, profile_, "max_pool_backward", {&dy, &argmax, &dx});
   do_max_pool_backward(pool, dy, argmax, dx, mode);
 }
 
@@ -285,16 +291,15 @@ void Backend::average_pool_forward(const Pool2d& pool, const Tensor& x, const Te
   expect_rank("average_pool_forward", "x", x, 4);
   expect("average_pool_forward", "y", y, pool2d_output(pool, x.shape()));
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "average_pool_forward");
+  const ProfileScope scope(*this, profile_, "average_pool_forward", {&x, &y});
   do_average_pool_forward(pool, x, y);
 }
 
-void Backend::average_pool_backward(const Pool2d& pool, const Tensor& dy, const Tensor& dx,
-                                    GradMode mode) {
+void Backend::average_pool_backward(const Pool2d& pool, const Tensor& dy, const Tensor& dx, GradMode mode) {
   expect_rank("average_pool_backward", "dx", dx, 4);
   expect("average_pool_backward", "dy", dy, pool2d_output(pool, dx.shape()));
   if (skip(dx)) return;
-  const ProfileScope scope(*this, profile_, "average_pool_backward");
+  const ProfileScope scope(*this, profile_, "average_pool_backward", {&dy, &dx});
   do_average_pool_backward(pool, dy, dx, mode);
 }
 
@@ -303,7 +308,7 @@ void Backend::global_pool_forward(const Tensor& x, const Tensor& y) {
   require(x.shape()[1] * x.shape()[2] > 0, "global_pool_forward", "no pixels, got x {}", x.text());
   expect("global_pool_forward", "y", y, Shape{x.shape()[0], 1, 1, x.shape()[3]});
   if (skip(y)) return;
-  const ProfileScope scope(*this, profile_, "global_pool_forward");
+  const ProfileScope scope(*this, profile_, "global_pool_forward", {&x, &y});
   do_global_pool_forward(x, y);
 }
 
@@ -311,7 +316,7 @@ void Backend::global_pool_backward(const Tensor& dy, const Tensor& dx, GradMode 
   expect_rank("global_pool_backward", "dx", dx, 4);
   expect("global_pool_backward", "dy", dy, Shape{dx.shape()[0], 1, 1, dx.shape()[3]});
   if (skip(dx)) return;
-  const ProfileScope scope(*this, profile_, "global_pool_backward");
+  const ProfileScope scope(*this, profile_, "global_pool_backward", {&dy, &dx});
   do_global_pool_backward(dy, dx, mode);
 }
 

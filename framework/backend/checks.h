@@ -8,18 +8,16 @@
 
 namespace adwp::checks {
 
-inline void expect(std::string_view where, std::string_view operand, const Tensor& tensor,
-                   const Shape& shape, DType dtype = DType::f32) {
+inline void expect(std::string_view where, std::string_view operand, const Tensor& tensor, const Shape& shape,
+                   DType dtype = DType::f32) {
   require(tensor.defined() && tensor.shape() == shape && tensor.dtype() == dtype, where,
-          "{} does not fit, got {}, expected {} {}", operand, tensor.text(), name_of(dtype),
-          shape.text());
+          "{} does not fit, got {}, expected {} {}", operand, tensor.text(), name_of(dtype), shape.text());
 }
 
-inline void expect_rank(std::string_view where, std::string_view operand, const Tensor& tensor,
-                        int rank, DType dtype = DType::f32) {
+inline void expect_rank(std::string_view where, std::string_view operand, const Tensor& tensor, int rank,
+                        DType dtype = DType::f32) {
   require(tensor.defined() && tensor.shape().rank() == rank && tensor.dtype() == dtype, where,
-          "{} does not fit, got {}, expected {} of rank {}", operand, tensor.text(), name_of(dtype),
-          rank);
+          "{} does not fit, got {}, expected {} of rank {}", operand, tensor.text(), name_of(dtype), rank);
 }
 
 inline void expect_f32(std::string_view where, std::string_view operand, const Tensor& tensor) {
@@ -28,9 +26,7 @@ inline void expect_f32(std::string_view where, std::string_view operand, const T
 }
 
 // Nothing to compute: no elements, or an arena that only counts.
-inline bool skip(const Tensor& output) {
-  return output.arena().counting() || output.elements() == 0;
-}
+inline bool skip(const Tensor& output) { return output.arena().counting() || output.elements() == 0; }
 
 // Workspace from the output's arena for the duration of a call; taken in dry passes too.
 class Workspace {

@@ -12,12 +12,18 @@ void ProfileScope::start(Profile& profile, std::string_view method, const std::s
   start_ = std::chrono::steady_clock::now();
 }
 
+void ProfileScope::count(std::initializer_list<const Tensor*> operands, double flops) {
+  for (const Tensor* operand : operands) {
+    if (operand->defined()) row_->bytes += static_cast<double>(operand->bytes());
+  }
+  row_->flops += flops;
+}
+
 ProfileScope::~ProfileScope() {
   if (row_ == nullptr) return;
   backend_.synchronize();
   ++row_->calls;
-  row_->seconds +=
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  row_->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
 }  // namespace adwp

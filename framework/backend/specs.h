@@ -17,7 +17,7 @@ const char* name_of(Activation activation);
 //   y[n,p,q,k] = sum_{r,s,c} x[n, p*stride + r - padding, q*stride + s - padding, g(k)+c] w[k,r,s,c]
 // groups is 1 (dense) or C (depthwise, K == C).
 struct Conv2d {
-  std::int64_t kernel = 1;   // R
+  std::int64_t kernel = 1;  // R
   std::int64_t stride = 1;
   std::int64_t padding = 0;
   bool depthwise = false;
@@ -46,9 +46,9 @@ struct Gemm {
 
 // What becomes of a stored u8 image on its way into a batch; see Backend::load_batch.
 struct Augmentation {
-  std::int64_t shift = 0;    // random translation by up to this many pixels, zeros come in
-  bool flip = false;         // left-right with probability 1/2
-  std::int64_t cutout = 0;   // side of a square set to zero at a random centre; 0: none
+  std::int64_t shift = 0;   // random translation by up to this many pixels, zeros come in
+  bool flip = false;        // left-right with probability 1/2
+  std::int64_t cutout = 0;  // side of a square set to zero at a random centre; 0: none
 };
 
 // Key of the random numbers of one epoch's augmentation.
@@ -94,8 +94,8 @@ struct AdamWStep {
   float epsilon;
   float weight_decay;
   std::int64_t decayed;
-  float max_norm;      // as above
-  std::int64_t step;   // counts from 1, for the bias correction
+  float max_norm;     // as above
+  std::int64_t step;  // counts from 1, for the bias correction
 };
 
 }  // namespace adwp

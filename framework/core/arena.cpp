@@ -15,8 +15,7 @@ constexpr std::uint8_t poison_value = 0xFF;  // four of them are a NaN
 constexpr std::size_t counting_bytes = std::size_t{1} << 56;
 
 std::size_t round_up(std::size_t bytes) {
-  return (std::max<std::size_t>(bytes, 1) + Arena::alignment - 1) / Arena::alignment *
-         Arena::alignment;
+  return (std::max<std::size_t>(bytes, 1) + Arena::alignment - 1) / Arena::alignment * Arena::alignment;
 }
 
 }  // namespace
@@ -64,8 +63,7 @@ struct ArenaState {
     memory->read(found.data(), base + offset + block.bytes - sentinel_bytes, sentinel_bytes);
     auto intact = [](std::uint8_t byte) { return byte == sentinel_value; };
     if (!std::all_of(found.begin(), found.end(), intact) && damage.empty()) {
-      damage = fmt::format("a tensor of {} bytes at offset {} was written past its end", block.used,
-                           offset);
+      damage = fmt::format("a tensor of {} bytes at offset {} was written past its end", block.used, offset);
     }
     memory->fill(base + offset, poison_value, block.bytes);
   }
@@ -99,8 +97,7 @@ struct ArenaState {
   }
 };
 
-Block::Block(std::shared_ptr<ArenaState> state, std::size_t offset, std::size_t bytes,
-             std::uint64_t epoch)
+Block::Block(std::shared_ptr<ArenaState> state, std::size_t offset, std::size_t bytes, std::uint64_t epoch)
     : state_(std::move(state)), offset_(offset), bytes_(bytes), epoch_(epoch) {}
 
 Block::~Block() {
@@ -109,19 +106,15 @@ Block::~Block() {
 }
 
 std::byte* Block::data() const {
-  require(state_->open(epoch_), "arena", "a tensor of {} bytes was used after its frame had ended",
-          bytes_);
+  require(state_->open(epoch_), "arena", "a tensor of {} bytes was used after its frame had ended", bytes_);
   return state_->base + offset_;
 }
 
 Arena& Block::arena() const { return *state_->owner; }
 
-Arena::Arena(std::shared_ptr<ArenaState> state) : state_(std::move(state)) {
-  state_->owner = this;
-}
+Arena::Arena(std::shared_ptr<ArenaState> state) : state_(std::move(state)) { state_->owner = this; }
 
-Arena::Arena(Memory& memory, std::size_t bytes, Options options)
-    : Arena(std::make_shared<ArenaState>()) {
+Arena::Arena(Memory& memory, std::size_t bytes, Options options) : Arena(std::make_shared<ArenaState>()) {
   state_->memory = &memory;
   state_->guard = options.guard;
   state_->size = bytes / alignment * alignment;
@@ -160,8 +153,7 @@ std::shared_ptr<Block> Arena::allocate(std::size_t bytes) {
       throw Error(Fault::failed, "arena",
                   fmt::format("out of memory, got {} bytes in use of {}, expected room for {} more; "
                               "raise --arena-mb to at least {} or lower --batch",
-                              s.in_use, s.size, padded,
-                              (s.tail + padded + (1 << 20) - 1) >> 20));
+                              s.in_use, s.size, padded, (s.tail + padded + (1 << 20) - 1) >> 20));
     }
     s.tail += padded;
     s.peak = std::max(s.peak, s.tail);
@@ -181,9 +173,7 @@ std::size_t Arena::in_use() const { return state_->in_use; }
 std::size_t Arena::peak() const { return state_->peak; }
 void Arena::reset_peak() { state_->peak = state_->tail; }
 
-Arena::Frame::Frame(Arena& arena) : state_(arena.state_) {
-  state_->epochs.push_back(state_->next_epoch++);
-}
+Arena::Frame::Frame(Arena& arena) : state_(arena.state_) { state_->epochs.push_back(state_->next_epoch++); }
 
 Arena::Frame::~Frame() {
   const std::uint64_t epoch = state_->epochs.back();

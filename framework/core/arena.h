@@ -27,8 +27,7 @@ class Arena;
 // A piece of arena memory; the last holder of its shared_ptr gives it back.
 class Block {
  public:
-  Block(std::shared_ptr<struct ArenaState> state, std::size_t offset, std::size_t bytes,
-        std::uint64_t epoch);
+  Block(std::shared_ptr<struct ArenaState> state, std::size_t offset, std::size_t bytes, std::uint64_t epoch);
   ~Block();
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
@@ -68,9 +67,9 @@ class Arena {
 
   Memory& memory() const;
   bool counting() const;
-  std::size_t size() const;       // bytes; 0 for a counting arena
-  std::size_t in_use() const;     // bytes held now, padding included
-  std::size_t peak() const;       // highest end address so far: the size that would have sufficed
+  std::size_t size() const;    // bytes; 0 for a counting arena
+  std::size_t in_use() const;  // bytes held now, padding included
+  std::size_t peak() const;    // highest end address so far: the size that would have sufficed
   void reset_peak();
 
   // Takes the step region; frames nest. A tensor that outlives its frame throws when touched.

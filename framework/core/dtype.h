@@ -12,9 +12,12 @@ enum class DType { f32, u8, i32 };
 constexpr std::size_t size_of(DType dtype) { return dtype == DType::u8 ? 1 : 4; }
 constexpr const char* name_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "f32";
-    case DType::u8: return "u8";
-    case DType::i32: return "i32";
+    case DType::f32:
+      return "f32";
+    case DType::u8:
+      return "u8";
+    case DType::i32:
+      return "i32";
   }
   return "?";
 }

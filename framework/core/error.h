@@ -31,14 +31,12 @@ template <typename... Args>
 
 // For input that a person gave: options, files, settings.
 template <typename... Args>
-[[noreturn]] void fail_usage(std::string_view where, fmt::format_string<Args...> format,
-                             Args&&... args) {
+[[noreturn]] void fail_usage(std::string_view where, fmt::format_string<Args...> format, Args&&... args) {
   throw Error(Fault::usage, where, fmt::format(format, std::forward<Args>(args)...));
 }
 
 template <typename... Args>
-void require(bool condition, std::string_view where, fmt::format_string<Args...> format,
-             Args&&... args) {
+void require(bool condition, std::string_view where, fmt::format_string<Args...> format, Args&&... args) {
   if (!condition) fail(where, format, std::forward<Args>(args)...);
 }
 

@@ -38,10 +38,8 @@ struct Philox {
     for (int round = 0; round < 10; ++round) {
       const std::uint64_t a = std::uint64_t{0xD2511F53u} * counter[0];
       const std::uint64_t b = std::uint64_t{0xCD9E8D57u} * counter[2];
-      counter = {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0],
-                 static_cast<std::uint32_t>(b),
-                 static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1],
-                 static_cast<std::uint32_t>(a)};
+      counter = {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(b),
+                 static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(a)};
       key[0] += 0x9E3779B9u;
       key[1] += 0xBB67AE85u;
     }

@@ -54,8 +54,8 @@ Tensor Tensor::view(std::int64_t offset, Shape shape) const {
 }
 
 void Tensor::copy_from(const Tensor& other) const {
-  require(other.dtype_ == dtype_ && other.elements() == elements(), "copy",
-          "unlike tensors, got {} into {}", other.text(), text());
+  require(other.dtype_ == dtype_ && other.elements() == elements(), "copy", "unlike tensors, got {} into {}",
+          other.text(), text());
   if (arena().counting()) return;
   arena().memory().copy(address(), other.address(), bytes());
 }
@@ -69,8 +69,7 @@ std::string Tensor::text() const {
 }
 
 void Tensor::expect_dtype(DType dtype) const {
-  require(dtype == dtype_, "tensor", "wrong element type, got {}, expected {}", name_of(dtype),
-          text());
+  require(dtype == dtype_, "tensor", "wrong element type, got {}, expected {}", name_of(dtype), text());
 }
 
 void Tensor::read(void* host) const {

@@ -14,7 +14,7 @@ namespace adwp {
 // A handle: copies share the memory. The memory returns to the arena with the last handle.
 class Tensor {
  public:
-  Tensor() = default;  // empty: no memory, `defined()` is false
+  Tensor() = default;                                           // empty: no memory, `defined()` is false
   Tensor(Arena& arena, Shape shape, DType dtype = DType::f32);  // uninitialised
 
   static Tensor from_host(Arena& arena, Shape shape, std::span<const float> values);

@@ -46,8 +46,7 @@ void write_atomically(const std::string& path, std::span<const std::byte> bytes)
   bool written = false;
   {
     const File file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-    written = file.descriptor >= 0 && write_all(file.descriptor, bytes) &&
-              ::fsync(file.descriptor) == 0;
+    written = file.descriptor >= 0 && write_all(file.descriptor, bytes) && ::fsync(file.descriptor) == 0;
   }
   if (!written || ::rename(temporary.c_str(), path.c_str()) != 0 || !flush_folder(path)) {
     const int reason = errno;

@@ -37,14 +37,13 @@ void save_checkpoint(const std::string& path, const nn::ParameterStore& store,
   file.save(path);
 }
 
-std::map<std::string, std::string> load_checkpoint(
-    const std::string& path, const nn::ParameterStore& store, optim::Optimizer* optimizer,
-    const std::vector<std::pair<std::string, Tensor>>& extra) {
+std::map<std::string, std::string> load_checkpoint(const std::string& path, const nn::ParameterStore& store,
+                                                   optim::Optimizer* optimizer,
+                                                   const std::vector<std::pair<std::string, Tensor>>& extra) {
   const SafeTensors file = SafeTensors::load(path);
   const auto expected = contents(store, optimizer, extra);
   require(file.tensors.size() == expected.size(), "checkpoint",
-          "{} is of another model, got {} tensors, expected {}", path, file.tensors.size(),
-          expected.size());
+          "{} is of another model, got {} tensors, expected {}", path, file.tensors.size(), expected.size());
   for (const auto& [name, tensor] : expected) file.restore(name, tensor);
   if (optimizer != nullptr) {
     const auto found = file.metadata.find(steps_key);

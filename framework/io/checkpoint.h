@@ -20,8 +20,8 @@ void save_checkpoint(const std::string& path, const nn::ParameterStore& store,
 
 // Puts everything back where it was and returns the metadata. Throws Error when the file is damaged
 // or of another model.
-std::map<std::string, std::string> load_checkpoint(
-    const std::string& path, const nn::ParameterStore& store, optim::Optimizer* optimizer,
-    const std::vector<std::pair<std::string, Tensor>>& extra);
+std::map<std::string, std::string> load_checkpoint(const std::string& path, const nn::ParameterStore& store,
+                                                   optim::Optimizer* optimizer,
+                                                   const std::vector<std::pair<std::string, Tensor>>& extra);
 
 }  // namespace adwp::io

@@ -6,6 +6,7 @@
 
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
+#include "framework/io/json_depth.h"
 
 namespace adwp::io {
 namespace {
@@ -26,20 +27,8 @@ const char* text_of(DType dtype) {
 }
 
 template <typename... Args>
-[[noreturn]] void reject(const std::string& path, fmt::format_string<Args...> format,
-                         Args&&... args) {
-  fail("safetensors", "{} is damaged: {}", path,
-       fmt::format(format, std::forward<Args>(args)...));
-}
-
-bool nested_too_deeply(std::string_view text) {
-  int depth = 0;
-  for (char c : text) {
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    if (depth > 8) return true;
-  }
-  return false;
+[[noreturn]] void reject(const std::string& path, fmt::format_string<Args...> format, Args&&... args) {
+  fail("safetensors", "{} is damaged: {}", path, fmt::format(format, std::forward<Args>(args)...));
 }
 
 Shape read_shape(const Json& json, const std::string& name, const std::string& path) {
@@ -55,11 +44,16 @@ Shape read_shape(const Json& json, const std::string& name, const std::string& p
     if (product > static_cast<std::int64_t>(most_file)) reject(path, "shape of '{}'", name);
   }
   switch (json.size()) {
-    case 0: return Shape{};
-    case 1: return Shape{extents[0]};
-    case 2: return Shape{extents[0], extents[1]};
-    case 3: return Shape{extents[0], extents[1], extents[2]};
-    default: return Shape{extents[0], extents[1], extents[2], extents[3]};
+    case 0:
+      return Shape{};
+    case 1:
+      return Shape{extents[0]};
+    case 2:
+      return Shape{extents[0], extents[1]};
+    case 3:
+      return Shape{extents[0], extents[1], extents[2]};
+    default:
+      return Shape{extents[0], extents[1], extents[2], extents[3]};
   }
 }
 
@@ -76,8 +70,8 @@ void SafeTensors::restore(const std::string& name, const Tensor& tensor) const {
   require(found != tensors.end(), "checkpoint", "no tensor '{}' in it", name);
   const HostTensor& host = found->second;
   require(host.shape == tensor.shape() && host.dtype == tensor.dtype(), "checkpoint",
-          "'{}' does not fit, got {} {}, expected {}", name, text_of(host.dtype),
-          host.shape.text(), tensor.text());
+          "'{}' does not fit, got {} {}, expected {}", name, text_of(host.dtype), host.shape.text(),
+          tensor.text());
   tensor.arena().memory().write(tensor.address(), host.bytes.data(), host.bytes.size());
 }
 
@@ -107,9 +101,7 @@ void SafeTensors::save(const std::string& path) const {
   write_atomically(path, bytes);
 }
 
-SafeTensors SafeTensors::load(const std::string& path) {
-  return parse(read_text(path, most_file), path);
-}
+SafeTensors SafeTensors::load(const std::string& path) { return parse(read_text(path, most_file), path); }
 
 SafeTensors SafeTensors::parse(std::string_view bytes, const std::string& path) {
   if (bytes.size() < 8) reject(path, "{} bytes are no header", bytes.size());
@@ -120,7 +112,7 @@ SafeTensors SafeTensors::parse(std::string_view bytes, const std::string& path) 
   if (length > most_header || length > bytes.size() - 8) reject(path, "header of {} bytes", length);
   const std::string_view text = bytes.substr(8, length);
   const std::string_view data = bytes.substr(8 + length);
-  if (nested_too_deeply(text)) reject(path, "header nested too deeply");
+  if (nested_deeper(text, 8)) reject(path, "header nested too deeply");
   // A name twice would silently hide a tensor: the parser is told to object.
   std::vector<std::string> seen;
   bool twice = false;
@@ -166,8 +158,7 @@ SafeTensors SafeTensors::parse(std::string_view bytes, const std::string& path) 
       reject(path, "offsets of '{}'", name);
     }
     const auto begin = offsets[0].get<std::size_t>(), end = offsets[1].get<std::size_t>();
-    const std::size_t expected =
-        static_cast<std::size_t>(tensor.shape.elements()) * size_of(tensor.dtype);
+    const std::size_t expected = static_cast<std::size_t>(tensor.shape.elements()) * size_of(tensor.dtype);
     if (begin > end || end > data.size() || end - begin != expected) {
       reject(path, "data of '{}' from {} to {}, expected {} bytes of {}", name, begin, end, expected,
              data.size());

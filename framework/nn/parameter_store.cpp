@@ -8,15 +8,13 @@
 
 namespace adwp::nn {
 
-Initial Initial::he(std::int64_t fan_in) {
-  return normal(std::sqrt(2.0f / static_cast<float>(fan_in)));
-}
+Initial Initial::he(std::int64_t fan_in) { return normal(std::sqrt(2.0f / static_cast<float>(fan_in))); }
 
 int ParameterStore::add(std::string name, Shape shape, Decay decay, Initial initial) {
   require(!flat_.defined(), "parameters", "'{}' was added after the store had been built", name);
-  require(std::none_of(entries_.begin(), entries_.end(),
-                       [&](const Entry& entry) { return entry.name == name; }),
-          "parameters", "the name '{}' is taken", name);
+  require(
+      std::none_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.name == name; }),
+      "parameters", "the name '{}' is taken", name);
   entries_.push_back({std::move(name), shape, decay, initial});
   return static_cast<int>(entries_.size()) - 1;
 }
@@ -40,9 +38,12 @@ void ParameterStore::build(Arena& arena, std::uint64_t seed) {
     Random random(seed, Purpose::initialise, number);
     auto draw = [&]() -> float {
       switch (entry.initial.kind) {
-        case Initial::Kind::constant: return entry.initial.scale;
-        case Initial::Kind::normal: return entry.initial.scale * random.normal();
-        case Initial::Kind::uniform: return entry.initial.scale * (2.0f * random.uniform() - 1.0f);
+        case Initial::Kind::constant:
+          return entry.initial.scale;
+        case Initial::Kind::normal:
+          return entry.initial.scale * random.normal();
+        case Initial::Kind::uniform:
+          return entry.initial.scale * (2.0f * random.uniform() - 1.0f);
       }
       return 0;
     };

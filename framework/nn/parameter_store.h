@@ -53,8 +53,8 @@ class ParameterStore {
 
   Tensor values() const { return flat_.value(); }
   Tensor gradients() const { return flat_.gradient().tensor(); }
-  std::int64_t decayed() const { return decayed_; }    // elements with weight decay, all first
-  std::int64_t parameters() const;                     // elements, gaps not counted
+  std::int64_t decayed() const { return decayed_; }  // elements with weight decay, all first
+  std::int64_t parameters() const;                   // elements, gaps not counted
   void zero_gradients() const { gradients().zero(); }
 
  private:

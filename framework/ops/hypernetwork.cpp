@@ -18,15 +18,13 @@ Variable embedding_sum(Tape& tape, std::span<const Variable> tables, const Tenso
     gradients.push_back(tables[t].gradient());
   }
   backend.embedding_sum(values, static_cast<int>(tables.size()), index, y);
-  return tape.record(y, {&inputs[0], &inputs[1], &inputs[2]},
-                     [&backend, index, gradients](const Tensor& dy) {
-                       for (std::size_t t = 0; t < gradients.size(); ++t) {
-                         gradients[t].accumulate([&](const Tensor& gradient, GradMode mode) {
-                           backend.embedding_backward(dy, index, static_cast<int>(t), gradient,
-                                                      mode);
-                         });
-                       }
-                     });
+  return tape.record(y, {&inputs[0], &inputs[1], &inputs[2]}, [&backend, index, gradients](const Tensor& dy) {
+    for (std::size_t t = 0; t < gradients.size(); ++t) {
+      gradients[t].accumulate([&](const Tensor& gradient, GradMode mode) {
+        backend.embedding_backward(dy, index, static_cast<int>(t), gradient, mode);
+      });
+    }
+  });
 }
 
 Variable assemble(Tape& tape, std::span<const Variable> sources, std::span<const Tensor> pieces,
@@ -42,16 +40,15 @@ Variable assemble(Tape& tape, std::span<const Variable> sources, std::span<const
     gradients.push_back(sources[t].gradient());
     if (sources[t].requires_grad()) needing = sources[t];
   }
-  return tape.record(out, {&needing},
-                     [&backend, gradients,
-                      lists = std::vector<Tensor>(pieces.begin(), pieces.end())](
-                         const Tensor& dout) {
-                       for (std::size_t t = 0; t < gradients.size(); ++t) {
-                         gradients[t].accumulate([&](const Tensor& gradient, GradMode mode) {
-                           backend.assemble_backward(dout, lists[t], gradient, mode);
-                         });
-                       }
-                     });
+  return tape.record(
+      out, {&needing},
+      [&backend, gradients, lists = std::vector<Tensor>(pieces.begin(), pieces.end())](const Tensor& dout) {
+        for (std::size_t t = 0; t < gradients.size(); ++t) {
+          gradients[t].accumulate([&](const Tensor& gradient, GradMode mode) {
+            backend.assemble_backward(dout, lists[t], gradient, mode);
+          });
+        }
+      });
 }
 
 }  // namespace adwp::ops

@@ -8,8 +8,7 @@ Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels,
   backend.cross_entropy_forward(logits.value(), labels, smoothing, loss);
   return tape.record(
       loss, {&logits},
-      [&backend, smoothing, labels, lv = logits.value(), dlogits = logits.gradient()](
-          const Tensor& dloss) {
+      [&backend, smoothing, labels, lv = logits.value(), dlogits = logits.gradient()](const Tensor& dloss) {
         dlogits.accumulate([&](const Tensor& gradient, GradMode mode) {
           backend.cross_entropy_backward(dloss, lv, labels, smoothing, gradient, mode);
         });

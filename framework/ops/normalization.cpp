@@ -9,8 +9,7 @@ Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const 
   const Tensor mean = tape.tensor(channels);
   const Tensor var = tape.tensor(channels);
   const Tensor y = tape.tensor(x.shape());
-  backend.batch_norm_forward(x.value(), scale.value(), shift.value(), batch_norm_epsilon, act, y,
-                             mean, var);
+  backend.batch_norm_forward(x.value(), scale.value(), shift.value(), batch_norm_epsilon, act, y, mean, var);
   if (statistics != nullptr) *statistics = {mean, var};
   if (!tape.needs_grad({&x, &scale, &shift})) return Variable::constant(y);
   return tape.record(
@@ -33,10 +32,9 @@ Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const 
         const Target x_target = target(dx, xv.shape());
         const Target scale_target = target(dscale, mean.shape());
         const Target shift_target = target(dshift, mean.shape());
-        backend.batch_norm_backward(dy, xv, mean, var, scale_value, shift_value,
-                                    batch_norm_epsilon, act, x_target.tensor, x_target.mode,
-                                    scale_target.tensor, scale_target.mode, shift_target.tensor,
-                                    shift_target.mode);
+        backend.batch_norm_backward(dy, xv, mean, var, scale_value, shift_value, batch_norm_epsilon, act,
+                                    x_target.tensor, x_target.mode, scale_target.tensor, scale_target.mode,
+                                    shift_target.tensor, shift_target.mode);
       });
 }
 
@@ -55,12 +53,12 @@ Variable layer_norm(Tape& tape, const Variable& x, Activation act) {
   const Tensor inverse = tape.tensor(rows);
   const Tensor y = tape.tensor(x.shape());
   backend.layer_norm_forward(x.value(), layer_norm_epsilon, act, y, mean, inverse);
-  return tape.record(
-      y, {&x}, [&backend, act, mean, inverse, xv = x.value(), dx = x.gradient()](const Tensor& dy) {
-        dx.accumulate([&](const Tensor& gradient, GradMode mode) {
-          backend.layer_norm_backward(dy, xv, mean, inverse, act, gradient, mode);
-        });
-      });
+  return tape.record(y, {&x},
+                     [&backend, act, mean, inverse, xv = x.value(), dx = x.gradient()](const Tensor& dy) {
+                       dx.accumulate([&](const Tensor& gradient, GradMode mode) {
+                         backend.layer_norm_backward(dy, xv, mean, inverse, act, gradient, mode);
+                       });
+                     });
 }
 
 }  // namespace adwp::ops

@@ -30,9 +30,8 @@ Variable global_pool(Tape& tape, const Variable& x) {
   const Tensor y = tape.tensor(Shape{x.shape()[0], 1, 1, x.shape().back()});
   backend.global_pool_forward(x.value(), y);
   return tape.record(y, {&x}, [&backend, dx = x.gradient()](const Tensor& dy) {
-    dx.accumulate([&](const Tensor& gradient, GradMode mode) {
-      backend.global_pool_backward(dy, gradient, mode);
-    });
+    dx.accumulate(
+        [&](const Tensor& gradient, GradMode mode) { backend.global_pool_backward(dy, gradient, mode); });
   });
 }
 

@@ -6,8 +6,7 @@
 
 namespace adwp::optim {
 
-Optimizer::Optimizer(Backend& backend, Arena& arena, const nn::ParameterStore& store,
-                     float max_norm)
+Optimizer::Optimizer(Backend& backend, Arena& arena, const nn::ParameterStore& store, float max_norm)
     : backend_(backend), store_(store), max_norm_(max_norm), norm2_(arena, Shape{1}) {
   norm2_.zero();
 }
@@ -41,8 +40,7 @@ void Sgd::update(float learning_rate) {
 
 std::vector<std::pair<std::string, Tensor>> Sgd::state() const { return {{"velocity", velocity_}}; }
 
-AdamW::AdamW(Backend& backend, Arena& arena, const nn::ParameterStore& store,
-             const Options& options)
+AdamW::AdamW(Backend& backend, Arena& arena, const nn::ParameterStore& store, const Options& options)
     : Optimizer(backend, arena, store, options.max_norm),
       options_(options),
       first_(zeros_like_values(arena)),
@@ -64,8 +62,7 @@ std::vector<std::pair<std::string, Tensor>> AdamW::state() const {
   return {{"first_moment", first_}, {"second_moment", second_}};
 }
 
-WeightAverage::WeightAverage(Backend& backend, Arena& arena, const nn::ParameterStore& store,
-                             float decay)
+WeightAverage::WeightAverage(Backend& backend, Arena& arena, const nn::ParameterStore& store, float decay)
     : backend_(backend), store_(store), decay_(decay), average_(arena, store.values().shape()) {
   average_.copy_from(store.values());
 }

@@ -10,15 +10,15 @@ namespace adwp::nas {
 namespace {
 
 std::int64_t equal_batches(std::int64_t images, std::int64_t most) {
-  require(images > 0 && most > 0, "evaluator", "no images to evaluate on, got {} in batches of {}",
-          images, most);
+  require(images > 0 && most > 0, "evaluator", "no images to evaluate on, got {} in batches of {}", images,
+          most);
   return images / ((images + most - 1) / most);
 }
 
 }  // namespace
 
-Evaluator::Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& images,
-                     const PixelNorm& norm, std::int64_t batch, std::int64_t most_networks)
+Evaluator::Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& images, const PixelNorm& norm,
+                     std::int64_t batch, std::int64_t most_networks)
     : backend_(backend),
       arena_(arena),
       batch_(equal_batches(images.count(), batch)),
@@ -26,8 +26,7 @@ Evaluator::Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& i
       loader_(data::Loader::sequential(backend, arena, images, batch_, norm)),
       table_(arena, Shape{most_networks, 2}) {}
 
-void Evaluator::enqueue(Arena& arena, WeightSource& source, const NetworkPlan& plan,
-                        const Tensor& score) {
+void Evaluator::enqueue(Arena& arena, WeightSource& source, const NetworkPlan& plan, const Tensor& score) {
   const Arena::Frame frame(arena);
   Tape tape(backend_, arena, Tape::Recording::off);
   const NetworkWeights weights = source.weights(tape, plan);
@@ -43,8 +42,8 @@ void Evaluator::enqueue(Arena& arena, WeightSource& source, const NetworkPlan& p
 
 std::vector<Score> Evaluator::evaluate(WeightSource& source, std::span<const NetworkPlan> plans) {
   const auto count = static_cast<std::int64_t>(plans.size());
-  require(count <= table_.shape()[0], "evaluator", "too many networks, got {}, expected at most {}",
-          count, table_.shape()[0]);
+  require(count <= table_.shape()[0], "evaluator", "too many networks, got {}, expected at most {}", count,
+          table_.shape()[0]);
   if (count == 0) return {};
   table_.zero();
   for (std::int64_t i = 0; i < count; ++i) {

@@ -25,8 +25,8 @@ class Evaluator {
   // `images`: the held-out split on the device. Batches are equal in size, at most `batch`, and
   // their number is fixed: a few images may be left out so that no batch is smaller (statistics of
   // a small batch are poor). Takes room for `most_networks` rows of counters from the arena.
-  Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& images,
-            const PixelNorm& norm, std::int64_t batch, std::int64_t most_networks);
+  Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& images, const PixelNorm& norm,
+            std::int64_t batch, std::int64_t most_networks);
 
   // One score per network, in order. Throws when a loss is not finite, naming the network.
   std::vector<Score> evaluate(WeightSource& source, std::span<const NetworkPlan> plans);

@@ -25,11 +25,10 @@ Variable norm_layer(Tape& tape, const LayerSpec& layer, const LayerWeights& w, c
 
 }  // namespace
 
-Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights,
-                 const Tensor& images, const NormMode& norm) {
+Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights, const Tensor& images,
+                 const NormMode& norm) {
   const Task& task = plan.task;
-  require(images.shape() == Shape{images.shape()[0], task.image_size, task.image_size,
-                                  task.channels},
+  require(images.shape() == Shape{images.shape()[0], task.image_size, task.image_size, task.channels},
           "macro-network", "images do not fit, got {}, expected (N, {}, {}, {})", images.text(),
           task.image_size, task.image_size, task.channels);
   if (norm.collect != nullptr) norm.collect->assign(plan.layers.size(), {});
@@ -52,10 +51,18 @@ Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weig
                             : bias_layer(tape, layer, weights.layers[index], input(0));
         break;
       }
-      case StepKind::add: output = ops::add(tape, input(0), input(1)); break;
-      case StepKind::concat: output = ops::concat(tape, input(0), input(1)); break;
-      case StepKind::channel_scale: output = ops::channel_scale(tape, input(0), input(1)); break;
-      case StepKind::global_pool: output = ops::global_pool(tape, input(0)); break;
+      case StepKind::add:
+        output = ops::add(tape, input(0), input(1));
+        break;
+      case StepKind::concat:
+        output = ops::concat(tape, input(0), input(1));
+        break;
+      case StepKind::channel_scale:
+        output = ops::channel_scale(tape, input(0), input(1));
+        break;
+      case StepKind::global_pool:
+        output = ops::global_pool(tape, input(0));
+        break;
     }
     for (int value : step.inputs) {
       if (plan.last_use[static_cast<std::size_t>(value)] == static_cast<int>(s)) {

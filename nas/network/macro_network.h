@@ -20,7 +20,7 @@ struct NormMode {
 
 // images (N, H, W, C), normalised -> logits (N, classes). Values are let go after their last use;
 // when the tape records, it keeps what backward needs.
-Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights,
-                 const Tensor& images, const NormMode& norm = {});
+Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights, const Tensor& images,
+                 const NormMode& norm = {});
 
 }  // namespace adwp::nas

@@ -41,8 +41,7 @@ RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_
   result.sample = networks.size();
   const auto trained = column(networks, [](const Measured& m) { return m.trained_accuracy; });
   result.mean_trained = mean(trained);
-  result.mean_predicted =
-      mean(column(networks, [](const Measured& m) { return m.predicted_accuracy; }));
+  result.mean_predicted = mean(column(networks, [](const Measured& m) { return m.predicted_accuracy; }));
 
   auto add = [&](const char* name, const std::vector<double>& score) {
     Agreement agreement{.ranking = name};
@@ -57,9 +56,8 @@ RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_
   add(by_accuracy, column(networks, [](const Measured& m) { return m.predicted_accuracy; }));
   add(by_params, column(networks, [](const Measured& m) { return m.params; }));
   add(by_macs, column(networks, [](const Measured& m) { return m.macs; }));
-  const bool one_epoch = std::all_of(networks.begin(), networks.end(), [](const Measured& m) {
-    return m.one_epoch_accuracy.has_value();
-  });
+  const bool one_epoch = std::all_of(networks.begin(), networks.end(),
+                                     [](const Measured& m) { return m.one_epoch_accuracy.has_value(); });
   add(by_one_epoch, one_epoch ? column(networks, [](const Measured& m) { return *m.one_epoch_accuracy; })
                               : std::vector<double>());
 
@@ -114,8 +112,7 @@ std::string RankAgreement::table() const {
     return e ? fmt::format("{:.2f} [{:.2f}, {:.2f}]", e->value, e->low, e->high) : std::string("-");
   };
   for (const Agreement& a : rankings) {
-    text += fmt::format("{:<28} {:>22} {:>22} {:>8}\n", a.ranking, cell(a.kendall_tau),
-                        cell(a.spearman_rho),
+    text += fmt::format("{:<28} {:>22} {:>22} {:>8}\n", a.ranking, cell(a.kendall_tau), cell(a.spearman_rho),
                         a.precision_at_10 ? fmt::format("{:.2f}", *a.precision_at_10) : "-");
   }
   return text;

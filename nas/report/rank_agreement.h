@@ -31,7 +31,7 @@ struct Agreement {
 struct RankAgreement {
   std::size_t sample = 0;
   double mean_predicted = 0, mean_trained = 0;  // accuracy
-  std::vector<Agreement> rankings;  // "predicted loss" first
+  std::vector<Agreement> rankings;              // "predicted loss" first
 
   const Agreement& of(const std::string& ranking) const;
   nlohmann::json to_json() const;  // `rank_correlation` of result.json

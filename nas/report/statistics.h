@@ -37,8 +37,7 @@ std::optional<Estimate> bootstrap(const Statistic& statistic, std::span<const do
 class Ridge {
  public:
   // features: one row an observation, all of one length.
-  Ridge(const std::vector<std::vector<double>>& features, std::span<const double> targets,
-        double penalty);
+  Ridge(const std::vector<std::vector<double>>& features, std::span<const double> targets, double penalty);
   double predict(std::span<const double> features) const;
 
  private:

@@ -13,8 +13,8 @@ constexpr double factor = 2.5;
 
 std::vector<Rung> halving_schedule(std::size_t networks, int epochs, int halvings) {
   if (networks < 1 || epochs < 1 || halvings < 0) {
-    fail_usage("finalists", "got {} finalists, {} epochs, {} halvings, expected at least 1, 1, 0",
-               networks, epochs, halvings);
+    fail_usage("finalists", "got {} finalists, {} epochs, {} halvings, expected at least 1, 1, 0", networks,
+               epochs, halvings);
   }
   std::vector<Rung> rungs;
   for (int rung = 0; rung <= halvings; ++rung) {
@@ -29,8 +29,7 @@ std::vector<Rung> halving_schedule(std::size_t networks, int epochs, int halving
 HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetwork& train) {
   require(!rungs.empty(), "finalists", "no rungs");
   const std::size_t count = rungs.front().networks;
-  HalvingResult result{std::vector<double>(count), std::vector<int>(count),
-                       std::vector<std::size_t>(count)};
+  HalvingResult result{std::vector<double>(count), std::vector<int>(count), std::vector<std::size_t>(count)};
   std::iota(result.order.begin(), result.order.end(), std::size_t{0});
   for (const Rung& rung : rungs) {
     const auto end = result.order.begin() + static_cast<std::ptrdiff_t>(std::min(rung.networks, count));
@@ -38,9 +37,8 @@ HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetw
       result.accuracy[*index] = train(*index, rung.epochs);
       result.epochs[*index] = rung.epochs;
     }
-    std::stable_sort(result.order.begin(), end, [&](std::size_t a, std::size_t b) {
-      return result.accuracy[a] > result.accuracy[b];
-    });
+    std::stable_sort(result.order.begin(), end,
+                     [&](std::size_t a, std::size_t b) { return result.accuracy[a] > result.accuracy[b]; });
   }
   return result;
 }

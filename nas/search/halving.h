@@ -21,8 +21,8 @@ std::vector<Rung> halving_schedule(std::size_t networks, int epochs, int halving
 using TrainNetwork = std::function<double(std::size_t index, int epochs)>;
 
 struct HalvingResult {
-  std::vector<double> accuracy;  // per network, from the last rung it reached
-  std::vector<int> epochs;       // and how long that trained it
+  std::vector<double> accuracy;    // per network, from the last rung it reached
+  std::vector<int> epochs;         // and how long that trained it
   std::vector<std::size_t> order;  // best first: by rung reached, then accuracy
 };
 HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetwork& train);

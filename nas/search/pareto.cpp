@@ -11,8 +11,7 @@ constexpr std::size_t objectives = 4;
 
 // All to be minimised.
 std::array<double, objectives> costs(const Candidate& c) {
-  return {-c.score, static_cast<double>(c.params), static_cast<double>(c.macs),
-          c.latency_us.value_or(0)};
+  return {-c.score, static_cast<double>(c.params), static_cast<double>(c.macs), c.latency_us.value_or(0)};
 }
 
 }  // namespace
@@ -82,9 +81,8 @@ std::vector<double> crowding_distances(std::span<const Candidate> candidates,
 std::vector<Candidate> pareto_front(std::span<const Candidate> candidates) {
   std::vector<Candidate> front;
   for (const Candidate& candidate : candidates) {
-    const bool beaten = std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& other) {
-      return dominates(other, candidate);
-    });
+    const bool beaten = std::any_of(candidates.begin(), candidates.end(),
+                                    [&](const Candidate& other) { return dominates(other, candidate); });
     if (!beaten) front.push_back(candidate);
   }
   std::sort(front.begin(), front.end(), [](const Candidate& a, const Candidate& b) {

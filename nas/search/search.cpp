@@ -35,8 +35,7 @@ std::vector<Rank> rank_all(std::span<const Candidate> candidates) {
 
 }  // namespace
 
-Search::Search(const SearchSpace& space, const SearchSettings& settings, Scorer scorer,
-               SearchState state)
+Search::Search(const SearchSpace& space, const SearchSettings& settings, Scorer scorer, SearchState state)
     : space_(space), settings_(settings), scorer_(std::move(scorer)), state_(std::move(state)) {
   if (settings.population < 2 || settings.generations < 0) {
     fail_usage("search", "got population {} and {} generations, expected at least 2 and 0",
@@ -72,22 +71,20 @@ std::vector<Candidate> Search::propose(Random& random) {
     const auto& people = state_.population;
     return before(ranks[a], people[a], ranks[b], people[b]) ? people[a] : people[b];
   };
-  for (int tries = 0; breed && proposed.size() < wanted &&
-                      tries < tries_per_place * settings_.population; ++tries) {
+  for (int tries = 0; breed && proposed.size() < wanted && tries < tries_per_place * settings_.population;
+       ++tries) {
     const Candidate& first = tournament();
     if (random.uniform() < settings_.mutation_only) {
       admit(space_.mutate(first.architecture, random), {first.hash}, proposed);
     } else {
       const Candidate& second = tournament();
-      const Architecture child =
-          space_.crossover(first.architecture, second.architecture, random);
+      const Architecture child = space_.crossover(first.architecture, second.architecture, random);
       admit(space_.mutate(child, random), {first.hash, second.hash}, proposed);
     }
   }
   // The first generation, random search, and places that breeding left empty. The first sample
   // under the limits also tells when they are impossible.
-  for (int tries = 0; proposed.size() < wanted && tries < tries_per_place * settings_.population;
-       ++tries) {
+  for (int tries = 0; proposed.size() < wanted && tries < tries_per_place * settings_.population; ++tries) {
     const Architecture sampled =
         tries == 0 ? space_.sample(random, settings_.limits, settings_.task) : space_.sample(random);
     admit(sampled, {}, proposed);
@@ -110,8 +107,7 @@ std::vector<Candidate> Search::select(std::vector<Candidate> candidates) const {
 
 bool Search::step() {
   if (state_.next_generation > settings_.generations) return false;
-  Random random(settings_.seed, Purpose::evolution,
-                static_cast<std::uint64_t>(state_.next_generation));
+  Random random(settings_.seed, Purpose::evolution, static_cast<std::uint64_t>(state_.next_generation));
   std::vector<Candidate> children = propose(random);
   if (children.empty()) return false;
   scorer_(children);
@@ -132,9 +128,8 @@ std::vector<Candidate> choose_finalists(std::span<const Candidate> evaluated, st
   finalists.resize(std::min(finalists.size(), (count + 1) / 2));
   for (const Candidate& candidate : ordered) {
     if (finalists.size() >= count) break;
-    const bool taken = std::any_of(finalists.begin(), finalists.end(), [&](const Candidate& c) {
-      return c.hash == candidate.hash;
-    });
+    const bool taken = std::any_of(finalists.begin(), finalists.end(),
+                                   [&](const Candidate& c) { return c.hash == candidate.hash; });
     if (!taken) finalists.push_back(candidate);
   }
   return finalists;

@@ -20,7 +20,7 @@ enum class Strategy { evolution, random };
 struct SearchSettings {
   Strategy strategy = Strategy::evolution;
   int population = 32;
-  int generations = 8;  // after the first, sampled one
+  int generations = 8;         // after the first, sampled one
   double mutation_only = 0.3;  // share of children that have one parent
   Limits limits;
   Task task;
@@ -38,8 +38,7 @@ class Search {
   // Fills in predicted_loss, predicted_accuracy and score of every candidate. Once a generation.
   using Scorer = std::function<void(std::span<Candidate>)>;
 
-  Search(const SearchSpace& space, const SearchSettings& settings, Scorer scorer,
-         SearchState state = {});
+  Search(const SearchSpace& space, const SearchSettings& settings, Scorer scorer, SearchState state = {});
 
   // Runs one generation; false when all are done or the space holds nothing new.
   bool step();

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "framework/core/error.h"
+#include "framework/io/json_depth.h"
 
 namespace adwp::nas {
 namespace {
@@ -29,9 +30,8 @@ constexpr Name<BlockKind> kind_names[] = {{BlockKind::dense, "dense"},
                                           {BlockKind::separable, "separable"},
                                           {BlockKind::inverted_residual, "inverted_residual"}};
 constexpr Name<Join> join_names[] = {{Join::none, "none"}, {Join::add, "add"}, {Join::concat, "concat"}};
-constexpr Name<Activation> activation_names[] = {{Activation::relu, "relu"},
-                                                 {Activation::silu, "silu"},
-                                                 {Activation::hard_swish, "hard_swish"}};
+constexpr Name<Activation> activation_names[] = {
+    {Activation::relu, "relu"}, {Activation::silu, "silu"}, {Activation::hard_swish, "hard_swish"}};
 
 template <typename T, std::size_t N>
 const char* text_of(const Name<T> (&names)[N], T value) {
@@ -41,8 +41,7 @@ const char* text_of(const Name<T> (&names)[N], T value) {
   fail_usage("architecture", "an unknown choice, number {}", static_cast<int>(value));
 }
 
-[[noreturn]] void reject(const std::string& path, const std::string& got,
-                         const std::string& expected) {
+[[noreturn]] void reject(const std::string& path, const std::string& got, const std::string& expected) {
   fail_usage("architecture", "{}: got {}, expected {}", path, got, expected);
 }
 
@@ -133,17 +132,6 @@ Stage read_stage(const Json& json, const std::string& path) {
   return stage;
 }
 
-// nlohmann parses recursively; nesting deeper than an architecture has is refused beforehand.
-bool nested_too_deeply(std::string_view text) {
-  int depth = 0;
-  for (char c : text) {
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    if (depth > 16) return true;
-  }
-  return false;
-}
-
 void expect_range(const std::string& path, int value, int low, int high) {
   if (value < low || value > high) {
     reject(path, std::to_string(value), fmt::format("{} to {}", low, high));
@@ -161,8 +149,7 @@ void validate_block(const Block& block, int index, const std::string& path) {
   }
   if (index == 0 && block.residual) reject(path + ".residual", "true", "false in block 0");
   if (index == 0 && block.join != Join::none) reject(path + ".join", "a join", "none in block 0");
-  expect_range(path + ".from", block.from, 0,
-               block.join == Join::none ? 0 : std::max(index - 1, 0));
+  expect_range(path + ".from", block.from, 0, block.join == Join::none ? 0 : std::max(index - 1, 0));
 }
 
 }  // namespace
@@ -178,8 +165,7 @@ void Architecture::validate() const {
     const std::string path = fmt::format("stages[{}]", s);
     expect_range(path + ".width", stage.width, 1, most_width);
     expect_range(path + ".stride", stage.stride, 1, 2);
-    expect_range(path + ".blocks (their number)", static_cast<int>(stage.blocks.size()), 1,
-                 most_blocks);
+    expect_range(path + ".blocks (their number)", static_cast<int>(stage.blocks.size()), 1, most_blocks);
     for (std::size_t b = 0; b < stage.blocks.size(); ++b) {
       validate_block(stage.blocks[b], static_cast<int>(b), fmt::format("{}.blocks[{}]", path, b));
     }
@@ -210,7 +196,7 @@ std::string Architecture::to_json() const {
 }
 
 Architecture Architecture::from_json(std::string_view text) {
-  if (text.size() > most_text || nested_too_deeply(text)) {
+  if (text.size() > most_text || io::nested_deeper(text, 16)) {
     fail_usage("architecture", "not an architecture, got {} bytes, expected flat JSON of at most {}",
                text.size(), most_text);
   }

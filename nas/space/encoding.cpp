@@ -40,14 +40,11 @@ int index_of(const std::vector<T>& list, const T& value) {
 }
 
 int operation_index(const SearchSpace& space, const Block& block) {
-  return index_of(space.operations,
-                  {block.kind, block.kernel, block.expansion, block.squeeze_excite});
+  return index_of(space.operations, {block.kind, block.kernel, block.expansion, block.squeeze_excite});
 }
 
 // Channel counts span two decades: their logarithm, about -1 to 1.
-double log_channels(std::int64_t channels) {
-  return std::log2(static_cast<double>(channels)) / 4 - 1.25;
-}
+double log_channels(std::int64_t channels) { return std::log2(static_cast<double>(channels)) / 4 - 1.25; }
 
 void write_layer(const SearchSpace& space, const LayerSpec& layer, const Block* block, int depth,
                  Writer& out) {
@@ -79,8 +76,7 @@ void write_network(const SearchSpace& space, const Architecture* architecture, W
     const std::string prefix = "stage" + std::to_string(s) + ".";
     out.one_hot(prefix + "width", static_cast<int>(range.widths.size()),
                 stage ? index_of(range.widths, stage->width) : -1);
-    out.one_hot(prefix + "depth", range.max_depth,
-                stage ? static_cast<int>(stage->blocks.size()) - 1 : -1);
+    out.one_hot(prefix + "depth", range.max_depth, stage ? static_cast<int>(stage->blocks.size()) - 1 : -1);
     for (int b = 0; b < range.max_depth; ++b) {
       const bool there = stage && b < static_cast<int>(stage->blocks.size());
       const Block* block = there ? &stage->blocks[static_cast<std::size_t>(b)] : nullptr;
@@ -118,9 +114,7 @@ std::vector<std::string> Encoding::network_entry_names() const {
   return names;
 }
 
-std::int64_t Encoding::layer_entries() const {
-  return static_cast<std::int64_t>(layer_entry_names().size());
-}
+std::int64_t Encoding::layer_entries() const { return static_cast<std::int64_t>(layer_entry_names().size()); }
 std::int64_t Encoding::network_entries() const {
   return static_cast<std::int64_t>(network_entry_names().size());
 }
@@ -128,18 +122,14 @@ std::int64_t Encoding::network_entries() const {
 NetworkCode Encoding::encode(const NetworkPlan& plan) const {
   const Architecture& architecture = plan.architecture;
   if (!space_.contains(architecture)) {
-    fail_usage("encoding", "architecture {} is not of the space '{}'", architecture.id(),
-               space_.name);
+    fail_usage("encoding", "architecture {} is not of the space '{}'", architecture.id(), space_.name);
   }
   NetworkCode code;
   Writer layers(code.layers);
   for (const LayerSpec& layer : plan.layers) {
-    const bool in_block =
-        layer.stage >= 0 && layer.stage < static_cast<int>(architecture.stages.size());
-    const Stage* stage =
-        in_block ? &architecture.stages[static_cast<std::size_t>(layer.stage)] : nullptr;
-    write_layer(space_, layer,
-                stage ? &stage->blocks[static_cast<std::size_t>(layer.block)] : nullptr,
+    const bool in_block = layer.stage >= 0 && layer.stage < static_cast<int>(architecture.stages.size());
+    const Stage* stage = in_block ? &architecture.stages[static_cast<std::size_t>(layer.stage)] : nullptr;
+    write_layer(space_, layer, stage ? &stage->blocks[static_cast<std::size_t>(layer.block)] : nullptr,
                 stage ? static_cast<int>(stage->blocks.size()) : 0, layers);
   }
   code.layer_entries = static_cast<std::int64_t>(code.layers.size() / plan.layers.size());

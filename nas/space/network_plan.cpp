@@ -17,9 +17,7 @@ struct Value {
   std::int64_t size = 0;
 };
 
-bool same_shape(const Value& a, const Value& b) {
-  return a.channels == b.channels && a.size == b.size;
-}
+bool same_shape(const Value& a, const Value& b) { return a.channels == b.channels && a.size == b.size; }
 
 // Squeezed to a quarter, a multiple of 8.
 std::int64_t squeezed_channels(std::int64_t channels) {
@@ -42,8 +40,8 @@ class Planner {
     for (std::size_t s = 0; s < a.stages.size(); ++s) x = stage(x, static_cast<int>(s));
     if (a.head_width > 0) {
       const int after = static_cast<int>(a.stages.size());
-      x = convolution(x, {.name = "head", .role = LayerRole::head, .stage = after}, a.head_width, 1,
-                      1, a.activation);
+      x = convolution(x, {.name = "head", .role = LayerRole::head, .stage = after}, a.head_width, 1, 1,
+                      a.activation);
     }
     plan_.classifier_inputs = x.channels;
     step(StepKind::global_pool, {x.number}, {0, x.channels, 1});
@@ -66,7 +64,8 @@ class Planner {
     if (layer.first_channels == 0) layer.first_channels = x.channels;
     layer.in_size = x.size;
     if (x.size + 2 * layer.conv.padding < layer.conv.kernel || out > most_channels) {
-      fail_usage("architecture", "{} does not fit, got {} channels on {} pixels, expected at most {} "
+      fail_usage("architecture",
+                 "{} does not fit, got {} channels on {} pixels, expected at most {} "
                  "channels and an image of 1 pixel or more",
                  layer.name, out, x.size, most_channels);
     }
@@ -114,21 +113,19 @@ class Planner {
 
   // The block's input: its predecessor, joined by an earlier value of the stage. `first` becomes the
   // predecessor's share of a concatenation's channels, else 0.
-  Value join(const Value& x, const Value& earlier, const Block& block, int stride,
-             const LayerSpec& place, std::int64_t& first) {
+  Value join(const Value& x, const Value& earlier, const Block& block, int stride, const LayerSpec& place,
+             std::int64_t& first) {
     Value other = earlier;
     if (!same_shape(x, other)) {
-      other = convolution(other, named(place, LayerRole::join), x.channels, 1, stride,
-                          Activation::none);
+      other = convolution(other, named(place, LayerRole::join), x.channels, 1, stride, Activation::none);
     }
     if (block.join == Join::add) return step(StepKind::add, {x.number, other.number}, x);
     first = x.channels;
-    return step(StepKind::concat, {x.number, other.number},
-                {0, x.channels + other.channels, x.size});
+    return step(StepKind::concat, {x.number, other.number}, {0, x.channels + other.channels, x.size});
   }
 
-  Value block(const Value& predecessor, const std::vector<Value>& values, const Block& block,
-              int width, int stride, int stage_stride, const LayerSpec& place) {
+  Value block(const Value& predecessor, const std::vector<Value>& values, const Block& block, int width,
+              int stride, int stage_stride, const LayerSpec& place) {
     const Activation act = plan_.architecture.activation;
     std::int64_t first = 0;
     Value x = predecessor;
@@ -166,8 +163,8 @@ class Planner {
       LayerSpec place;
       place.stage = index;
       place.block = static_cast<int>(b);
-      values.push_back(block(values.back(), values, stage.blocks[b], stage.width,
-                             b == 0 ? stage.stride : 1, stage.stride, place));
+      values.push_back(block(values.back(), values, stage.blocks[b], stage.width, b == 0 ? stage.stride : 1,
+                             stage.stride, place));
     }
     return values.back();
   }
@@ -188,16 +185,26 @@ class Planner {
 
 const char* name_of(LayerRole role) {
   switch (role) {
-    case LayerRole::stem: return "stem";
-    case LayerRole::dense: return "dense";
-    case LayerRole::depthwise: return "depthwise";
-    case LayerRole::pointwise: return "pointwise";
-    case LayerRole::expand: return "expand";
-    case LayerRole::project: return "project";
-    case LayerRole::squeeze: return "squeeze";
-    case LayerRole::excite: return "excite";
-    case LayerRole::join: return "join";
-    case LayerRole::head: return "head";
+    case LayerRole::stem:
+      return "stem";
+    case LayerRole::dense:
+      return "dense";
+    case LayerRole::depthwise:
+      return "depthwise";
+    case LayerRole::pointwise:
+      return "pointwise";
+    case LayerRole::expand:
+      return "expand";
+    case LayerRole::project:
+      return "project";
+    case LayerRole::squeeze:
+      return "squeeze";
+    case LayerRole::excite:
+      return "excite";
+    case LayerRole::join:
+      return "join";
+    case LayerRole::head:
+      return "head";
   }
   return "?";
 }
@@ -210,9 +217,7 @@ std::int64_t LayerSpec::fan_in() const {
   return conv.kernel * conv.kernel * (conv.depthwise ? 1 : in_channels);
 }
 
-std::int64_t LayerSpec::parameters() const {
-  return out_channels * fan_in() + out_channels * (norm ? 2 : 1);
-}
+std::int64_t LayerSpec::parameters() const { return out_channels * fan_in() + out_channels * (norm ? 2 : 1); }
 
 std::int64_t LayerSpec::macs() const { return out_size * out_size * out_channels * fan_in(); }
 
@@ -240,7 +245,8 @@ NetworkPlan plan_network(const Architecture& architecture, const Task& task) {
   architecture.validate();
   if (task.image_size < 1 || task.image_size > 4096 || task.channels < 1 || task.channels > 4 ||
       task.classes < 1 || task.classes > 10000) {
-    fail_usage("task", "got images of {} pixels with {} channels in {} classes, expected 1 to 4096 "
+    fail_usage("task",
+               "got images of {} pixels with {} channels in {} classes, expected 1 to 4096 "
                "pixels, 1 to 4 channels, 1 to 10000 classes",
                task.image_size, task.channels, task.classes);
   }

@@ -22,9 +22,7 @@ struct Task {
   bool operator==(const Task&) const = default;
 };
 
-enum class LayerRole {
-  stem, dense, depthwise, pointwise, expand, project, squeeze, excite, join, head
-};
+enum class LayerRole { stem, dense, depthwise, pointwise, expand, project, squeeze, excite, join, head };
 const char* name_of(LayerRole role);
 
 // A convolution with what follows it. Kernel (out, k, k, in / groups); then either batch norm
@@ -70,9 +68,9 @@ struct NetworkPlan {
   Task task;
   Architecture architecture;
   std::vector<LayerSpec> layers;
-  std::vector<Step> steps;              // the last one pools globally; the classifier follows it
-  std::vector<int> last_use;            // per value: the index of the last step that reads it
-  std::int64_t classifier_inputs = 0;   // classifier: (classes, inputs) and bias (classes)
+  std::vector<Step> steps;             // the last one pools globally; the classifier follows it
+  std::vector<int> last_use;           // per value: the index of the last step that reads it
+  std::int64_t classifier_inputs = 0;  // classifier: (classes, inputs) and bias (classes)
 
   std::int64_t parameters() const;        // all layers and the classifier
   std::int64_t macs() const;              // per image, layers and classifier

@@ -12,8 +12,10 @@ namespace adwp::nas {
 
 std::string Operation::text() const {
   switch (kind) {
-    case BlockKind::dense: return fmt::format("dense{}", kernel);
-    case BlockKind::separable: return fmt::format("separable{}", kernel);
+    case BlockKind::dense:
+      return fmt::format("dense{}", kernel);
+    case BlockKind::separable:
+      return fmt::format("separable{}", kernel);
     case BlockKind::inverted_residual:
       return fmt::format("inverted{}_e{}{}", kernel, expansion, squeeze_excite ? "_se" : "");
   }
@@ -24,8 +26,10 @@ Operation Operation::from_text(const std::string& text) {
   static const std::regex form("(dense|separable)([357])|inverted([357])_e([1-6])(_se)?");
   std::smatch match;
   if (!std::regex_match(text, match, form)) {
-    fail_usage("search space", "unknown operation, got '{}', expected for example dense3, separable5, "
-               "inverted3_e6 or inverted5_e3_se", text);
+    fail_usage("search space",
+               "unknown operation, got '{}', expected for example dense3, separable5, "
+               "inverted3_e6 or inverted5_e3_se",
+               text);
   }
   if (match[1].matched) {
     return {match[1] == "dense" ? BlockKind::dense : BlockKind::separable, std::stoi(match[2])};
@@ -40,8 +44,7 @@ bool Limits::admit(const NetworkPlan& plan) const {
 SearchSpace SearchSpace::open(const std::string& preset_or_path) {
   if (preset_or_path == "tiny" || preset_or_path == "cifar") return preset(preset_or_path);
   if (!std::filesystem::exists(preset_or_path)) {
-    fail_usage("search space", "got '{}', expected tiny, cifar or a TOML file; no such file",
-               preset_or_path);
+    fail_usage("search space", "got '{}', expected tiny, cifar or a TOML file; no such file", preset_or_path);
   }
   return from_toml(preset_or_path);
 }
@@ -78,9 +81,7 @@ int SearchSpace::max_depth() const {
   return depth;
 }
 
-int SearchSpace::max_width(int stage) const {
-  return stages[static_cast<std::size_t>(stage)].widths.back();
-}
+int SearchSpace::max_width(int stage) const { return stages[static_cast<std::size_t>(stage)].widths.back(); }
 
 bool SearchSpace::contains(const Architecture& a) const {
   auto has = [](const auto& list, const auto& value) {
@@ -94,8 +95,8 @@ bool SearchSpace::contains(const Architecture& a) const {
     const StageSpace& space = stages[s];
     const Stage& stage = a.stages[s];
     const auto depth = static_cast<int>(stage.blocks.size());
-    if (!has(space.widths, stage.width) || stage.stride != space.stride ||
-        depth < space.min_depth || depth > space.max_depth) {
+    if (!has(space.widths, stage.width) || stage.stride != space.stride || depth < space.min_depth ||
+        depth > space.max_depth) {
       return false;
     }
     for (int b = 0; b < depth; ++b) {
@@ -121,27 +122,22 @@ Architecture narrowest_network(const SearchSpace& space, const Operation& operat
   network.stem_stride = space.stem_stride;
   network.activation = space.activation;
   network.head_width = *std::min_element(space.head_widths.begin(), space.head_widths.end());
-  const Block block{operation.kind, operation.kernel, operation.expansion,
-                    operation.squeeze_excite};
+  const Block block{operation.kind, operation.kernel, operation.expansion, operation.squeeze_excite};
   for (const StageSpace& stage : space.stages) {
-    network.stages.push_back(
-        {stage.widths.front(), stage.stride,
-         std::vector<Block>(static_cast<std::size_t>(stage.min_depth), block)});
+    network.stages.push_back({stage.widths.front(), stage.stride,
+                              std::vector<Block>(static_cast<std::size_t>(stage.min_depth), block)});
   }
   return network;
 }
 
-std::int64_t macs(const Architecture& architecture) {
-  return plan_network(architecture, Task{}).macs();
-}
+std::int64_t macs(const Architecture& architecture) { return plan_network(architecture, Task{}).macs(); }
 
 }  // namespace
 
 Architecture SearchSpace::largest() const {
   const std::vector<Architecture> networks = widest_networks();
-  return *std::max_element(
-      networks.begin(), networks.end(),
-      [](const Architecture& a, const Architecture& b) { return macs(a) < macs(b); });
+  return *std::max_element(networks.begin(), networks.end(),
+                           [](const Architecture& a, const Architecture& b) { return macs(a) < macs(b); });
 }
 
 Architecture SearchSpace::smallest() const {
@@ -149,9 +145,8 @@ Architecture SearchSpace::smallest() const {
   for (const Operation& operation : operations) {
     networks.push_back(narrowest_network(*this, operation));
   }
-  return *std::min_element(
-      networks.begin(), networks.end(),
-      [](const Architecture& a, const Architecture& b) { return macs(a) < macs(b); });
+  return *std::min_element(networks.begin(), networks.end(),
+                           [](const Architecture& a, const Architecture& b) { return macs(a) < macs(b); });
 }
 
 }  // namespace adwp::nas

@@ -47,13 +47,13 @@ struct SearchSpace {
   int stem_stride = 1;
   std::vector<StageSpace> stages;
   std::vector<Operation> operations;
-  std::vector<Join> joins;          // choices of a block that has an earlier value to join
-  bool residual = true;             // may a block (not block 0) add its input?
-  std::vector<int> head_widths;     // {0}: no head
+  std::vector<Join> joins;       // choices of a block that has an earlier value to join
+  bool residual = true;          // may a block (not block 0) add its input?
+  std::vector<int> head_widths;  // {0}: no head
   Activation activation = Activation::relu;
 
-  static SearchSpace preset(const std::string& name);              // "tiny", "cifar"
-  static SearchSpace from_toml(const std::string& path);           // docs: docs/search_space.md
+  static SearchSpace preset(const std::string& name);     // "tiny", "cifar"
+  static SearchSpace from_toml(const std::string& path);  // docs: docs/search_space.md
   static SearchSpace open(const std::string& preset_or_path);
   std::string to_toml() const;
   void validate() const;
@@ -66,13 +66,13 @@ struct SearchSpace {
   // Each stage from one parent or the other, uniformly; blocks recombined at a cut when alike.
   Architecture crossover(const Architecture& a, const Architecture& b, Random& random) const;
   bool contains(const Architecture& architecture) const;
-  Architecture largest() const;   // every choice at its most expensive: sizes the arena
+  Architecture largest() const;  // every choice at its most expensive: sizes the arena
   Architecture smallest() const;
   // Networks that between them show every layer of the space at its largest: for each operation and
   // each way of joining, one of full depth and width with nothing else. They size shared weights and
   // the arena.
   std::vector<Architecture> widest_networks() const;
-  double size() const;            // number of architectures
+  double size() const;  // number of architectures
   // Calls `visit` for each, in a fixed order; throws when there are more than `most`.
   void enumerate(double most, const std::function<void(const Architecture&)>& visit) const;
 

@@ -63,9 +63,15 @@ void change_block(const SearchSpace& space, Stage& stage, Random& random) {
   const auto index = static_cast<int>(random.below(static_cast<std::uint32_t>(stage.blocks.size())));
   Block& block = stage.blocks[static_cast<std::size_t>(index)];
   switch (random.below(3)) {
-    case 0: set_operation(block, pick(space.operations, random)); break;
-    case 1: block.residual = space.residual && index > 0 && !block.residual; break;
-    default: sample_join(space, block, index, random); break;
+    case 0:
+      set_operation(block, pick(space.operations, random));
+      break;
+    case 1:
+      block.residual = space.residual && index > 0 && !block.residual;
+      break;
+    default:
+      sample_join(space, block, index, random);
+      break;
   }
 }
 
@@ -74,14 +80,20 @@ void change_something(const SearchSpace& space, Architecture& architecture, Rand
   const StageSpace& range = space.stages[s];
   Stage& stage = architecture.stages[s];
   switch (random.below(6)) {
-    case 0: stage.width = pick(range.widths, random); break;
+    case 0:
+      stage.width = pick(range.widths, random);
+      break;
     case 1: {
       const auto depths = static_cast<std::uint32_t>(range.max_depth - range.min_depth + 1);
       resize(space, stage, range.min_depth + static_cast<int>(random.below(depths)), random);
       break;
     }
-    case 2: architecture.head_width = pick(space.head_widths, random); break;
-    default: change_block(space, stage, random); break;
+    case 2:
+      architecture.head_width = pick(space.head_widths, random);
+      break;
+    default:
+      change_block(space, stage, random);
+      break;
   }
 }
 
@@ -131,8 +143,7 @@ Architecture SearchSpace::mutate(const Architecture& architecture, Random& rando
   return sample(random);  // a space with next to nothing to change
 }
 
-Architecture SearchSpace::crossover(const Architecture& a, const Architecture& b,
-                                    Random& random) const {
+Architecture SearchSpace::crossover(const Architecture& a, const Architecture& b, Random& random) const {
   Architecture child = a;
   for (std::size_t s = 0; s < stages.size(); ++s) {
     if (random.coin()) child.stages[s] = b.stages[s];
@@ -160,8 +171,7 @@ double SearchSpace::size() const {
   return product;
 }
 
-void SearchSpace::enumerate(double most,
-                            const std::function<void(const Architecture&)>& visit) const {
+void SearchSpace::enumerate(double most, const std::function<void(const Architecture&)>& visit) const {
   if (size() > most) {
     fail_usage("search space", "too large to enumerate, got {:.3g} architectures, expected at most {:.3g}",
                size(), most);
@@ -184,8 +194,7 @@ void SearchSpace::enumerate(double most,
       return;
     }
     for (const Operation& operation : operations) {
-      for (int residual_choice = 0; residual_choice < (residual && index > 0 ? 2 : 1);
-           ++residual_choice) {
+      for (int residual_choice = 0; residual_choice < (residual && index > 0 ? 2 : 1); ++residual_choice) {
         for (const auto& [join, from] : join_choices(*this, index)) {
           Block block;
           set_operation(block, operation);

@@ -1,10 +1,10 @@
 // A search space as a TOML file; the form is documented in docs/search_space.md.
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <initializer_list>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "framework/core/error.h"
 #include "nas/space/search_space.h"
@@ -12,16 +12,14 @@
 namespace adwp::nas {
 namespace {
 
-[[noreturn]] void reject(const std::string& path, const toml::source_region& at,
-                         const std::string& what) {
+[[noreturn]] void reject(const std::string& path, const toml::source_region& at, const std::string& what) {
   fail_usage("search space", "{}:{}: {}", path, at.begin.line, what);
 }
 
 // A table read key by key; unknown keys are errors.
 class Table {
  public:
-  Table(const toml::table& table, const std::string& path,
-        std::initializer_list<std::string_view> keys)
+  Table(const toml::table& table, const std::string& path, std::initializer_list<std::string_view> keys)
       : table_(table), path_(path) {
     for (const auto& [key, value] : table) {
       if (std::find(keys.begin(), keys.end(), key.str()) == keys.end()) {
@@ -79,8 +77,7 @@ constexpr std::pair<Activation, const char*> activation_names[] = {
     {Activation::relu, "relu"}, {Activation::silu, "silu"}, {Activation::hard_swish, "hard_swish"}};
 
 template <typename T, std::size_t N>
-T choice(const std::pair<T, const char*> (&names)[N], const std::string& text,
-         const std::string& what) {
+T choice(const std::pair<T, const char*> (&names)[N], const std::string& text, const std::string& what) {
   for (const auto& [value, name] : names) {
     if (text == name) return value;
   }
@@ -117,8 +114,8 @@ SearchSpace SearchSpace::from_toml(const std::string& path) {
     reject(path, error.source(), std::string(error.description()));
   }
   const Table reader(root, path,
-                     {"name", "stem_width", "stem_stride", "stage", "operations", "joins",
-                      "residual", "head_widths", "activation"});
+                     {"name", "stem_width", "stem_stride", "stage", "operations", "joins", "residual",
+                      "head_widths", "activation"});
   SearchSpace space;
   space.name = reader.value<std::string>("name", "a string");
   space.stem_width = reader.integer("stem_width");

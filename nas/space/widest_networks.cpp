@@ -8,8 +8,7 @@ namespace {
 // A join needs a 1x1 convolution only where shapes differ. Where a stage is at its widest as wide as
 // what comes before it, and does not shrink the image, the widest network has none: then the same
 // network with one of the two a size narrower shows it.
-void add_narrower(std::vector<Architecture>& networks, const SearchSpace& space,
-                  const Architecture& widest) {
+void add_narrower(std::vector<Architecture>& networks, const SearchSpace& space, const Architecture& widest) {
   for (std::size_t s = 0; s < space.stages.size(); ++s) {
     const int before = s == 0 ? space.stem_width : space.stages[s - 1].widths.back();
     if (space.stages[s].stride != 1 || before != space.stages[s].widths.back()) continue;
@@ -28,8 +27,7 @@ std::vector<Architecture> SearchSpace::widest_networks() const {
   std::vector<Architecture> networks;
   for (const Operation& operation : operations) {
     for (Join join : {Join::none, Join::add, Join::concat}) {
-      const bool known =
-          join == Join::none || std::find(joins.begin(), joins.end(), join) != joins.end();
+      const bool known = join == Join::none || std::find(joins.begin(), joins.end(), join) != joins.end();
       if (!known) continue;
       Architecture network;
       network.stem_width = stem_width;

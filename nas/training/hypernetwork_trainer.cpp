@@ -7,9 +7,8 @@
 
 namespace adwp::nas {
 
-HyperTrainer::HyperTrainer(Backend& backend, Arena& arena, WeightSource& source,
-                           const SearchSpace& space, const Task& task,
-                           const data::DeviceImages& images, const PixelNorm& norm,
+HyperTrainer::HyperTrainer(Backend& backend, Arena& arena, WeightSource& source, const SearchSpace& space,
+                           const Task& task, const data::DeviceImages& images, const PixelNorm& norm,
                            const HyperTrainingOptions& options)
     : backend_(backend),
       arena_(arena),
@@ -32,15 +31,14 @@ Architecture HyperTrainer::sample(std::int64_t step, int index) const {
   return space_.sample(random);
 }
 
-Variable HyperTrainer::loss_of(Tape& tape, WeightSource& source, const NetworkPlan& plan,
-                               const Tensor& x, const Tensor& y) const {
+Variable HyperTrainer::loss_of(Tape& tape, WeightSource& source, const NetworkPlan& plan, const Tensor& x,
+                               const Tensor& y) const {
   const NetworkWeights weights = source.weights(tape, plan);
   const Variable logits = forward(tape, plan, weights, x);
   return ops::cross_entropy(tape, logits, y, options_.label_smoothing);
 }
 
-Tensor HyperTrainer::add_gradient(const NetworkPlan& plan, const Tensor& x, const Tensor& y,
-                                  float weight) {
+Tensor HyperTrainer::add_gradient(const NetworkPlan& plan, const Tensor& x, const Tensor& y, float weight) {
   Tape tape(backend_, arena_, Tape::Recording::on);
   const Variable loss = loss_of(tape, source_, plan, x, y);
   tape.backward(loss, weight);

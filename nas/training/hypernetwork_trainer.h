@@ -22,8 +22,8 @@ struct HyperTrainingOptions {
   int architectures_per_step = 1;  // each on the step's batch; their gradients are averaged
   float learning_rate = 3e-3f;
   float weight_decay = 1e-4f;
-  float clip = 5;                // Euclidean norm of the gradient
-  double warmup = 0.05;          // fraction of all steps
+  float clip = 5;        // Euclidean norm of the gradient
+  double warmup = 0.05;  // fraction of all steps
   float label_smoothing = 0;
   Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};
   std::uint64_t seed = 0;

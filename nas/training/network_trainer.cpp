@@ -49,10 +49,9 @@ NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan
       weights_(arena, plan_, options.seed),
       statistics_(arena, plan_),
       loader_(backend, arena, images, options.batch, norm, options.augmentation, options.seed),
-      optimizer_(backend, arena, weights_.parameters(),
-                 {.momentum = options.momentum,
-                  .weight_decay = options.weight_decay,
-                  .max_norm = options.clip}),
+      optimizer_(
+          backend, arena, weights_.parameters(),
+          {.momentum = options.momentum, .weight_decay = options.weight_decay, .max_norm = options.clip}),
       log_(arena) {}
 
 Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learning_rate) {
@@ -72,8 +71,7 @@ double NetworkTrainer::run_epoch(std::int64_t epoch, const std::function<void(do
   const Task& task = plan_.task;
   const std::int64_t per_epoch = steps_per_epoch();
   const std::int64_t total = options_.epochs * per_epoch;
-  const auto warmup =
-      static_cast<std::int64_t>(options_.warmup_epochs * static_cast<double>(per_epoch));
+  const auto warmup = static_cast<std::int64_t>(options_.warmup_epochs * static_cast<double>(per_epoch));
   loader_.begin_epoch(epoch);
   for (std::int64_t batch = 0; batch < per_epoch; ++batch) {
     const std::int64_t step = epoch * per_epoch + batch;
@@ -97,12 +95,9 @@ Variable NetworkTrainer::infer(Tape& tape, const Tensor& images) {
   return forward(tape, plan_, weights, images, {.given = &statistics_.layers()});
 }
 
-Score NetworkTrainer::evaluate(const data::DeviceImages& images, std::int64_t batch) {
-  require(images.count() > 0, "evaluation", "no images to evaluate on");
+void NetworkTrainer::enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch,
+                                        const Tensor& score) {
   const Task& task = plan_.task;
-  const Arena::Frame frame(arena_);
-  const Tensor score(arena_, Shape{2});
-  score.zero();
   data::Loader loader = data::Loader::sequential(backend_, arena_, images, batch, norm_);
   for (std::int64_t i = 0; i < loader.batches(); ++i) {
     const Arena::Frame step(arena_);
@@ -113,17 +108,24 @@ Score NetworkTrainer::evaluate(const data::DeviceImages& images, std::int64_t ba
     Tape tape(backend_, arena_, Tape::Recording::off);
     backend_.count_hits(infer(tape, x).value(), y, score);
   }
+}
+
+Score NetworkTrainer::evaluate(const data::DeviceImages& images, std::int64_t batch) {
+  require(images.count() > 0, "evaluation", "no images to evaluate on");
+  const Arena::Frame frame(arena_);
+  const Tensor score(arena_, Shape{2});
+  score.zero();
+  enqueue_evaluation(images, batch, score);
   const std::vector<float> sums = score.to_host<float>();
   const auto n = static_cast<double>(images.count());
-  require(std::isfinite(sums[0]), "evaluation", "the loss of architecture {} is {}",
-          plan_.architecture.id(), sums[0]);
+  require(std::isfinite(sums[0]), "evaluation", "the loss of architecture {} is {}", plan_.architecture.id(),
+          sums[0]);
   return {sums[0] / n, sums[1] / n};
 }
 
 void NetworkTrainer::dry_run(Backend& backend, Arena& arena, const NetworkPlan& plan,
                              const data::DeviceImages& images, const PixelNorm& norm,
-                             const NetworkTrainingOptions& options,
-                             std::int64_t evaluation_batch) {
+                             const NetworkTrainingOptions& options, std::int64_t evaluation_batch) {
   const Arena::Frame frame(arena);
   const Task& task = plan.task;
   NetworkTrainer trainer(backend, arena, plan, images, norm, options);
@@ -134,10 +136,7 @@ void NetworkTrainer::dry_run(Backend& backend, Arena& arena, const NetworkPlan& 
     const Arena::Frame step(arena);
     trainer.train_step(images_of(options.batch), Tensor(arena, Shape{options.batch}, DType::i32), 0);
   }
-  const Arena::Frame step(arena);
-  const Tensor labels(arena, Shape{evaluation_batch}, DType::i32);
-  Tape tape(backend, arena, Tape::Recording::off);
-  trainer.infer(tape, images_of(evaluation_batch));
+  trainer.enqueue_evaluation(images, evaluation_batch, Tensor(arena, Shape{2}));
 }
 
 }  // namespace adwp::nas

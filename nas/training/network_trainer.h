@@ -20,11 +20,11 @@ struct NetworkTrainingOptions {
   std::int64_t batch = 64;
   float learning_rate = 0.1f;
   float momentum = 0.9f;
-  float weight_decay = 5e-3f;   // decoupled; see optim::Sgd
+  float weight_decay = 5e-3f;  // decoupled; see optim::Sgd
   float clip = 5;
   double warmup_epochs = 0.5;
   float label_smoothing = 0;
-  float norm_momentum = 0.1f;   // running += momentum * (batch - running)
+  float norm_momentum = 0.1f;  // running += momentum * (batch - running)
   Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};
   std::uint64_t seed = 0;
 };
@@ -49,9 +49,8 @@ class NetworkTrainer {
  public:
   // Parameters, moments and statistics are taken from the arena (and stay until the trainer and its
   // frame are gone).
-  NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan,
-                 const data::DeviceImages& images, const PixelNorm& norm,
-                 const NetworkTrainingOptions& options);
+  NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan, const data::DeviceImages& images,
+                 const PixelNorm& norm, const NetworkTrainingOptions& options);
 
   // Trains epoch `epoch` (from 0); mean loss. Depends on the epoch's number and the state alone.
   double run_epoch(std::int64_t epoch, const std::function<void(double)>& progress = {});
@@ -77,6 +76,9 @@ class NetworkTrainer {
                       const NetworkTrainingOptions& options, std::int64_t evaluation_batch);
 
  private:
+  // Adds the sums of loss and hits over all images to `score` (2); everything stays on the device.
+  void enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch, const Tensor& score);
+
   Backend& backend_;
   Arena& arena_;
   NetworkPlan plan_;

@@ -19,9 +19,7 @@ constexpr std::int64_t norm_tile = 16;  // channels whose scale and shift one ti
 std::int64_t tiles_for(std::int64_t channels, std::int64_t tile) { return (channels + tile - 1) / tile; }
 
 // What a linear layer's weight and bias start with when nothing else is known (as in PyTorch).
-Initial lecun(std::int64_t fan_in) {
-  return Initial::uniform(1.0f / std::sqrt(static_cast<float>(fan_in)));
-}
+Initial lecun(std::int64_t fan_in) { return Initial::uniform(1.0f / std::sqrt(static_cast<float>(fan_in))); }
 
 }  // namespace
 
@@ -40,7 +38,8 @@ HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& t
   const int head = *std::max_element(space.head_widths.begin(), space.head_widths.end());
   // Twice the widest for a concatenation.
   most_channels_ = std::max<std::int64_t>({widest_ * std::max(expansion, 2), head, space.stem_width});
-  classifier_inputs_ = std::max<std::int64_t>(space.max_width(static_cast<int>(space.stages.size()) - 1), head);
+  classifier_inputs_ =
+      std::max<std::int64_t>(space.max_width(static_cast<int>(space.stages.size()) - 1), head);
 
   const std::int64_t width = options.width;
   const std::int64_t code =
@@ -69,8 +68,7 @@ HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& t
   stem_shift_ = store_.add("stem.shift", Shape{stem[0]}, Decay::no, Initial::constant(0));
   classifier_ = store_.add("classifier.weight", Shape{task.classes, classifier_inputs_}, Decay::yes,
                            Initial::normal(0.5f * Initial::he(2 * classifier_inputs_).scale));
-  classifier_bias_ =
-      store_.add("classifier.bias", Shape{task.classes}, Decay::no, Initial::constant(0));
+  classifier_bias_ = store_.add("classifier.bias", Shape{task.classes}, Decay::no, Initial::constant(0));
   store_.build(arena, seed);
   if (!options.predict_norm) {
     const std::vector<float> ones(static_cast<std::size_t>(most_channels_), 1.0f);
@@ -80,8 +78,8 @@ HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& t
   }
 }
 
-void HyperNetwork::add_family(const std::string& name, std::int64_t tile_rows,
-                              std::int64_t tile_cols, std::int64_t taps, float out_deviation) {
+void HyperNetwork::add_family(const std::string& name, std::int64_t tile_rows, std::int64_t tile_cols,
+                              std::int64_t taps, float out_deviation) {
   if (families_.contains(name)) return;
   const std::int64_t width = options_.width;
   const std::int64_t hidden = 2 * width;
@@ -99,8 +97,8 @@ void HyperNetwork::add_family(const std::string& name, std::int64_t tile_rows,
   family.hidden_bias = store_.add(name + ".hidden.bias", Shape{hidden}, Decay::no, lecun(width));
   family.out = store_.add(name + ".out.weight", Shape{family.tile_elements(), hidden}, Decay::yes,
                           Initial::normal(out_deviation));
-  family.out_bias = store_.add(name + ".out.bias", Shape{family.tile_elements()}, Decay::no,
-                               Initial::constant(0));
+  family.out_bias =
+      store_.add(name + ".out.bias", Shape{family.tile_elements()}, Decay::no, Initial::constant(0));
   families_.emplace(name, family);
 }
 
@@ -123,8 +121,8 @@ Variable HyperNetwork::encode(Tape& tape, const NetworkPlan& plan) const {
   }
   const Variable input = Variable::constant(
       Tensor::from_host(tape.arena(), Shape{layers, entries}, std::span<const float>(rows)));
-  const Variable hidden = ops::linear(tape, input, store_[encoder_in_], store_[encoder_in_bias_],
-                                      Activation::relu);
+  const Variable hidden =
+      ops::linear(tape, input, store_[encoder_in_], store_[encoder_in_bias_], Activation::relu);
   return ops::linear(tape, hidden, store_[encoder_out_], store_[encoder_out_bias_]);
 }
 
@@ -133,11 +131,9 @@ Variable HyperNetwork::decode(Tape& tape, const Family& family, const Variable& 
   const Tensor index = Tensor::from_host(tape.arena(), Shape{request.tiles(), 3},
                                          std::span<const std::int32_t>(request.index));
   const std::array<Variable, 3> tables{z, store_[family.rows], store_[family.columns]};
-  const Variable place = ops::layer_norm(tape, ops::embedding_sum(tape, tables, index),
-                                         Activation::relu);
+  const Variable place = ops::layer_norm(tape, ops::embedding_sum(tape, tables, index), Activation::relu);
   const Variable hidden = ops::layer_norm(
-      tape, ops::linear(tape, place, store_[family.hidden], store_[family.hidden_bias]),
-      Activation::relu);
+      tape, ops::linear(tape, place, store_[family.hidden], store_[family.hidden_bias]), Activation::relu);
   return ops::linear(tape, hidden, store_[family.out], store_[family.out_bias]);
 }
 
@@ -171,8 +167,8 @@ void HyperNetwork::request_kernel(const LayerSpec& layer, std::int32_t row, std:
     piece.taps = static_cast<std::int32_t>(family.taps);
     piece.rows = static_cast<std::int32_t>(rows);
     piece.cols = static_cast<std::int32_t>(cols);
-    piece.target = static_cast<std::int32_t>(
-        target + (layer.conv.depthwise ? run.begin * family.taps : run.begin));
+    piece.target =
+        static_cast<std::int32_t>(target + (layer.conv.depthwise ? run.begin * family.taps : run.begin));
     piece.target_cols = static_cast<std::int32_t>(columns);
     piece.scale = scale;
     request.pieces.push_back(piece);
@@ -186,8 +182,8 @@ void HyperNetwork::request_kernel(const LayerSpec& layer, std::int32_t row, std:
 }
 
 // A norm tile holds 16 scales, as their difference from 1, then 16 shifts.
-void HyperNetwork::request_norm(const LayerSpec& layer, std::int32_t row,
-                                const WeightLayout::Offsets& target, Request& request) const {
+void HyperNetwork::request_norm(const LayerSpec& layer, std::int32_t row, const WeightLayout::Offsets& target,
+                                Request& request) const {
   const Family& family = families_.at("norm");
   const std::int64_t second = tiles_for(widest_, norm_tile);
   for (const ChannelRun& run : output_runs(layer, second * norm_tile)) {
@@ -238,9 +234,9 @@ NetworkWeights HyperNetwork::weights(Tape& tape, const NetworkPlan& plan) {
     pieces.push_back(upload(tape, request.pieces));
   }
   sources.push_back(store_.flat());
-  pieces.push_back(upload(tape, {slice(store_.entry(classifier_).offset, plan.task.classes,
-                                       classifier_inputs_, 1, plan.task.classes,
-                                       plan.classifier_inputs, layout.classifier())}));
+  pieces.push_back(
+      upload(tape, {slice(store_.entry(classifier_).offset, plan.task.classes, classifier_inputs_, 1,
+                          plan.task.classes, plan.classifier_inputs, layout.classifier())}));
 
   const Variable flat = ops::assemble(tape, sources, pieces, layout.elements());
   NetworkWeights weights = layout.views(flat, plan);

@@ -29,8 +29,8 @@ struct HyperNetworkOptions {
 
 class HyperNetwork : public WeightSource {
  public:
-  HyperNetwork(Arena& arena, const SearchSpace& space, const Task& task,
-               const HyperNetworkOptions& options, std::uint64_t seed);
+  HyperNetwork(Arena& arena, const SearchSpace& space, const Task& task, const HyperNetworkOptions& options,
+               std::uint64_t seed);
 
   NetworkWeights weights(Tape& tape, const NetworkPlan& plan) override;
   nn::ParameterStore& parameters() override { return store_; }
@@ -51,8 +51,8 @@ class HyperNetwork : public WeightSource {
   };
 
   static std::string family_of(const LayerSpec& layer);
-  void add_family(const std::string& name, std::int64_t tile_rows, std::int64_t tile_cols,
-                  std::int64_t taps, float out_deviation);
+  void add_family(const std::string& name, std::int64_t tile_rows, std::int64_t tile_cols, std::int64_t taps,
+                  float out_deviation);
   Variable encode(Tape& tape, const NetworkPlan& plan) const;
   Variable decode(Tape& tape, const Family& family, const Variable& z, const Request& request) const;
   void request_kernel(const LayerSpec& layer, std::int32_t row, std::int64_t target,
@@ -65,8 +65,8 @@ class HyperNetwork : public WeightSource {
   HyperNetworkOptions options_;
   nn::ParameterStore store_;
   std::map<std::string, Family> families_;
-  std::int64_t most_channels_ = 0;   // of any layer's input or output
-  std::int64_t widest_ = 0;          // of any stage
+  std::int64_t most_channels_ = 0;  // of any layer's input or output
+  std::int64_t widest_ = 0;         // of any stage
   std::int64_t classifier_inputs_ = 0;
   int encoder_in_ = 0, encoder_in_bias_ = 0, encoder_out_ = 0, encoder_out_bias_ = 0;
   int stem_kernel_ = 0, stem_scale_ = 0, stem_shift_ = 0;

@@ -13,8 +13,7 @@ using nn::Decay;
 using nn::Initial;
 
 std::string position_of(const LayerSpec& layer, const Architecture& architecture) {
-  const bool in_block = layer.stage >= 0 &&
-                        layer.stage < static_cast<int>(architecture.stages.size()) &&
+  const bool in_block = layer.stage >= 0 && layer.stage < static_cast<int>(architecture.stages.size()) &&
                         layer.role != LayerRole::join;
   if (!in_block) return layer.name;
   const Block& block = architecture.stages[static_cast<std::size_t>(layer.stage)]
@@ -43,14 +42,13 @@ void SharedWeights::register_positions(const SearchSpace& space, const Task& tas
   }
 }
 
-SharedWeights::SharedWeights(Arena& arena, const SearchSpace& space, const Task& task,
-                             std::uint64_t seed) {
+SharedWeights::SharedWeights(Arena& arena, const SearchSpace& space, const Task& task, std::uint64_t seed) {
   register_positions(space, task);
   for (auto& [name, position] : positions_) {
     const Shape& kernel = position.kernel;
     const Shape channels{kernel[0]};
-    position.kernel_number = store_.add(name + ".kernel", kernel, Decay::yes,
-                                        Initial::he(kernel[1] * kernel[2] * kernel[3]));
+    position.kernel_number =
+        store_.add(name + ".kernel", kernel, Decay::yes, Initial::he(kernel[1] * kernel[2] * kernel[3]));
     if (position.norm) {
       position.scale_number = store_.add(name + ".scale", channels, Decay::no, Initial::constant(1));
     }
@@ -58,8 +56,7 @@ SharedWeights::SharedWeights(Arena& arena, const SearchSpace& space, const Task&
   }
   classifier_ = store_.add("classifier.weight", Shape{task.classes, classifier_inputs_}, Decay::yes,
                            Initial::normal(0.5f * Initial::he(2 * classifier_inputs_).scale));
-  classifier_bias_ =
-      store_.add("classifier.bias", Shape{task.classes}, Decay::no, Initial::constant(0));
+  classifier_bias_ = store_.add("classifier.bias", Shape{task.classes}, Decay::no, Initial::constant(0));
   store_.build(arena, seed);
 }
 
@@ -81,19 +78,19 @@ NetworkWeights SharedWeights::weights(Tape& tape, const NetworkPlan& plan) {
 
     for (const ChannelRun& out : output_runs(layer, position.second)) {
       auto cut_vector = [&](int number, std::int64_t target) {
-        pieces.push_back(slice(store_.entry(number).offset + out.origin, kernel[0] - out.origin, 1,
-                               1, out.count, 1, target + out.begin));
+        pieces.push_back(slice(store_.entry(number).offset + out.origin, kernel[0] - out.origin, 1, 1,
+                               out.count, 1, target + out.begin));
       };
       if (position.norm) cut_vector(position.scale_number, to.scale);
       cut_vector(position.shift_number, to.shift);
       if (layer.conv.depthwise) {
-        pieces.push_back(slice(source + out.origin * taps, kernel[0] - out.origin, 1, taps,
-                               out.count, 1, to.kernel + out.begin * taps));
+        pieces.push_back(slice(source + out.origin * taps, kernel[0] - out.origin, 1, taps, out.count, 1,
+                               to.kernel + out.begin * taps));
         continue;
       }
       for (const ChannelRun& in : input_runs(layer, position.second)) {
-        TilePiece piece = slice(source + in.origin, kernel[0], kernel[3], taps, out.count, in.count,
-                                to.kernel + in.begin);
+        TilePiece piece =
+            slice(source + in.origin, kernel[0], kernel[3], taps, out.count, in.count, to.kernel + in.begin);
         piece.target_cols = static_cast<std::int32_t>(columns);
         pieces.push_back(piece);
       }
@@ -104,8 +101,7 @@ NetworkWeights SharedWeights::weights(Tape& tape, const NetworkPlan& plan) {
 
   const Variable source = store_.flat();
   const Tensor list = upload(tape, pieces);
-  const Variable flat = ops::assemble(tape, std::span(&source, 1), std::span(&list, 1),
-                                      layout.elements());
+  const Variable flat = ops::assemble(tape, std::span(&source, 1), std::span(&list, 1), layout.elements());
   NetworkWeights weights = layout.views(flat, plan);
   weights.classifier_bias = store_[classifier_bias_];
   return weights;

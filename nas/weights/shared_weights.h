@@ -21,8 +21,8 @@ class SharedWeights : public WeightSource {
 
  private:
   struct Position {
-    Shape kernel;               // the largest at this position
-    std::int64_t second = 0;    // where channels of a concatenation's second part begin
+    Shape kernel;             // the largest at this position
+    std::int64_t second = 0;  // where channels of a concatenation's second part begin
     bool norm = true;
     int kernel_number = 0, scale_number = -1, shift_number = 0;
   };

@@ -11,13 +11,12 @@ TrainedWeights::TrainedWeights(Arena& arena, const NetworkPlan& plan, std::uint6
   for (const LayerSpec& layer : plan.layers) {
     const Shape channels{layer.out_channels};
     Numbers numbers{};
-    numbers.kernel = store_.add(layer.name + ".kernel", layer.kernel_shape(), Decay::yes,
-                                Initial::he(layer.fan_in()));
-    numbers.scale = layer.norm ? store_.add(layer.name + ".scale", channels, Decay::no,
-                                            Initial::constant(1))
-                               : -1;
-    numbers.shift = store_.add(layer.name + (layer.norm ? ".shift" : ".bias"), channels, Decay::no,
-                               Initial::constant(0));
+    numbers.kernel =
+        store_.add(layer.name + ".kernel", layer.kernel_shape(), Decay::yes, Initial::he(layer.fan_in()));
+    numbers.scale =
+        layer.norm ? store_.add(layer.name + ".scale", channels, Decay::no, Initial::constant(1)) : -1;
+    numbers.shift =
+        store_.add(layer.name + (layer.norm ? ".shift" : ".bias"), channels, Decay::no, Initial::constant(0));
     layers_.push_back(numbers);
   }
   const std::int64_t inputs = plan.classifier_inputs;
@@ -25,19 +24,16 @@ TrainedWeights::TrainedWeights(Arena& arena, const NetworkPlan& plan, std::uint6
   const float deviation = 0.5f * Initial::he(2 * inputs).scale;
   classifier_ = store_.add("classifier.weight", Shape{plan.task.classes, inputs}, Decay::yes,
                            Initial::normal(deviation));
-  classifier_bias_ =
-      store_.add("classifier.bias", Shape{plan.task.classes}, Decay::no, Initial::constant(0));
+  classifier_bias_ = store_.add("classifier.bias", Shape{plan.task.classes}, Decay::no, Initial::constant(0));
   store_.build(arena, seed);
 }
 
 NetworkWeights TrainedWeights::weights(Tape&, const NetworkPlan& plan) {
   require(plan.layers.size() == layers_.size(), "trained weights",
-          "weights of another network, got {} layers, expected {}", plan.layers.size(),
-          layers_.size());
+          "weights of another network, got {} layers, expected {}", plan.layers.size(), layers_.size());
   NetworkWeights weights;
   for (const Numbers& numbers : layers_) {
-    weights.layers.push_back({store_[numbers.kernel],
-                              numbers.scale < 0 ? Variable() : store_[numbers.scale],
+    weights.layers.push_back({store_[numbers.kernel], numbers.scale < 0 ? Variable() : store_[numbers.scale],
                               store_[numbers.shift]});
   }
   weights.classifier = store_[classifier_];

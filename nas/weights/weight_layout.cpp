@@ -43,10 +43,9 @@ NetworkWeights WeightLayout::views(const Variable& flat, const NetworkPlan& plan
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const LayerSpec& layer = plan.layers[i];
     const Shape channels{layer.out_channels};
-    weights.layers.push_back(
-        {flat.view(layers_[i].kernel, layer.kernel_shape()),
-         layers_[i].scale < 0 ? Variable() : flat.view(layers_[i].scale, channels),
-         flat.view(layers_[i].shift, channels)});
+    weights.layers.push_back({flat.view(layers_[i].kernel, layer.kernel_shape()),
+                              layers_[i].scale < 0 ? Variable() : flat.view(layers_[i].scale, channels),
+                              flat.view(layers_[i].shift, channels)});
   }
   weights.classifier = flat.view(classifier_, Shape{plan.task.classes, plan.classifier_inputs});
   return weights;
@@ -60,8 +59,8 @@ Tensor upload(const Tape& tape, const std::vector<TilePiece>& pieces) {
                            std::span<const std::int32_t>(raw));
 }
 
-TilePiece slice(std::int64_t source, std::int64_t max_rows, std::int64_t max_cols,
-                std::int64_t taps, std::int64_t rows, std::int64_t cols, std::int64_t target) {
+TilePiece slice(std::int64_t source, std::int64_t max_rows, std::int64_t max_cols, std::int64_t taps,
+                std::int64_t rows, std::int64_t cols, std::int64_t target) {
   TilePiece piece{};
   piece.source = static_cast<std::int32_t>(source);
   piece.tiles_across = 1;

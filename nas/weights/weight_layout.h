@@ -13,7 +13,7 @@ namespace adwp::nas {
 // reads a concatenation has two along its input channels: the second part keeps its own place in
 // the source, whatever the width of the first.
 struct ChannelRun {
-  std::int64_t begin = 0;   // first channel in the layer's kernel
+  std::int64_t begin = 0;  // first channel in the layer's kernel
   std::int64_t count = 0;
   std::int64_t origin = 0;  // first channel in the source's coordinates
 };
@@ -47,7 +47,7 @@ Tensor upload(const Tape& tape, const std::vector<TilePiece>& pieces);
 
 // The upper left corner (rows, taps, cols) of a parameter (max_rows, taps, max_cols) that begins at
 // element `source`.
-TilePiece slice(std::int64_t source, std::int64_t max_rows, std::int64_t max_cols,
-                std::int64_t taps, std::int64_t rows, std::int64_t cols, std::int64_t target);
+TilePiece slice(std::int64_t source, std::int64_t max_rows, std::int64_t max_cols, std::int64_t taps,
+                std::int64_t rows, std::int64_t cols, std::int64_t target);
 
 }  // namespace adwp::nas

@@ -31,9 +31,7 @@ class WeightSource {
   virtual NetworkWeights weights(Tape& tape, const NetworkPlan& plan) = 0;
 
   virtual nn::ParameterStore& parameters() = 0;
-  const nn::ParameterStore& parameters() const {
-    return const_cast<WeightSource*>(this)->parameters();
-  }
+  const nn::ParameterStore& parameters() const { return const_cast<WeightSource*>(this)->parameters(); }
 };
 
 }  // namespace adwp::nas

@@ -50,9 +50,7 @@ struct Program {
   }
 };
 
-std::string error_of(const std::vector<std::string>& arguments) {
-  return Program().error(arguments);
-}
+std::string error_of(const std::vector<std::string>& arguments) { return Program().error(arguments); }
 
 void expect_part(const std::string& text, const std::string& part) {
   EXPECT_NE(text.find(part), std::string::npos) << text;
@@ -66,8 +64,8 @@ std::filesystem::path write_file(const test::TemporaryDirectory& folder, const s
 
 TEST(Settings, KeepsDefaultsAndReadsTheCommandLine) {
   Program program;
-  ASSERT_TRUE(program.parse({"--data", "synthetic", "--batch=64", "--seed", "9223372036854775807",
-                             "--rate", "1e-4", "--verbose", "--resume"}));
+  ASSERT_TRUE(program.parse({"--data", "synthetic", "--batch=64", "--seed", "9223372036854775807", "--rate",
+                             "1e-4", "--verbose", "--resume"}));
   EXPECT_EQ(program.data, "synthetic");
   EXPECT_EQ(program.batch, 64);
   EXPECT_EQ(program.seed, 9223372036854775807u);
@@ -81,8 +79,7 @@ TEST(Settings, KeepsDefaultsAndReadsTheCommandLine) {
 TEST(Settings, RefusesWrongValues) {
   expect_part(error_of({"--data", "x", "--batch", "0"}), "--batch is out of its range, got '0'");
   expect_part(error_of({"--data", "x", "--batch", "-5"}), "got '-5'");
-  expect_part(error_of({"--data", "x", "--batch", "12x"}),
-              "expected a whole number from 1 to 4096");
+  expect_part(error_of({"--data", "x", "--batch", "12x"}), "expected a whole number from 1 to 4096");
   expect_part(error_of({"--data", "x", "--batch", "99999999999999999999"}), "--batch");
   expect_part(error_of({"--data", "x", "--batch", "1.5"}), "--batch");
   expect_part(error_of({"--data", "x", "--rate", "nan"}), "--rate");
@@ -134,15 +131,14 @@ TEST(Settings, RefusesWrongFiles) {
   expect_part(error_in(std::string((1 << 20) + 1, '#')), "too large");
   expect_part(error_of({"--data", "x", "--config", (folder.path() / "none").string()}),
               "no such settings file");
-  expect_part(error_of({"--data", "x", "--config", folder.path().string()}),
-              "no such settings file");
+  expect_part(error_of({"--data", "x", "--config", folder.path().string()}), "no such settings file");
 }
 
 TEST(Settings, WhatIsWrittenReadsBackTheSame) {
   const test::TemporaryDirectory folder;
   Program first;
-  ASSERT_TRUE(first.parse({"--data", "a \"quoted\"\\path\x7f\tü", "--rate", "0.1", "--seed", "7",
-                           "--verbose", "--resume", "--quiet"}));
+  ASSERT_TRUE(first.parse({"--data", "a \"quoted\"\\path\x7f\tü", "--rate", "0.1", "--seed", "7", "--verbose",
+                           "--resume", "--quiet"}));
   const auto path = write_file(folder, first.settings.toml());
   Program second;
   ASSERT_TRUE(second.parse({"--config", path.string()}));

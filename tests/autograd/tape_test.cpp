@@ -17,7 +17,8 @@ class TapeTest : public DeviceTest {
   // The mean over all elements as a graph of operators; its gradient is 1 / n everywhere.
   Variable mean(Tape& tape, const Variable& x) {
     const std::int64_t n = x.shape().elements();
-    const oracle::Array weights(Shape{1, n}, std::vector<double>(static_cast<std::size_t>(n), 1.0 / double(n)));
+    const oracle::Array weights(Shape{1, n},
+                                std::vector<double>(static_cast<std::size_t>(n), 1.0 / double(n)));
     return ops::linear(tape, x.reshaped(Shape{1, n}), Variable::constant(upload(weights)), {})
         .reshaped(Shape{1});
   }

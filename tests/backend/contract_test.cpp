@@ -35,8 +35,7 @@ TEST_P(Contract, GemmInAllForms) {
         const Array before = random_array(Shape{c.m, c.n}, 4);
         const Tensor out = upload(before);
         backend().gemm(spec, upload(a), upload(b), {}, Activation::none, out, GradMode::accumulate);
-        EXPECT_LE(nmse(to_array(out), oracle::add(before, oracle::gemm(spec, a, b, {},
-                                                                       Activation::none))),
+        EXPECT_LE(nmse(to_array(out), oracle::add(before, oracle::gemm(spec, a, b, {}, Activation::none))),
                   1e-7)
             << name;
       }
@@ -122,8 +121,8 @@ TEST_P(Contract, SgdStepFollowsItsFormula) {
         const double clipped = clip * g.at(i);
         expected_v.at(i) = double(0.9f) * v.at(i) + clipped;
         const double update = nesterov ? clipped + double(0.9f) * expected_v.at(i) : expected_v.at(i);
-        expected_p.at(i) = p.at(i) - double(0.1f) * update -
-                           (i < decayed ? double(0.1f) * double(0.05f) * p.at(i) : 0);
+        expected_p.at(i) =
+            p.at(i) - double(0.1f) * update - (i < decayed ? double(0.1f) * double(0.05f) * p.at(i) : 0);
       }
       EXPECT_LE(nmse(to_array(velocity), expected_v), 1e-12);
       EXPECT_LE(nmse(to_array(parameter), expected_p), 1e-12);
@@ -170,15 +169,15 @@ TEST_P(Contract, LerpMovesTowardsTheSource) {
 
 // The formula of Backend::load_batch, pixel by pixel.
 Array expected_batch(const std::vector<std::uint8_t>& stored, const Shape& images,
-                     const std::vector<std::int32_t>& index, const PixelNorm& norm,
-                     const Augmentation& aug, const AugmentKey& key) {
+                     const std::vector<std::int32_t>& index, const PixelNorm& norm, const Augmentation& aug,
+                     const AugmentKey& key) {
   const std::int64_t h = images[1], w = images[2], c = images[3];
   Array x(Shape{static_cast<std::int64_t>(index.size()), h, w, c});
   for (std::size_t b = 0; b < index.size(); ++b) {
-    const Philox::Block r = Philox::generate(
-        {static_cast<std::uint32_t>(index[b]), static_cast<std::uint32_t>(Purpose::augment),
-         static_cast<std::uint32_t>(key.epoch), static_cast<std::uint32_t>(key.epoch >> 32)},
-        {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
+    const Philox::Block r =
+        Philox::generate({static_cast<std::uint32_t>(index[b]), static_cast<std::uint32_t>(Purpose::augment),
+                          static_cast<std::uint32_t>(key.epoch), static_cast<std::uint32_t>(key.epoch >> 32)},
+                         {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
     const std::int64_t span = 2 * aug.shift + 1;
     const std::int64_t dy = (r[1] >> 16) % span - aug.shift, dx = (r[1] & 0xffff) % span - aug.shift;
     const std::int64_t top = (r[2] >> 16) % h - aug.cutout / 2, left = (r[2] & 0xffff) % w - aug.cutout / 2;
@@ -209,9 +208,9 @@ TEST_P(Contract, LoadBatchFollowsItsFormula) {
   const Tensor labels = upload(Shape{6}, {5, 4, 3, 2, 1, 0});
   const std::vector<std::int32_t> index = {5, 0, 0, 3, 1};
   const PixelNorm norm{{0.4f, 0.5f, 0.6f, 0}, {0.2f, 0.3f, 0.25f, 1}};
-  for (const Augmentation& aug : {Augmentation{}, Augmentation{.shift = 2, .flip = true},
-                                  Augmentation{.cutout = 4}, Augmentation{3, true, 5},
-                                  Augmentation{12, true, 20}}) {
+  for (const Augmentation& aug :
+       {Augmentation{}, Augmentation{.shift = 2, .flip = true}, Augmentation{.cutout = 4},
+        Augmentation{3, true, 5}, Augmentation{12, true, 20}}) {
     for (const AugmentKey& key : {AugmentKey{1, 0}, AugmentKey{1, 7}, AugmentKey{1ull << 40, 7}}) {
       const Tensor x(arena(), Shape{5, 9, 8, 3}), y(arena(), Shape{5}, DType::i32);
       backend().load_batch(pixels, labels, upload(Shape{5}, index), norm, aug, key, x, y);

@@ -4,8 +4,8 @@
 #include "data/data_set.h"
 #include "data/loader.h"
 #include "data/test_split.h"
-#include "framework/optim/optimizer.h"
 #include "framework/ops/network.h"
+#include "framework/optim/optimizer.h"
 #include "nas/training/network_trainer.h"
 #include "tests/support/device.h"
 
@@ -25,6 +25,7 @@ class Synthetic : public DeviceTest {
 };
 
 TEST_P(Synthetic, ALinearClassifierStaysFarBelow60Percent) {
+  ADWP_SKIP_WHERE_SLOW();
   const std::int64_t batch = 50, epochs = 30, inputs = 32 * 32 * 3;
   nn::ParameterStore store;
   const int w = store.add("w", Shape{10, inputs}, nn::Decay::yes, nn::Initial::constant(0));
@@ -49,8 +50,8 @@ TEST_P(Synthetic, ALinearClassifierStaysFarBelow60Percent) {
       store.zero_gradients();
       const Tensor y(arena(), Shape{batch}, DType::i32);
       tape.backward(ops::cross_entropy(tape, logits_of(tape, loader, i, y), y, 0));
-      optimizer.step(optim::cosine_schedule(1e-3f, epoch * loader.batches() + i, 10,
-                                            epochs * loader.batches()));
+      optimizer.step(
+          optim::cosine_schedule(1e-3f, epoch * loader.batches() + i, 10, epochs * loader.batches()));
     }
   }
   const Tensor score(arena(), Shape{2});
@@ -69,6 +70,7 @@ TEST_P(Synthetic, ALinearClassifierStaysFarBelow60Percent) {
 }
 
 TEST_P(Synthetic, ASmallNetworkPasses90Percent) {
+  ADWP_SKIP_WHERE_SLOW();
   nas::Architecture network;
   network.stem_width = 16;
   network.stem_stride = 2;

@@ -32,16 +32,17 @@ TEST(SafeTensors, RefusesWhatTheFormatForbids) {
       {"unknown dtype", file_with(R"({"a":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}})", 8)},
       {"shape and size differ", file_with(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8)},
       {"negative extent", file_with(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8)},
-      {"five dimensions",
-       file_with(R"({"a":{"dtype":"F32","shape":[1,1,1,1,2],"data_offsets":[0,8]}})", 8)},
+      {"five dimensions", file_with(R"({"a":{"dtype":"F32","shape":[1,1,1,1,2],"data_offsets":[0,8]}})", 8)},
       {"product overflows",
        file_with(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", 8)},
       {"offsets out of order", file_with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8)},
       {"offsets outside", file_with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})", 8)},
       {"overlap", file_with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
-                            R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12)},
+                            R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+                            12)},
       {"gap", file_with(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
-                        R"("b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})", 12)},
+                        R"("b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})",
+                        12)},
       {"nested without end", file_with(std::string(100000, '['), 0)},
       {"a header of exabytes", std::string("\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10)},
   };

@@ -18,10 +18,16 @@ Architecture example() {
   a.head_width = 64;
   a.activation = Activation::hard_swish;
   a.stages = {{8, 1, {{.kind = BlockKind::dense, .kernel = 3}}},
-              {24, 2,
+              {24,
+               2,
                {{.kind = BlockKind::separable, .kernel = 5},
-                {.kind = BlockKind::inverted_residual, .kernel = 3, .expansion = 3,
-                 .squeeze_excite = true, .residual = true, .join = Join::add, .from = 0},
+                {.kind = BlockKind::inverted_residual,
+                 .kernel = 3,
+                 .expansion = 3,
+                 .squeeze_excite = true,
+                 .residual = true,
+                 .join = Join::add,
+                 .from = 0},
                 {.kind = BlockKind::dense, .kernel = 3, .join = Join::concat, .from = 1}}}};
   return a;
 }
@@ -81,7 +87,11 @@ TEST(Architecture, NamesThePathOfWhatIsWrong) {
       {with(good, "\"squeeze_excite\":false", "\"squeeze_excite\":true"),
        "stages[0].blocks[0].squeeze_excite"},
       {with(good, "\"residual\":false", "\"residual\":true"), "stages[0].blocks[0].residual"},
-      {"{}", "version"}, {"[]", "["}, {"", "JSON"}, {"{", "JSON"}, {"null", "["},
+      {"{}", "version"},
+      {"[]", "["},
+      {"", "JSON"},
+      {"{", "JSON"},
+      {"null", "["},
       {std::string(100000, '['), "architecture"},
       {std::string(10'000'000, ' '), "architecture"},
   };
@@ -101,17 +111,17 @@ TEST(NetworkPlan, CountsParametersAndMacs) {
   // By hand, at 32 x 32 x 3 and 10 classes; the stem halves to 16 x 16, stage 1 to 8 x 8.
   const NetworkPlan plan = plan_network(example(), {32, 3, 10});
   auto conv = [](std::int64_t out, std::int64_t fan_in) { return out * fan_in + 2 * out; };
-  const std::int64_t squeeze = 72 * 24 + 24 + 24 * 72 + 72;  // a quarter of 72, to a multiple of 8
-  const std::int64_t params = conv(16, 27) + conv(8, 9 * 16) +      // stem, dense
-                              conv(8, 25) + conv(24, 8) +           // separable
-                              conv(24, 8) +                         // join: 8 channels to 24
+  const std::int64_t squeeze = 72 * 24 + 24 + 24 * 72 + 72;     // a quarter of 72, to a multiple of 8
+  const std::int64_t params = conv(16, 27) + conv(8, 9 * 16) +  // stem, dense
+                              conv(8, 25) + conv(24, 8) +       // separable
+                              conv(24, 8) +                     // join: 8 channels to 24
                               conv(72, 24) + conv(72, 9) + squeeze + conv(24, 72) +
-                              conv(24, 9 * 48) +                    // dense on a concatenation
-                              conv(64, 24) + 10 * 65;               // head, classifier
+                              conv(24, 9 * 48) +       // dense on a concatenation
+                              conv(64, 24) + 10 * 65;  // head, classifier
   EXPECT_EQ(plan.parameters(), params);
   const std::int64_t macs = 256 * (16 * 27 + 8 * 9 * 16) +
-                            64 * (8 * 25 + 24 * 8 + 24 * 8 + 72 * 24 + 72 * 9 + 24 * 72) +
-                            2 * 72 * 24 + 64 * (24 * 9 * 48 + 64 * 24) + 640;
+                            64 * (8 * 25 + 24 * 8 + 24 * 8 + 72 * 24 + 72 * 9 + 24 * 72) + 2 * 72 * 24 +
+                            64 * (24 * 9 * 48 + 64 * 24) + 640;
   EXPECT_EQ(plan.macs(), macs);
 }
 

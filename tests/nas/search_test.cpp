@@ -30,9 +30,8 @@ TEST(Pareto, DominanceNeedsOneBetterAndNoneWorse) {
 }
 
 TEST(Pareto, FrontsAndCrowding) {
-  const std::vector<Candidate> all = {candidate(3, 3, 3, 1), candidate(2, 2, 2, 2),
-                                      candidate(1, 1, 1, 3), candidate(1, 3, 3, 4),
-                                      candidate(0, 4, 4, 5)};
+  const std::vector<Candidate> all = {candidate(3, 3, 3, 1), candidate(2, 2, 2, 2), candidate(1, 1, 1, 3),
+                                      candidate(1, 3, 3, 4), candidate(0, 4, 4, 5)};
   const auto fronts = non_dominated_fronts(all);
   ASSERT_EQ(fronts.size(), 3u);
   EXPECT_EQ(std::set<std::size_t>(fronts[0].begin(), fronts[0].end()), (std::set<std::size_t>{0, 1, 2}));
@@ -61,11 +60,10 @@ TEST(Halving, FollowsTheSchedule) {
 TEST(Halving, KeepsTheBestOfEachRung) {
   std::vector<int> trained(6);
   // Network 1 looks best after one epoch and turns out worst of those that go on.
-  const HalvingResult result =
-      successive_halving({{6, 1}, {2, 5}}, [&](std::size_t i, int epochs) {
-        ++trained[i];
-        return epochs == 1 ? (i == 1 ? 0.9 : 0.1 * static_cast<double>(i)) : (i == 1 ? 0.2 : 0.7);
-      });
+  const HalvingResult result = successive_halving({{6, 1}, {2, 5}}, [&](std::size_t i, int epochs) {
+    ++trained[i];
+    return epochs == 1 ? (i == 1 ? 0.9 : 0.1 * static_cast<double>(i)) : (i == 1 ? 0.2 : 0.7);
+  });
   EXPECT_EQ(result.order[0], 5u);
   EXPECT_EQ(result.order[1], 1u);
   EXPECT_EQ(result.epochs[5], 5);
@@ -81,9 +79,12 @@ double made_up_score(const Candidate& c) {
 
 SearchState run(const SearchSettings& settings, SearchState state = {}, int steps = 1000) {
   static const SearchSpace space = SearchSpace::preset("tiny");
-  Search search(space, settings, [](std::span<Candidate> candidates) {
-    for (Candidate& c : candidates) c.score = made_up_score(c);
-  }, std::move(state));
+  Search search(
+      space, settings,
+      [](std::span<Candidate> candidates) {
+        for (Candidate& c : candidates) c.score = made_up_score(c);
+      },
+      std::move(state));
   for (int i = 0; i < steps && search.step(); ++i) {
   }
   return search.state();

@@ -83,8 +83,8 @@ TEST(Calibration, NeedsASampleAndThenFollowsAccuracy) {
   for (int i = 0; i < 20; ++i) {
     const double loss = 1 + random.uniform();
     const std::int64_t macs = 1000 + random.below(100000);
-    networks.push_back({1000 + random.below(1000), macs, loss, 0.5,
-                        0.9 - 0.2 * loss + 0.02 * std::log(double(macs)), 0.3});
+    networks.push_back(
+        {1000 + random.below(1000), macs, loss, 0.5, 0.9 - 0.2 * loss + 0.02 * std::log(double(macs)), 0.3});
   }
   const Calibration calibration(networks);
   ASSERT_TRUE(calibration.fitted());

@@ -30,11 +30,11 @@ class Weights : public DeviceTest {
   std::vector<std::unique_ptr<nas::WeightSource>> sources() {
     std::vector<std::unique_ptr<nas::WeightSource>> all;
     const nas::SearchSpace s = space();
-    all.push_back(std::make_unique<nas::HyperNetwork>(arena(), s, task,
-                                                      nas::HyperNetworkOptions{.width = 32}, 1));
+    all.push_back(
+        std::make_unique<nas::HyperNetwork>(arena(), s, task, nas::HyperNetworkOptions{.width = 32}, 1));
     all.push_back(std::make_unique<nas::HyperNetwork>(
-        arena(), s, task,
-        nas::HyperNetworkOptions{.width = 16, .predict_norm = false, .network_code = false}, 1));
+        arena(), s, task, nas::HyperNetworkOptions{.width = 16, .predict_norm = false, .network_code = false},
+        1));
     all.push_back(std::make_unique<nas::SharedWeights>(arena(), s, task, 1));
     return all;
   }
@@ -100,7 +100,9 @@ TEST_P(Weights, DifferentNetworksGetDifferentKernels) {
   b.stages.back().width = space().max_width(2);
   Tape tape(backend(), arena(), Tape::Recording::off);
   auto first_kernel = [&](const nas::Architecture& architecture) {
-    return source.weights(tape, nas::plan_network(architecture, task)).layers[1].kernel.value()
+    return source.weights(tape, nas::plan_network(architecture, task))
+        .layers[1]
+        .kernel.value()
         .to_host<float>();
   };
   EXPECT_NE(first_kernel(a), first_kernel(b));
@@ -122,8 +124,8 @@ TEST_P(Weights, GradientsFlowThroughPredictionIntoTheSource) {
       auto loss = [&](Tape::Recording recording) {
         const Arena::Frame frame(arena());
         Tape tape(backend(), arena(), recording);
-        const Variable l = ops::cross_entropy(
-            tape, nas::forward(tape, plan, source->weights(tape, plan), x), y, 0.0f);
+        const Variable l =
+            ops::cross_entropy(tape, nas::forward(tape, plan, source->weights(tape, plan), x), y, 0.0f);
         const double value = l.value().to_host<float>()[0];
         if (recording == Tape::Recording::on) tape.backward(l);
         return value;
@@ -151,6 +153,7 @@ TEST_P(Weights, GradientsFlowThroughPredictionIntoTheSource) {
 }
 
 TEST_P(Weights, TrainingASourceLearns) {
+  ADWP_SKIP_WHERE_SLOW();
   nas::SearchSpace few = space();
   few.operations = {nas::Operation::from_text("dense3"), nas::Operation::from_text("inverted3_e3")};
   few.stages = {{{8, 16}, 1, 2, 1}, {{16, 24}, 1, 1, 2}};
@@ -175,8 +178,7 @@ TEST_P(Weights, TrainingASourceLearns) {
   };
   nas::HyperNetwork predicted(arena(), few, task, {.width = 32}, 1);
   learns(predicted);
-  nas::HyperNetwork plain(arena(), few, task,
-                          {.width = 32, .predict_norm = false, .network_code = false}, 1);
+  nas::HyperNetwork plain(arena(), few, task, {.width = 32, .predict_norm = false, .network_code = false}, 1);
   learns(plain);
   nas::SharedWeights shared(arena(), few, task, 1);
   learns(shared);
@@ -188,14 +190,15 @@ TEST_P(Weights, EvaluationAllocatesNothingAndReadsOnceForAllNetworks) {
   // Without sentinels: checking them reads from the device.
   Arena plain(backend(), std::size_t{64} << 20);
   const data::DeviceImages set{[&] {
-    Tensor t(plain, held_out.pixels.shape(), DType::u8);
-    t.copy_from(held_out.pixels);
-    return t;
-  }(), [&] {
-    Tensor t(plain, held_out.labels.shape(), DType::i32);
-    t.copy_from(held_out.labels);
-    return t;
-  }()};
+                                 Tensor t(plain, held_out.pixels.shape(), DType::u8);
+                                 t.copy_from(held_out.pixels);
+                                 return t;
+                               }(),
+                               [&] {
+                                 Tensor t(plain, held_out.labels.shape(), DType::i32);
+                                 t.copy_from(held_out.labels);
+                                 return t;
+                               }()};
   nas::HyperNetwork own(plain, space(), task, {.width = 32}, 3);
   std::vector<nas::NetworkPlan> plans;
   for (std::uint64_t i = 0; i < 5; ++i) plans.push_back(sample(40 + i));
@@ -250,9 +253,9 @@ TEST_P(Weights, TrainingFromScratchLearnsAndRepeats) {
 TEST_P(Weights, ALossThatIsNotFiniteStopsTrainingWithItsStepAndArchitecture) {
   const data::DeviceImages train = images(200);
   const Arena::Frame frame(arena());
-  nas::NetworkTrainer trainer(backend(), arena(), sample(61), train, norm(),
-                              {.epochs = 3, .batch = 20, .learning_rate = 1e30f, .clip = 0,
-                               .warmup_epochs = 0, .augmentation = {}});
+  nas::NetworkTrainer trainer(
+      backend(), arena(), sample(61), train, norm(),
+      {.epochs = 3, .batch = 20, .learning_rate = 1e30f, .clip = 0, .warmup_epochs = 0, .augmentation = {}});
   try {
     for (std::int64_t epoch = 0; epoch < 3; ++epoch) trainer.run_epoch(epoch);
     FAIL() << "no error";

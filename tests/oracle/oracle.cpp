@@ -9,12 +9,18 @@ namespace adwp::oracle {
 double activate(Activation act, double x) {
   const double hard = std::clamp(x / 6 + 0.5, 0.0, 1.0);
   switch (act) {
-    case Activation::none: return x;
-    case Activation::relu: return std::max(x, 0.0);
-    case Activation::silu: return x / (1 + std::exp(-x));
-    case Activation::hard_swish: return x * hard;
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
-    case Activation::hard_sigmoid: return hard;
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return std::max(x, 0.0);
+    case Activation::silu:
+      return x / (1 + std::exp(-x));
+    case Activation::hard_swish:
+      return x * hard;
+    case Activation::sigmoid:
+      return 1 / (1 + std::exp(-x));
+    case Activation::hard_sigmoid:
+      return hard;
   }
   return x;
 }
@@ -27,8 +33,8 @@ Array gemm(const Gemm& spec, const Array& a, const Array& b, const Array& bias, 
     for (std::int64_t j = 0; j < n; ++j) {
       double sum = bias.values.empty() ? 0 : bias.at(j);
       for (std::int64_t l = 0; l < k; ++l) {
-        sum += a.at(spec.transpose_a ? l * m + i : i * k + l) *
-               b.at(spec.transpose_b ? j * k + l : l * n + j);
+        sum +=
+            a.at(spec.transpose_a ? l * m + i : i * k + l) * b.at(spec.transpose_b ? j * k + l : l * n + j);
       }
       c.at(i * n + j) = activate(act, sum);
     }
@@ -76,8 +82,8 @@ Moments moments(const Array& x) {
   return result;
 }
 
-Array batch_norm(const Array& x, const Moments& m, const Array& scale, const Array& shift,
-                 double epsilon, Activation act) {
+Array batch_norm(const Array& x, const Moments& m, const Array& scale, const Array& shift, double epsilon,
+                 Activation act) {
   const std::int64_t channels = x.shape.back();
   Array y(x.shape);
   for (std::int64_t i = 0; i < x.shape.elements(); ++i) {
@@ -192,8 +198,7 @@ Array global_pool(const Array& x) {
   return y;
 }
 
-Array cross_entropy(const Array& logits, const std::vector<std::int32_t>& labels,
-                    double smoothing) {
+Array cross_entropy(const Array& logits, const std::vector<std::int32_t>& labels, double smoothing) {
   const std::int64_t rows = logits.shape[0], classes = logits.shape[1];
   double loss = 0;
   for (std::int64_t n = 0; n < rows; ++n) {
@@ -201,8 +206,8 @@ Array cross_entropy(const Array& logits, const std::vector<std::int32_t>& labels
     for (std::int64_t c = 0; c < classes; ++c) most = std::max(most, logits.at(n * classes + c));
     for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(logits.at(n * classes + c) - most);
     for (std::int64_t c = 0; c < classes; ++c) {
-      const double target = smoothing / double(classes) +
-                            (c == labels[static_cast<std::size_t>(n)] ? 1 - smoothing : 0);
+      const double target =
+          smoothing / double(classes) + (c == labels[static_cast<std::size_t>(n)] ? 1 - smoothing : 0);
       loss -= target * (logits.at(n * classes + c) - most - std::log(sum));
     }
   }
@@ -231,8 +236,7 @@ void assemble(const Array& source, const std::vector<TilePiece>& pieces, Array& 
       for (std::int64_t tap = 0; tap < p.taps; ++tap) {
         for (std::int64_t col = 0; col < p.cols; ++col) {
           const std::int64_t tile = row / p.tile_rows * p.tiles_across + col / p.tile_cols;
-          const std::int64_t inside =
-              (row % p.tile_rows * p.taps + tap) * p.tile_cols + col % p.tile_cols;
+          const std::int64_t inside = (row % p.tile_rows * p.taps + tap) * p.tile_cols + col % p.tile_cols;
           out.at(p.target + (row * p.taps + tap) * p.target_cols + col) =
               p.scale * source.at(p.source + tile * p.pitch + inside) + p.offset;
         }

@@ -22,9 +22,19 @@ Json read_json(const fs::path& path) { return Json::parse(io::read_text(path.str
 
 // Settings of a search of a few seconds; later ones override earlier ones.
 Arguments tiny_search(const std::string& data, const fs::path& out) {
-  return {ADWP_SEARCH, "--data", data, "--out", out.string(), "--batch", "32", "--validation", "0.2",
-          "--hyper-epochs", "1", "--rank-sample", "2", "--rank-epochs", "1", "--population", "4",
-          "--generations", "2", "--finalists", "2", "--finalist-epochs", "1", "--halvings", "0"};
+  return {ADWP_SEARCH,  "--data",
+          data,         "--out",
+          out.string(), "--batch",
+          "32",         "--validation",
+          "0.2",        "--hyper-epochs",
+          "1",          "--rank-sample",
+          "2",          "--rank-epochs",
+          "1",          "--population",
+          "4",          "--generations",
+          "2",          "--finalists",
+          "2",          "--finalist-epochs",
+          "1",          "--halvings",
+          "0"};
 }
 
 void add(Arguments& arguments, const Arguments& more) {
@@ -68,18 +78,18 @@ TEST(Programs, ATinySearchWritesEverythingItPromises) {
   for (const char* heading : {"Pareto front", "Finalists", "agreement with trained accuracy", "best.json"}) {
     EXPECT_NE(search.out.find(heading), std::string::npos) << heading;
   }
-  for (const char* file : {"config.toml", "log.jsonl", "result.json", "best.json",
-                           "checkpoints/hypernetwork.safetensors"}) {
+  for (const char* file :
+       {"config.toml", "log.jsonl", "result.json", "best.json", "checkpoints/hypernetwork.safetensors"}) {
     EXPECT_TRUE(fs::exists(out / file)) << file;
   }
   const Json result = read_json(out / "result.json");
-  expect_keys(result, {"version", "device", "dataset", "seed", "space", "hypernetwork", "search",
-                       "pareto", "finalists", "rank_correlation", "arena", "seconds"});
+  expect_keys(result, {"version", "device", "dataset", "seed", "space", "hypernetwork", "search", "pareto",
+                       "finalists", "rank_correlation", "arena", "seconds"});
   expect_keys(result["dataset"], {"name", "train", "validation", "test", "classes", "image"});
   expect_keys(result["hypernetwork"], {"epochs", "seconds", "images_seen", "final_loss"});
   expect_keys(result["search"], {"strategy", "evaluated", "seconds", "candidates_per_minute"});
-  expect_keys(result["rank_correlation"], {"sample", "kendall_tau", "spearman_rho", "precision_at_10",
-                                           "baselines"});
+  expect_keys(result["rank_correlation"],
+              {"sample", "kendall_tau", "spearman_rho", "precision_at_10", "baselines"});
   expect_keys(result["rank_correlation"]["baselines"], {"params", "macs", "one_epoch"});
   expect_keys(result["arena"], {"bytes", "peak_bytes"});
   EXPECT_EQ(result["dataset"]["train"], 240);
@@ -117,8 +127,8 @@ TEST(Programs, TheSameSeedGivesTheSameResult) {
 TEST(Programs, LimitsHoldForEveryCandidate) {
   const TemporaryDirectory place;
   Arguments search = tiny_search("synthetic:300?size=16", place.path() / "run");
-  add(search, {"--max-params", "60000", "--max-macs", "1500000", "--finalists", "0", "--rank-sample",
-               "0", "--strategy", "random"});
+  add(search, {"--max-params", "60000", "--max-macs", "1500000", "--finalists", "0", "--rank-sample", "0",
+               "--strategy", "random"});
   const Finished finished = run(search);
   ASSERT_EQ(finished.status, 0) << finished.err;
   const Json result = read_json(place.path() / "run/result.json");
@@ -144,13 +154,13 @@ TEST(Programs, PredictionBeatsChanceAndTheChosenNetworkLearns) {
 
   const fs::path net = place.path() / "net";
   const Finished trained =
-      run({ADWP_TRAIN, "--architecture", (out / "best.json").string(), "--data",
-           "synthetic:4000?size=16", "--out", net.string(), "--epochs", "8", "--validation", "0.1"});
+      run({ADWP_TRAIN, "--architecture", (out / "best.json").string(), "--data", "synthetic:4000?size=16",
+           "--out", net.string(), "--epochs", "8", "--validation", "0.1"});
   ASSERT_EQ(trained.status, 0) << trained.err;
   const Json result = read_json(net / "result.json");
   expect_keys(result, {"version", "device", "dataset", "seed", "architecture", "params", "macs", "epochs",
-                       "seconds", "images_per_second", "train_loss", "validation_accuracy",
-                       "test_accuracy", "test_error", "arena"});
+                       "seconds", "images_per_second", "train_loss", "validation_accuracy", "test_accuracy",
+                       "test_error", "arena"});
   EXPECT_GT(result["test_accuracy"], 0.85);
   EXPECT_NEAR(result["test_accuracy"].get<double>() + result["test_error"].get<double>(), 1, 1e-12);
 }
@@ -163,8 +173,7 @@ TEST(Programs, RealImages) {
   const Finished search = run(tiny_search(data, place.path() / "run"));
   ASSERT_EQ(search.status, 0) << search.err;
   const Finished trained = run({ADWP_TRAIN, "--architecture", (place.path() / "run/best.json").string(),
-                                "--data", data, "--out", (place.path() / "net").string(), "--epochs",
-                                "3"});
+                                "--data", data, "--out", (place.path() / "net").string(), "--epochs", "3"});
   ASSERT_EQ(trained.status, 0) << trained.err;
   EXPECT_GT(read_json(place.path() / "net/result.json")["test_accuracy"], 0.2);
 }

@@ -39,8 +39,7 @@ class WrongInput : public testing::Test {
     EXPECT_EQ(finished.status, status) << command << finished.err;
     EXPECT_TRUE(finished.err.starts_with("error: [")) << command << finished.err;
     EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
-    EXPECT_NE(finished.err.find(says), std::string::npos)
-        << "'" << says << "' is not in: " << finished.err;
+    EXPECT_NE(finished.err.find(says), std::string::npos) << "'" << says << "' is not in: " << finished.err;
     EXPECT_FALSE(fs::exists(out() / "result.json"));
     EXPECT_FALSE(fs::exists(out() / "config.toml"));
   }
@@ -55,8 +54,8 @@ class WrongInput : public testing::Test {
   void train(const std::string& architecture, int status, const std::string& says,
              const std::string& data = "synthetic:200?size=16") {
     write(place() / "net.json", architecture);
-    expect_refusal({ADWP_TRAIN, "--architecture", (place() / "net.json").string(), "--data", data,
-                    "--out", out().string(), "--quiet", "--epochs", "1"},
+    expect_refusal({ADWP_TRAIN, "--architecture", (place() / "net.json").string(), "--data", data, "--out",
+                    out().string(), "--quiet", "--epochs", "1"},
                    status, says);
   }
 
@@ -72,8 +71,7 @@ TEST_F(WrongInput, Options) {
   search({"--device", "abacus"}, wrong_use, "abacus");
   search({"--space", "huge"}, wrong_use, "huge");
   expect_refusal({ADWP_SEARCH, "--data", "synthetic"}, wrong_use, "--out");
-  expect_refusal({ADWP_TRAIN, "--data", "synthetic", "--out", out().string()}, wrong_use,
-                 "--architecture");
+  expect_refusal({ADWP_TRAIN, "--data", "synthetic", "--out", out().string()}, wrong_use, "--architecture");
 }
 
 TEST_F(WrongInput, Configuration) {
