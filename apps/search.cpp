@@ -12,12 +12,11 @@ namespace {
 void search(int argc, char** argv) {
   using namespace adwp;
   apps::SearchOptions options;
-  apps::Settings settings("search",
-                          "Searches for convolutional networks by predicting their weights.");
+  apps::Settings settings("search", "Searches for convolutional networks by predicting their weights.");
   apps::declare(settings, options);
   if (!settings.parse(argc, argv)) return;
   const std::unique_ptr<Backend> backend =
-      apps::devices(static_cast<int>(options.threads)).open(options.device);
+      apps::devices(static_cast<int>(options.threads), options.precision).open(options.device);
   const apps::RunDirectory directory(options.out, options.resume);
   if (directory.resumes()) settings.require_same(directory.config(), {"threads", "arena-mb"});
   apps::SearchRun run(*backend, options, directory);

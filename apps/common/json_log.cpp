@@ -25,8 +25,7 @@ std::string last_error() { return std::generic_category().message(errno); }
 
 }  // namespace
 
-JsonLog::JsonLog(const std::filesystem::path& path)
-    : path_(path), start_(std::chrono::steady_clock::now()) {
+JsonLog::JsonLog(const std::filesystem::path& path) : path_(path), start_(std::chrono::steady_clock::now()) {
   // A kill may have cut the last line; a device (a disk that is full, in tests) has no end to look for.
   if (std::filesystem::is_regular_file(path)) {
     if (std::unique_ptr<std::FILE, Close> old{std::fopen(path.c_str(), "rb")}) {

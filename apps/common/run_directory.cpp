@@ -30,8 +30,8 @@ void create(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) {
-    fail_usage("out", "cannot create the run directory '{}': {}; choose another --out",
-               path.string(), error.message());
+    fail_usage("out", "cannot create the run directory '{}': {}; choose another --out", path.string(),
+               error.message());
   }
 }
 

@@ -52,8 +52,7 @@ Settings::Settings(std::string program, const std::string& description)
   app_->get_formatter()->column_width(36);
   app_->set_help_flag("-h,--help", "Print this help and exit");
   app_->set_version_flag("--version", fmt::format("{} (adwpnas) {}", program_, version));
-  app_->add_option("--config", config_path_,
-                   "Read settings from a TOML file; unknown keys are errors")
+  app_->add_option("--config", config_path_, "Read settings from a TOML file; unknown keys are errors")
       ->option_text("FILE");
 }
 
@@ -76,8 +75,7 @@ void Settings::add(Entry entry, const std::string& placeholder) {
           return true;
         },
         entry.help);
-    entry.option->option_text(show_default ? fmt::format("{} [{}]", placeholder, bare)
-                                           : placeholder);
+    entry.option->option_text(show_default ? fmt::format("{} [{}]", placeholder, bare) : placeholder);
   }
   entry.option->group(group_);
   entries_.push_back(std::move(entry));
@@ -89,28 +87,25 @@ void Settings::integer(const std::string& name, T& value, const std::string& hel
   const auto assign = [&value, name, low, high](const std::string& text) {
     int64_t number = 0;
     if (!to_number(text, number) || number < low || number > high) {
-      fail_usage("options",
-                 "--{} is out of its range, got '{}', expected a whole number from {} to {}", name,
+      fail_usage("options", "--{} is out of its range, got '{}', expected a whole number from {} to {}", name,
                  text, low, high);
     }
     value = static_cast<T>(number);
   };
   const auto literal = [&value] { return fmt::format("{}", value); };
-  add({name, {}, help, Kind::integer, Scope::run, Presence::optional, nullptr, assign, literal},
-      "N");
+  add({name, {}, help, Kind::integer, Scope::run, Presence::optional, nullptr, assign, literal}, "N");
 }
 template void Settings::integer(const std::string&, int&, const std::string&, int64_t, int64_t);
 template void Settings::integer(const std::string&, int64_t&, const std::string&, int64_t, int64_t);
-template void Settings::integer(const std::string&, uint64_t&, const std::string&, int64_t,
-                                int64_t);
+template void Settings::integer(const std::string&, uint64_t&, const std::string&, int64_t, int64_t);
 
 void Settings::real(const std::string& name, double& value, const std::string& help, double low,
                     double high) {
   const auto assign = [&value, name, low, high](const std::string& text) {
     double number = 0;
     if (!to_number(text, number) || !std::isfinite(number) || number < low || number > high) {
-      fail_usage("options", "--{} is out of its range, got '{}', expected a number from {} to {}",
-                 name, text, low, high);
+      fail_usage("options", "--{} is out of its range, got '{}', expected a number from {} to {}", name, text,
+                 low, high);
     }
     value = number;
   };
@@ -141,8 +136,7 @@ void Settings::choice(const std::string& name, std::string& value, const std::st
     value = text;
   };
   const auto literal = [&value] { return toml_quote(value); };
-  add({name, {}, help, Kind::text, Scope::run, Presence::optional, nullptr, assign, literal},
-      placeholder);
+  add({name, {}, help, Kind::text, Scope::run, Presence::optional, nullptr, assign, literal}, placeholder);
 }
 
 void Settings::flag(const std::string& name, bool& value, const std::string& help) {
@@ -154,8 +148,7 @@ void Settings::run_control(bool& resume, bool& quiet) {
   add_flag("quiet", quiet, "Print the result alone", Scope::process);
 }
 
-void Settings::add_flag(const std::string& name, bool& value, const std::string& help,
-                        Scope scope) {
+void Settings::add_flag(const std::string& name, bool& value, const std::string& help, Scope scope) {
   const auto assign = [&value](const std::string& text) { value = text == "true"; };
   const auto literal = [&value] { return std::string(value ? "true" : "false"); };
   CLI::Option* option = app_->add_flag("--" + name, value, help);
@@ -200,14 +193,13 @@ void Settings::read_config(const std::string& path) {
     if (value.key == "version") continue;  // says who wrote a config.toml
     const Entry* entry = find(value.key);
     if (!entry) {
-      fail_usage("config", "{}: unknown key, got '{}', expected an option of {}; {}", value.where,
-                 value.key, program_, hint(value.key));
+      fail_usage("config", "{}: unknown key, got '{}', expected an option of {}; {}", value.where, value.key,
+                 program_, hint(value.key));
     }
     const bool fits = entry->kind == Kind::integer ? value.type == Type::integer
-                      : entry->kind == Kind::real
-                          ? value.type == Type::real || value.type == Type::integer
-                      : entry->kind == Kind::text ? value.type == Type::text
-                                                  : value.type == Type::boolean;
+                      : entry->kind == Kind::real  ? value.type == Type::real || value.type == Type::integer
+                      : entry->kind == Kind::text  ? value.type == Type::text
+                                                   : value.type == Type::boolean;
     if (!fits) {
       const char* expected = entry->kind == Kind::integer ? "a whole number"
                              : entry->kind == Kind::real  ? "a number"
@@ -222,8 +214,8 @@ void Settings::read_config(const std::string& path) {
 }
 
 std::string Settings::toml() const {
-  std::string text = fmt::format("# Settings of {}; `{} --config` reads them.\nversion = {}\n",
-                                 program_, program_, toml_quote(version));
+  std::string text = fmt::format("# Settings of {}; `{} --config` reads them.\nversion = {}\n", program_,
+                                 program_, toml_quote(version));
   std::string last_group;
   for (const Entry& entry : entries_) {
     if (entry.scope == Scope::process) continue;
@@ -234,8 +226,7 @@ std::string Settings::toml() const {
   return text;
 }
 
-void Settings::require_same(const std::filesystem::path& config,
-                            const std::vector<std::string>& free) const {
+void Settings::require_same(const std::filesystem::path& config, const std::vector<std::string>& free) const {
   for (const TomlValue& value : read_flat_toml(config)) {
     const Entry* entry = find(value.key);
     if (!entry || std::find(free.begin(), free.end(), value.key) != free.end()) continue;
@@ -249,8 +240,8 @@ void Settings::require_same(const std::filesystem::path& config,
 }
 
 const Settings::Entry* Settings::find(const std::string& name) const {
-  const auto at = std::find_if(entries_.begin(), entries_.end(),
-                               [&](const Entry& entry) { return entry.name == name; });
+  const auto at =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.name == name; });
   return at == entries_.end() ? nullptr : &*at;
 }
 
@@ -264,8 +255,7 @@ std::string Settings::hint(const std::string& unknown) const {
       nearest = &entry;
     }
   }
-  return nearest ? fmt::format("did you mean {}?", nearest->name)
-                 : fmt::format("see {} --help", program_);
+  return nearest ? fmt::format("did you mean {}?", nearest->name) : fmt::format("see {} --help", program_);
 }
 
 }  // namespace adwp::apps

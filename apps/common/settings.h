@@ -39,11 +39,9 @@ class Settings {
 
   // A whole number, low <= value <= high. T: int, int64_t or uint64_t.
   template <std::integral T>
-  void integer(const std::string& name, T& value, const std::string& help, int64_t low,
-               int64_t high);
+  void integer(const std::string& name, T& value, const std::string& help, int64_t low, int64_t high);
   // A finite number, low <= value <= high.
-  void real(const std::string& name, double& value, const std::string& help, double low,
-            double high);
+  void real(const std::string& name, double& value, const std::string& help, double low, double high);
   // `placeholder` is what --help shows for the value, e.g. DIR.
   void text(const std::string& name, std::string& value, const std::string& placeholder,
             const std::string& help, Presence presence = Presence::optional);
@@ -61,8 +59,7 @@ class Settings {
 
   // For --resume: throws a usage Error unless the settings are those of the run's config.toml.
   // Those named in `free` may differ.
-  void require_same(const std::filesystem::path& config,
-                    const std::vector<std::string>& free) const;
+  void require_same(const std::filesystem::path& config, const std::vector<std::string>& free) const;
 
  private:
   enum class Kind { integer, real, text, flag };

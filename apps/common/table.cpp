@@ -8,8 +8,8 @@ namespace adwp::apps {
 namespace {
 
 std::size_t code_points(const std::string& text) {  // all bytes but UTF-8 continuation bytes
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](unsigned char byte) { return (byte & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](unsigned char byte) { return (byte & 0xC0) != 0x80; }));
 }
 
 }  // namespace
@@ -19,8 +19,8 @@ Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {
 }
 
 void Table::row(std::vector<std::string> cells) {
-  require(cells.size() == columns_.size(), "table", "wrong row, got {} cells, expected {}",
-          cells.size(), columns_.size());
+  require(cells.size() == columns_.size(), "table", "wrong row, got {} cells, expected {}", cells.size(),
+          columns_.size());
   for (std::size_t i = 0; i < cells.size(); ++i) {
     widths_[i] = std::max(widths_[i], code_points(cells[i]));
   }

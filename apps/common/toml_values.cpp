@@ -25,8 +25,8 @@ std::string read_file(const std::filesystem::path& path) {
     fail_usage("config", "cannot read '{}'; check its permissions", path.string());
   }
   if (bytes > max_bytes) {
-    fail_usage("config", "{} is too large, got more than {} bytes, expected a settings file",
-               path.string(), max_bytes);
+    fail_usage("config", "{} is too large, got more than {} bytes, expected a settings file", path.string(),
+               max_bytes);
   }
   contents.resize(bytes);
   return contents;
@@ -80,8 +80,8 @@ std::vector<TomlValue> read_flat_toml(const std::filesystem::path& path) {
   std::vector<std::pair<unsigned, TomlValue>> found;
   for (const auto& [key, node] : table) {
     const unsigned line = node.source().begin.line;
-    found.emplace_back(
-        line, to_value(std::string(key.str()), node, fmt::format("{}:{}", path.string(), line)));
+    found.emplace_back(line,
+                       to_value(std::string(key.str()), node, fmt::format("{}:{}", path.string(), line)));
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -11,19 +11,19 @@ void declare(Settings& settings, SearchOptions& o) {
                 Settings::Presence::required);
   settings.text("out", o.out, "DIR", "Directory of the run; must not be in use",
                 Settings::Presence::required);
-  settings.real("validation", o.validation, "Fraction of the training split that is held out", 0.01,
-                0.9);
+  settings.real("validation", o.validation, "Fraction of the training split that is held out", 0.01, 0.9);
   settings.text("space", o.space, "SPACE", "tiny, cifar or a TOML file");
   settings.text("device", o.device, "DEVICE", "auto, or a device that --version lists");
+  settings.choice("precision", o.precision,
+                  "Of matrix products on cuda and emulated: exact f32, or the matrix units",
+                  {"f32", "tf32", "bf16"});
   settings.integer("seed", o.seed, "Seed of everything that is random", 0, 1'000'000'000);
   settings.integer("threads", o.threads, "Threads of the CPU device; 0: one a core", 0, 1024);
-  settings.integer("arena-mb", o.arena_mb, "Size of the arena; 0: what a dry pass measures", 0,
-                   1'000'000);
+  settings.integer("arena-mb", o.arena_mb, "Size of the arena; 0: what a dry pass measures", 0, 1'000'000);
   settings.run_control(o.resume, o.quiet);
 
   settings.group("HyperNetwork");
-  settings.choice("weights", o.weights, "Where candidates get their weights from",
-                  {"predicted", "shared"});
+  settings.choice("weights", o.weights, "Where candidates get their weights from", {"predicted", "shared"});
   settings.integer("hyper-epochs", o.hyper_epochs, "Epochs of its training", 1, 100'000);
   settings.integer("batch", o.batch, "Images a training step", 1, 65536);
   settings.integer("architectures-per-step", o.architectures_per_step, "Networks a step", 1, 256);
@@ -35,8 +35,7 @@ void declare(Settings& settings, SearchOptions& o) {
 
   settings.group("Calibration");
   settings.integer("rank-sample", o.rank_sample,
-                   "Random networks trained for real, to calibrate and to judge; 0: none", 0,
-                   10'000);
+                   "Random networks trained for real, to calibrate and to judge; 0: none", 0, 10'000);
   settings.integer("rank-epochs", o.rank_epochs, "Epochs for each of them", 1, 10'000);
 
   settings.group("Search");
@@ -48,12 +47,10 @@ void declare(Settings& settings, SearchOptions& o) {
   settings.integer("evaluation-batch", o.evaluation_batch, "Images an evaluation batch", 2, 65536);
 
   settings.group("Finalists");
-  settings.integer("finalists", o.finalists, "Networks trained for real at the end; 0: none", 0,
-                   10'000);
+  settings.integer("finalists", o.finalists, "Networks trained for real at the end; 0: none", 0, 10'000);
   settings.integer("finalist-epochs", o.finalist_epochs, "Epochs of the last rung", 1, 10'000);
   settings.integer("halvings", o.halvings, "Times the field is cut before the last rung", 0, 16);
-  settings.real("finalist-lr", o.finalist_lr, "Peak learning rate of real training (SGD)", 1e-6,
-                10);
+  settings.real("finalist-lr", o.finalist_lr, "Peak learning rate of real training (SGD)", 1e-6, 10);
 }
 
 }  // namespace adwp::apps

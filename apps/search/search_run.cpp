@@ -39,23 +39,19 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
       progress_(options.quiet),
       log_(directory.log()),
       space_(nas::SearchSpace::open(options.space)),
-      data_(data::load_training_data(data::parse_data_spec(options.data), options.seed,
-                                     options.validation)) {
-  task_ = {data_.train.height, data_.train.channels,
-           static_cast<std::int64_t>(data_.classes.size())};
+      data_(data::load_training_data(data::parse_data_spec(options.data), options.seed, options.validation)) {
+  task_ = {data_.train.height, data_.train.channels, static_cast<std::int64_t>(data_.classes.size())};
   if (options.max_params > 0 || options.max_macs > 0) {  // can they be met? Ask before training
     Random random(options.seed, Purpose::evolution, 0);
     space_.sample(random, limits(), task_);
   }
   const std::size_t need = measure_need();
-  const std::size_t size =
-      options.arena_mb > 0 ? static_cast<std::size_t>(options.arena_mb) << 20 : need;
+  const std::size_t size = options.arena_mb > 0 ? static_cast<std::size_t>(options.arena_mb) << 20 : need;
   progress_.say(fmt::format(
       "{}: {} training and {} validation images of {} x {} in {} classes; device {} ({}); arena "
       "{} MiB, {} measured",
-      data_.name, data_.train.count(), data_.validation.count(), task_.image_size,
-      task_.image_size, task_.classes, backend.name(), backend.description(), size >> 20,
-      need >> 20));
+      data_.name, data_.train.count(), data_.validation.count(), task_.image_size, task_.image_size,
+      task_.classes, backend.name(), backend.description(), size >> 20, need >> 20));
   if (size < need) {
     fail_usage("arena", "too small, got --arena-mb {}, expected at least {}; or lower --batch",
                options.arena_mb, (need >> 20) + 1);
@@ -64,10 +60,9 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
   train_ = data::DeviceImages::upload(*arena_, data_.train);
   validation_ = data::DeviceImages::upload(*arena_, data_.validation);
   source_ = make_source(*arena_);
-  evaluator_ = std::make_unique<nas::Evaluator>(backend, *arena_, validation_, data_.norm,
-                                                options.evaluation_batch,
-                                                std::max<std::int64_t>(options.population,
-                                                                       options.rank_sample));
+  evaluator_ =
+      std::make_unique<nas::Evaluator>(backend, *arena_, validation_, data_.norm, options.evaluation_batch,
+                                       std::max<std::int64_t>(options.population, options.rank_sample));
 }
 
 std::unique_ptr<nas::WeightSource> SearchRun::make_source(Arena& arena) const {
@@ -117,8 +112,7 @@ std::size_t SearchRun::measure_need() {
   const std::unique_ptr<nas::WeightSource> source = make_source(arena);
   nas::Evaluator evaluator(backend_, arena, validation, data_.norm, options_.evaluation_batch,
                            std::max<std::int64_t>(options_.population, options_.rank_sample));
-  nas::HyperTrainer trainer(backend_, arena, *source, space_, task_, train, data_.norm,
-                            hyper_options());
+  nas::HyperTrainer trainer(backend_, arena, *source, space_, task_, train, data_.norm, hyper_options());
   const Tensor score(arena, Shape{2});
   for (const nas::Architecture& network : space_.widest_networks()) {
     const nas::NetworkPlan plan = nas::plan_network(network, task_);
@@ -142,14 +136,12 @@ void SearchRun::run() {
 void SearchRun::train_source() {
   const auto start = Clock::now();
   // The optimizer's state goes back to the arena when this phase ends.
-  nas::HyperTrainer trainer(backend_, *arena_, *source_, space_, task_, train_, data_.norm,
-                            hyper_options());
+  nas::HyperTrainer trainer(backend_, *arena_, *source_, space_, task_, train_, data_.norm, hyper_options());
   const std::string checkpoint = (directory_.checkpoints() / "hypernetwork.safetensors").string();
   std::int64_t first = 0;
   double loss = 0;
   if (directory_.resumes() && std::filesystem::exists(checkpoint)) {
-    const auto facts =
-        io::load_checkpoint(checkpoint, source_->parameters(), &trainer.optimizer(), {});
+    const auto facts = io::load_checkpoint(checkpoint, source_->parameters(), &trainer.optimizer(), {});
     first = std::stoll(facts.at("epochs"));
     loss = std::stod(facts.at("loss"));
     progress_.say(fmt::format("resumed HyperNetwork training after epoch {}", first));
@@ -157,9 +149,8 @@ void SearchRun::train_source() {
   progress_.begin("HyperNetwork", static_cast<double>(options_.hyper_epochs), "epochs",
                   static_cast<double>(first));
   for (std::int64_t epoch = first; epoch < options_.hyper_epochs; ++epoch) {
-    loss = trainer.run_epoch(epoch, [&](double fraction) {
-      progress_.update(static_cast<double>(epoch) + fraction);
-    });
+    loss = trainer.run_epoch(
+        epoch, [&](double fraction) { progress_.update(static_cast<double>(epoch) + fraction); });
     progress_.milestone(static_cast<double>(epoch + 1), fmt::format("loss {:.3f}", loss));
     log_.write("hypernetwork", {{"epoch", epoch + 1}, {"loss", loss}});
     io::save_checkpoint(checkpoint, source_->parameters(), &trainer.optimizer(), {},
@@ -175,8 +166,7 @@ void SearchRun::train_source() {
 
 nas::Score SearchRun::train_network(const nas::NetworkPlan& plan, int epochs, std::uint64_t seed) {
   const Arena::Frame frame(*arena_);
-  nas::NetworkTrainer trainer(backend_, *arena_, plan, train_, data_.norm,
-                              network_options(epochs, seed));
+  nas::NetworkTrainer trainer(backend_, *arena_, plan, train_, data_.norm, network_options(epochs, seed));
   for (int epoch = 0; epoch < epochs; ++epoch) trainer.run_epoch(epoch);
   return trainer.evaluate(validation_, evaluator_->batch());
 }
@@ -193,20 +183,17 @@ void SearchRun::train_rank_sample() {
   progress_.begin("rank sample", static_cast<double>(count), "networks");
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t seed = options_.seed + 1;
-    const nas::Score trained =
-        train_network(plans[i], static_cast<int>(options_.rank_epochs), seed);
-    const double one_epoch = options_.rank_epochs == 1
-                                 ? trained.accuracy
-                                 : train_network(plans[i], 1, seed + 1).accuracy;
+    const nas::Score trained = train_network(plans[i], static_cast<int>(options_.rank_epochs), seed);
+    const double one_epoch =
+        options_.rank_epochs == 1 ? trained.accuracy : train_network(plans[i], 1, seed + 1).accuracy;
     measured_.push_back({.params = plans[i].parameters(),
                          .macs = plans[i].macs(),
                          .predicted_loss = predicted[i].loss,
                          .predicted_accuracy = predicted[i].accuracy,
                          .trained_accuracy = trained.accuracy,
                          .one_epoch_accuracy = one_epoch});
-    progress_.milestone(static_cast<double>(i + 1),
-                        fmt::format("predicted {:.3f}, trained {:.3f}", predicted[i].accuracy,
-                                    trained.accuracy));
+    progress_.milestone(static_cast<double>(i + 1), fmt::format("predicted {:.3f}, trained {:.3f}",
+                                                                predicted[i].accuracy, trained.accuracy));
     log_.write("rank_sample", {{"architecture", Json::parse(plans[i].architecture.to_json())},
                                {"params", plans[i].parameters()},
                                {"macs", plans[i].macs()},
@@ -245,9 +232,11 @@ void SearchRun::evolve() {
   progress_.begin(options_.strategy, options_.generations + 1, "generations");
   while (search.step()) {
     const nas::SearchState& state = search.state();
-    const nas::Candidate& best = state.population.front();
-    progress_.milestone(state.next_generation, fmt::format("{} candidates, best score {:.3f}",
-                                                           state.evaluated.size(), best.score));
+    const auto best =
+        std::max_element(state.evaluated.begin(), state.evaluated.end(),
+                         [](const nas::Candidate& a, const nas::Candidate& b) { return a.score < b.score; });
+    progress_.milestone(state.next_generation,
+                        fmt::format("{} candidates, best score {:.3f}", state.evaluated.size(), best->score));
     for (const nas::Candidate& c : state.evaluated) {
       if (c.generation + 1 != state.next_generation) continue;
       log_.write("candidate", {{"generation", c.generation},
@@ -265,15 +254,14 @@ void SearchRun::evolve() {
   const double seconds = seconds_since(start);
   std::vector<double> accuracies;
   for (const nas::Candidate& c : state_.evaluated) accuracies.push_back(c.predicted_accuracy);
-  search_facts_ = {
-      {"strategy", options_.strategy},
-      {"score", calibration.fitted() ? "calibrated" : "predicted_loss"},
-      {"evaluated", state_.evaluated.size()},
-      {"mean_predicted_accuracy", nas::mean(accuracies)},
-      {"best_predicted_accuracy", *std::max_element(accuracies.begin(), accuracies.end())},
-      {"images_per_candidate", evaluator_->images_per_network()},
-      {"seconds", seconds},
-      {"candidates_per_minute", 60.0 * static_cast<double>(state_.evaluated.size()) / seconds}};
+  search_facts_ = {{"strategy", options_.strategy},
+                   {"score", calibration.fitted() ? "calibrated" : "predicted_loss"},
+                   {"evaluated", state_.evaluated.size()},
+                   {"mean_predicted_accuracy", nas::mean(accuracies)},
+                   {"best_predicted_accuracy", *std::max_element(accuracies.begin(), accuracies.end())},
+                   {"images_per_candidate", evaluator_->images_per_network()},
+                   {"seconds", seconds},
+                   {"candidates_per_minute", 60.0 * static_cast<double>(state_.evaluated.size()) / seconds}};
 }
 
 void SearchRun::train_finalists() {
@@ -285,18 +273,16 @@ void SearchRun::train_finalists() {
   double total = 0, done = 0;
   for (const nas::Rung& rung : rungs) total += static_cast<double>(rung.networks) * rung.epochs;
   progress_.begin("finalists", total, "epochs");
-  const nas::HalvingResult result =
-      nas::successive_halving(rungs, [&](std::size_t index, int epochs) {
-        const nas::NetworkPlan plan = nas::plan_network(chosen[index].architecture, task_);
-        const nas::Score score = train_network(plan, epochs, options_.seed + 3);
-        done += epochs;
-        progress_.milestone(done, fmt::format("{} trained to {:.3f}", plan.architecture.id(),
-                                              score.accuracy));
-        log_.write("finalist", {{"architecture", plan.architecture.id()},
-                                {"epochs", epochs},
-                                {"trained_accuracy", score.accuracy}});
-        return score.accuracy;
-      });
+  const nas::HalvingResult result = nas::successive_halving(rungs, [&](std::size_t index, int epochs) {
+    const nas::NetworkPlan plan = nas::plan_network(chosen[index].architecture, task_);
+    const nas::Score score = train_network(plan, epochs, options_.seed + 3);
+    done += epochs;
+    progress_.milestone(done, fmt::format("{} trained to {:.3f}", plan.architecture.id(), score.accuracy));
+    log_.write(
+        "finalist",
+        {{"architecture", plan.architecture.id()}, {"epochs", epochs}, {"trained_accuracy", score.accuracy}});
+    return score.accuracy;
+  });
   progress_.end();
   for (std::size_t index : result.order) {
     finalists_.push_back({chosen[index], result.accuracy[index], result.epochs[index]});
@@ -345,11 +331,15 @@ void SearchRun::write_results(double seconds) {
 
 std::string SearchRun::summary() const {
   using Align = Table::Align;
-  std::string text = fmt::format("\nPareto front of {} candidates ({:.0f} a minute)\n",
-                                 state_.evaluated.size(),
-                                 search_facts_["candidates_per_minute"].get<double>());
-  Table front({{"architecture", Align::left}, {"params"}, {"MACs"}, {"predicted accuracy"},
-               {"predicted loss"}, {"score"}});
+  std::string text =
+      fmt::format("\nPareto front of {} candidates ({:.0f} a minute)\n", state_.evaluated.size(),
+                  search_facts_["candidates_per_minute"].get<double>());
+  Table front({{"architecture", Align::left},
+               {"params"},
+               {"MACs"},
+               {"predicted accuracy"},
+               {"predicted loss"},
+               {"score"}});
   const std::size_t shown = std::min<std::size_t>(front_.size(), most_shown);
   for (const nas::Candidate& c : std::span(front_).first(shown)) {
     front.row({c.architecture.id(), std::to_string(c.params), std::to_string(c.macs),
@@ -362,19 +352,22 @@ std::string SearchRun::summary() const {
   }
   if (!finalists_.empty()) {
     text += "\nFinalists, trained from scratch\n";
-    Table table({{"architecture", Align::left}, {"params"}, {"MACs"}, {"predicted accuracy"},
-                 {"trained accuracy"}, {"epochs"}});
+    Table table({{"architecture", Align::left},
+                 {"params"},
+                 {"MACs"},
+                 {"predicted accuracy"},
+                 {"trained accuracy"},
+                 {"epochs"}});
     for (const Finalist& f : finalists_) {
       const nas::Candidate& c = f.candidate;
       table.row({c.architecture.id(), std::to_string(c.params), std::to_string(c.macs),
-                 fmt::format("{:.3f}", c.predicted_accuracy),
-                 fmt::format("{:.3f}", f.trained_accuracy), std::to_string(f.epochs)});
+                 fmt::format("{:.3f}", c.predicted_accuracy), fmt::format("{:.3f}", f.trained_accuracy),
+                 std::to_string(f.epochs)});
     }
     text += table.text();
   }
   if (agreement_.sample > 0) text += "\n" + agreement_.table();
-  text += fmt::format("\nresult {}\nbest   {}\n", directory_.result().string(),
-                      directory_.best().string());
+  text += fmt::format("\nresult {}\nbest   {}\n", directory_.result().string(), directory_.best().string());
   return text;
 }
 

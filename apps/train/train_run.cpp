@@ -34,13 +34,14 @@ void declare(Settings& settings, TrainOptions& o) {
                 Settings::Presence::required);
   settings.text("out", o.out, "DIR", "Directory of the run; must not be in use",
                 Settings::Presence::required);
-  settings.real("validation", o.validation, "Fraction of the training split that is held out",
-                0.001, 0.9);
+  settings.real("validation", o.validation, "Fraction of the training split that is held out", 0.001, 0.9);
   settings.text("device", o.device, "DEVICE", "auto, or a device that --version lists");
+  settings.choice("precision", o.precision,
+                  "Of matrix products on cuda and emulated: exact f32, or the matrix units",
+                  {"f32", "tf32", "bf16"});
   settings.integer("seed", o.seed, "Seed of everything that is random", 0, 1'000'000'000);
   settings.integer("threads", o.threads, "Threads of the CPU device; 0: one a core", 0, 1024);
-  settings.integer("arena-mb", o.arena_mb, "Size of the arena; 0: what a dry pass measures", 0,
-                   1'000'000);
+  settings.integer("arena-mb", o.arena_mb, "Size of the arena; 0: what a dry pass measures", 0, 1'000'000);
   settings.run_control(o.resume, o.quiet);
   settings.group("Training");
   settings.choice("recipe", o.recipe,
@@ -71,14 +72,12 @@ TrainRun::TrainRun(Backend& backend, const TrainOptions& options, const RunDirec
   nas::NetworkTrainer::dry_run(backend, counting, plan_, train, data_.norm, training_options(),
                                options.evaluation_batch);
   const std::size_t need = counting.peak() + counting.peak() / 16;
-  const std::size_t size =
-      options.arena_mb > 0 ? static_cast<std::size_t>(options.arena_mb) << 20 : need;
+  const std::size_t size = options.arena_mb > 0 ? static_cast<std::size_t>(options.arena_mb) << 20 : need;
   progress_.say(fmt::format(
       "{}: {} training and {} validation images; architecture {}: {} parameters, {} "
       "multiply-accumulates; device {} ({}); arena {} MiB, {} measured",
-      data_.name, data_.train.count(), data_.validation.count(), plan_.architecture.id(),
-      plan_.parameters(), plan_.macs(), backend.name(), backend.description(), size >> 20,
-      need >> 20));
+      data_.name, data_.train.count(), data_.validation.count(), plan_.architecture.id(), plan_.parameters(),
+      plan_.macs(), backend.name(), backend.description(), size >> 20, need >> 20));
   if (size < need) {
     fail_usage("arena", "too small, got --arena-mb {}, expected at least {}; or lower --batch",
                options.arena_mb, (need >> 20) + 1);
@@ -112,24 +111,21 @@ void TrainRun::run() {
   double loss = 0;
   nas::Score score;
   if (directory_.resumes() && std::filesystem::exists(checkpoint)) {
-    const auto facts = io::load_checkpoint(checkpoint, trainer.weights().parameters(),
-                                           &trainer.optimizer(), extra);
+    const auto facts =
+        io::load_checkpoint(checkpoint, trainer.weights().parameters(), &trainer.optimizer(), extra);
     first = std::stoll(facts.at("epochs"));
     loss = std::stod(facts.at("loss"));
     progress_.say(fmt::format("resumed after epoch {}", first));
     score = trainer.evaluate(validation, options_.evaluation_batch);
   }
   const auto start = Clock::now();
-  progress_.begin("train", static_cast<double>(options_.epochs), "epochs",
-                  static_cast<double>(first));
+  progress_.begin("train", static_cast<double>(options_.epochs), "epochs", static_cast<double>(first));
   for (std::int64_t epoch = first; epoch < options_.epochs; ++epoch) {
-    loss = trainer.run_epoch(epoch, [&](double fraction) {
-      progress_.update(static_cast<double>(epoch) + fraction);
-    });
+    loss = trainer.run_epoch(
+        epoch, [&](double fraction) { progress_.update(static_cast<double>(epoch) + fraction); });
     score = trainer.evaluate(validation, options_.evaluation_batch);
     progress_.milestone(static_cast<double>(epoch + 1),
-                        fmt::format("loss {:.3f}, validation accuracy {:.4f}", loss,
-                                    score.accuracy));
+                        fmt::format("loss {:.3f}, validation accuracy {:.4f}", loss, score.accuracy));
     log_.write("train", {{"epoch", epoch + 1},
                          {"loss", loss},
                          {"validation_loss", score.loss},
@@ -177,9 +173,8 @@ void TrainRun::run() {
 std::string TrainRun::summary() const {
   return fmt::format(
       "test accuracy {:.4f} after {} epochs ({:.0f} images a second)\nresult     {}\ncheckpoint {}\n",
-      result_["test_accuracy"].get<double>(), options_.epochs,
-      result_["images_per_second"].get<double>(), directory_.result().string(),
-      (directory_.checkpoints() / "network.safetensors").string());
+      result_["test_accuracy"].get<double>(), options_.epochs, result_["images_per_second"].get<double>(),
+      directory_.result().string(), (directory_.checkpoints() / "network.safetensors").string());
 }
 
 }  // namespace adwp::apps

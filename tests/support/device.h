@@ -23,6 +23,9 @@ class DeviceTest : public ::testing::TestWithParam<std::string> {
   Arena& arena() { return *arena_; }
   Backend& backend() { return *backend_; }
 
+  // Is this a device on which training takes minutes, every thread a fiber?
+  bool too_slow() const { return GetParam() == "emulated"; }
+
   Tensor upload(const oracle::Array& array);
   Tensor upload(Shape shape, const std::vector<std::int32_t>& values);
 
@@ -31,7 +34,10 @@ class DeviceTest : public ::testing::TestWithParam<std::string> {
   std::unique_ptr<Arena> arena_;
 };
 
-#define ADWP_ON_EVERY_DEVICE(suite)                                                       \
+#define ADWP_SKIP_WHERE_SLOW() \
+  if (too_slow()) GTEST_SKIP() << "training takes minutes on this device"
+
+#define ADWP_ON_EVERY_DEVICE(suite)                                                             \
   INSTANTIATE_TEST_SUITE_P(Device, suite, ::testing::ValuesIn(::adwp::apps::devices().names()), \
                            [](const auto& device) { return device.param; })
 

@@ -34,12 +34,12 @@ std::vector<OperatorCase> convolution_cases();
 std::vector<OperatorCase> normalization_cases();
 std::vector<OperatorCase> elementwise_cases();
 std::vector<OperatorCase> pooling_cases();
-std::vector<OperatorCase> matrix_cases();       // linear, cross-entropy
-std::vector<OperatorCase> hypernetwork_cases(); // embedding sum, assemble
+std::vector<OperatorCase> matrix_cases();        // linear, cross-entropy
+std::vector<OperatorCase> hypernetwork_cases();  // embedding sum, assemble
 std::vector<OperatorCase> all_cases();
 
-inline constexpr Activation all_activations[] = {Activation::none,       Activation::relu,
-                                                 Activation::silu,       Activation::hard_swish,
-                                                 Activation::sigmoid,    Activation::hard_sigmoid};
+inline constexpr Activation all_activations[] = {Activation::none,    Activation::relu,
+                                                 Activation::silu,    Activation::hard_swish,
+                                                 Activation::sigmoid, Activation::hard_sigmoid};
 
 }  // namespace adwp::test

@@ -11,36 +11,32 @@ using oracle::Array;
 using Arrays = std::vector<Array>;
 using Variables = std::vector<Variable>;
 
-OperatorCase convolution(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
-                         std::int64_t k, const Conv2d& conv) {
-  return {fmt::format("conv2d{}_{}x{}x{}x{}_to_{}_k{}_s{}_p{}", conv.depthwise ? "_depthwise" : "",
-                      n, h, w, c, k, conv.kernel, conv.stride, conv.padding),
+OperatorCase convolution(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c, std::int64_t k,
+                         const Conv2d& conv) {
+  return {fmt::format("conv2d{}_{}x{}x{}x{}_to_{}_k{}_s{}_p{}", conv.depthwise ? "_depthwise" : "", n, h, w,
+                      c, k, conv.kernel, conv.stride, conv.padding),
           {{Shape{n, h, w, c}}, {Shape{k, conv.kernel, conv.kernel, conv.depthwise ? 1 : c}}},
           [conv](Tape& tape, const Variables& v) { return ops::conv2d(tape, conv, v[0], v[1]); },
           [conv](const Arrays& a) { return oracle::conv2d(conv, a[0], a[1]); }};
 }
 
-OperatorCase dense(std::int64_t n, std::int64_t size, std::int64_t c, std::int64_t k,
-                   std::int64_t kernel, std::int64_t stride) {
+OperatorCase dense(std::int64_t n, std::int64_t size, std::int64_t c, std::int64_t k, std::int64_t kernel,
+                   std::int64_t stride) {
   return convolution(n, size, size, c, k, {kernel, stride, kernel / 2, false});
 }
 
-OperatorCase depthwise(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
-                       std::int64_t kernel, std::int64_t stride) {
+OperatorCase depthwise(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c, std::int64_t kernel,
+                       std::int64_t stride) {
   return convolution(n, h, w, c, c, {kernel, stride, kernel / 2, true});
 }
 
-OperatorCase batch_norm(const std::string& name, Shape x, Activation act, double low = -2,
-                        double high = 3) {
+OperatorCase batch_norm(const std::string& name, Shape x, Activation act, double low = -2, double high = 3) {
   const Shape channels{x.back()};
   return {"batch_norm_" + name + "_" + name_of(act),
           {{x, low, high}, {channels, 0.5, 1.5}, {channels, -0.5, 0.5}},
-          [act](Tape& tape, const Variables& v) {
-            return ops::batch_norm(tape, v[0], v[1], v[2], act);
-          },
+          [act](Tape& tape, const Variables& v) { return ops::batch_norm(tape, v[0], v[1], v[2], act); },
           [act](const Arrays& a) {
-            return oracle::batch_norm(a[0], oracle::moments(a[0]), a[1], a[2],
-                                      ops::batch_norm_epsilon, act);
+            return oracle::batch_norm(a[0], oracle::moments(a[0]), a[1], a[2], ops::batch_norm_epsilon, act);
           }};
 }
 
@@ -48,9 +44,7 @@ OperatorCase layer_norm(std::int64_t rows, std::int64_t width, Activation act) {
   return {fmt::format("layer_norm_{}x{}_{}", rows, width, name_of(act)),
           {{Shape{rows, width}, -2, 3}},
           [act](Tape& tape, const Variables& v) { return ops::layer_norm(tape, v[0], act); },
-          [act](const Arrays& a) {
-            return oracle::layer_norm(a[0], ops::layer_norm_epsilon, act);
-          }};
+          [act](const Arrays& a) { return oracle::layer_norm(a[0], ops::layer_norm_epsilon, act); }};
 }
 
 OperatorCase activation(Activation act, Shape shape, const std::string& name) {
@@ -89,8 +83,8 @@ OperatorCase cross_entropy(std::int64_t n, std::int64_t classes, float smoothing
   return {fmt::format("cross_entropy_{}x{}_smoothing{}_range{}", n, classes, smoothing, range),
           {{Shape{n, classes}, -range, range}},
           [=](Tape& tape, const Variables& v) {
-            const Tensor device_labels = Tensor::from_host(tape.arena(), Shape{n},
-                                                           std::span<const std::int32_t>(labels));
+            const Tensor device_labels =
+                Tensor::from_host(tape.arena(), Shape{n}, std::span<const std::int32_t>(labels));
             return ops::cross_entropy(tape, v[0], device_labels, smoothing);
           },
           [=](const Arrays& a) { return oracle::cross_entropy(a[0], labels, smoothing); }};
@@ -100,14 +94,28 @@ OperatorCase cross_entropy(std::int64_t n, std::int64_t classes, float smoothing
 
 std::vector<OperatorCase> convolution_cases() {
   std::vector<OperatorCase> cases = {
-      dense(1, 1, 8, 8, 1, 1),      dense(2, 1, 8, 16, 3, 1),   dense(1, 7, 8, 8, 3, 1),
-      dense(3, 5, 3, 16, 3, 1),     dense(3, 9, 3, 16, 3, 2),   dense(2, 8, 16, 24, 1, 1),
-      dense(2, 8, 24, 8, 1, 2),     dense(2, 6, 5, 7, 3, 1),    dense(2, 6, 7, 5, 1, 1),
-      dense(1, 8, 40, 48, 3, 2),    dense(2, 7, 16, 8, 5, 1),   dense(2, 8, 8, 16, 5, 2),
-      dense(1, 9, 8, 8, 7, 1),      dense(2, 6, 8, 8, 7, 2),    dense(4, 16, 16, 16, 3, 1),
-      dense(2, 2, 1, 1, 3, 2),      dense(0, 5, 8, 8, 3, 1),    dense(5, 3, 72, 40, 1, 1),
-      convolution(2, 5, 9, 8, 8, {3, 1, 0, false}), convolution(1, 6, 4, 4, 6, {3, 2, 0, false}),
-      convolution(2, 11, 6, 8, 16, {3, 2, 1, false}), convolution(1, 8, 8, 8, 8, {2, 2, 0, false}),
+      dense(1, 1, 8, 8, 1, 1),
+      dense(2, 1, 8, 16, 3, 1),
+      dense(1, 7, 8, 8, 3, 1),
+      dense(3, 5, 3, 16, 3, 1),
+      dense(3, 9, 3, 16, 3, 2),
+      dense(2, 8, 16, 24, 1, 1),
+      dense(2, 8, 24, 8, 1, 2),
+      dense(2, 6, 5, 7, 3, 1),
+      dense(2, 6, 7, 5, 1, 1),
+      dense(1, 8, 40, 48, 3, 2),
+      dense(2, 7, 16, 8, 5, 1),
+      dense(2, 8, 8, 16, 5, 2),
+      dense(1, 9, 8, 8, 7, 1),
+      dense(2, 6, 8, 8, 7, 2),
+      dense(4, 16, 16, 16, 3, 1),
+      dense(2, 2, 1, 1, 3, 2),
+      dense(0, 5, 8, 8, 3, 1),
+      dense(5, 3, 72, 40, 1, 1),
+      convolution(2, 5, 9, 8, 8, {3, 1, 0, false}),
+      convolution(1, 6, 4, 4, 6, {3, 2, 0, false}),
+      convolution(2, 11, 6, 8, 16, {3, 2, 1, false}),
+      convolution(1, 8, 8, 8, 8, {2, 2, 0, false}),
   };
   for (std::int64_t kernel : {3, 5, 7}) {
     for (std::int64_t stride : {1, 2}) {
@@ -133,8 +141,7 @@ std::vector<OperatorCase> normalization_cases() {
   cases.push_back(batch_norm("9x33", Shape{9, 33}, Activation::none));
   // many rows, in several parts of a reduction
   cases.push_back(batch_norm("8x32x32x8", Shape{8, 32, 32, 8}, Activation::relu));
-  OperatorCase offset =
-      batch_norm("far_from_zero", Shape{4, 8, 8, 16}, Activation::none, 999, 1001);
+  OperatorCase offset = batch_norm("far_from_zero", Shape{4, 8, 8, 16}, Activation::none, 999, 1001);
   // Near 1000 the inputs' own spacing is 6e-5, against a deviation of 0.6.
   offset.tolerance = offset.gradient_tolerance = 1e-6;
   cases.push_back(offset);
@@ -155,13 +162,14 @@ std::vector<OperatorCase> elementwise_cases() {
     cases.push_back(activation(act, Shape{0, 4}, "empty"));
   }
   for (Shape x : {Shape{2, 3, 5, 8}, Shape{1, 1, 1, 1}, Shape{0, 2, 2, 8}, Shape{3, 20, 20, 24}}) {
-    cases.push_back({"add_" + std::to_string(x.elements()), {{x}, {x}},
+    cases.push_back({"add_" + std::to_string(x.elements()),
+                     {{x}, {x}},
                      [](Tape& tape, const Variables& v) { return ops::add(tape, v[0], v[1]); },
                      [](const Arrays& a) { return oracle::add(a[0], a[1]); }});
-    cases.push_back(
-        {"channel_scale_" + std::to_string(x.elements()), {{x}, {Shape{x[0], 1, 1, x[3]}}},
-         [](Tape& tape, const Variables& v) { return ops::channel_scale(tape, v[0], v[1]); },
-         [](const Arrays& a) { return oracle::channel_scale(a[0], a[1]); }});
+    cases.push_back({"channel_scale_" + std::to_string(x.elements()),
+                     {{x}, {Shape{x[0], 1, 1, x[3]}}},
+                     [](Tape& tape, const Variables& v) { return ops::channel_scale(tape, v[0], v[1]); },
+                     [](const Arrays& a) { return oracle::channel_scale(a[0], a[1]); }});
     for (std::int64_t second : {1, 8}) {
       cases.push_back({fmt::format("concat_{}_{}", x.elements(), second),
                        {{x}, {Shape{x[0], x[1], x[2], second}}},
@@ -169,7 +177,8 @@ std::vector<OperatorCase> elementwise_cases() {
                        [](const Arrays& a) { return oracle::concat(a[0], a[1]); }});
     }
   }
-  cases.push_back({"add_to_itself", {{Shape{4, 6}}},
+  cases.push_back({"add_to_itself",
+                   {{Shape{4, 6}}},
                    [](Tape& tape, const Variables& v) { return ops::add(tape, v[0], v[0]); },
                    [](const Arrays& a) { return oracle::add(a[0], a[0]); }});
   return cases;
@@ -185,7 +194,8 @@ std::vector<OperatorCase> pooling_cases() {
     cases.push_back(pool("empty", {2, 2, 0}, Shape{0, 4, 4, 8}, most));
   }
   for (Shape x : {Shape{2, 7, 5, 24}, Shape{1, 1, 1, 3}, Shape{0, 4, 4, 8}, Shape{9, 8, 8, 40}}) {
-    cases.push_back({"global_pool_" + std::to_string(x.elements()), {{x}},
+    cases.push_back({"global_pool_" + std::to_string(x.elements()),
+                     {{x}},
                      [](Tape& tape, const Variables& v) { return ops::global_pool(tape, v[0]); },
                      [](const Arrays& a) { return oracle::global_pool(a[0]); }});
   }
@@ -215,8 +225,8 @@ std::vector<OperatorCase> hypernetwork_cases() {
   cases.push_back({"embedding_sum_3_tables",
                    {{Shape{4, 24}}, {Shape{3, 24}}, {Shape{2, 24}}},
                    [=](Tape& tape, const Variables& v) {
-                     const Tensor rows = Tensor::from_host(tape.arena(), Shape{5, 3},
-                                                           std::span<const std::int32_t>(index));
+                     const Tensor rows =
+                         Tensor::from_host(tape.arena(), Shape{5, 3}, std::span<const std::int32_t>(index));
                      return ops::embedding_sum(tape, v, rows);
                    },
                    [=](const Arrays& a) { return oracle::embedding_sum(a, index); }});
@@ -224,8 +234,8 @@ std::vector<OperatorCase> hypernetwork_cases() {
   cases.push_back({"embedding_sum_1_table",
                    {{Shape{3, 7}}},
                    [=](Tape& tape, const Variables& v) {
-                     const Tensor rows = Tensor::from_host(tape.arena(), Shape{4, 1},
-                                                           std::span<const std::int32_t>(single));
+                     const Tensor rows =
+                         Tensor::from_host(tape.arena(), Shape{4, 1}, std::span<const std::int32_t>(single));
                      return ops::embedding_sum(tape, v, rows);
                    },
                    [=](const Arrays& a) { return oracle::embedding_sum(a, single); }});
@@ -260,8 +270,8 @@ std::vector<OperatorCase> hypernetwork_cases() {
 
 std::vector<OperatorCase> all_cases() {
   std::vector<OperatorCase> all;
-  for (const auto& cases : {convolution_cases(), normalization_cases(), elementwise_cases(),
-                            pooling_cases(), matrix_cases(), hypernetwork_cases()}) {
+  for (const auto& cases : {convolution_cases(), normalization_cases(), elementwise_cases(), pooling_cases(),
+                            matrix_cases(), hypernetwork_cases()}) {
     all.insert(all.end(), cases.begin(), cases.end());
   }
   return all;

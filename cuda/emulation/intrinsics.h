@@ -1,0 +1,109 @@
+// The intrinsics that kernels use: barriers, shuffles, votes, and loads.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "cuda/emulation/scheduler.h"
+
+// Shared arrays, from an arena with red zones between them: SHARED(float, tile, [8][33]);
+#define SHARED(T, name, dims)                                                                          \
+  static constinit thread_local ::adwp::emulation::SharedSlot name##_slot;                             \
+  T(&name)                                                                                             \
+  dims = *reinterpret_cast<T(*) dims>(                                                                 \
+      ::adwp::emulation::static_shared(name##_slot, sizeof(T dims), alignof(T) > 16 ? alignof(T) : 16, \
+                                       ::adwp::emulation::Location::current()))
+#define DYN_SHARED(T, name) T* name = static_cast<T*>(::adwp::emulation::dynamic_shared())
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+inline constexpr int warpSize = 32;
+
+inline void __syncthreads(adwp::emulation::Location where = adwp::emulation::Location::current()) {
+  adwp::emulation::barrier(where);
+}
+inline void __syncwarp(unsigned mask = ~0u,
+                       adwp::emulation::Location where = adwp::emulation::Location::current()) {
+  adwp::emulation::warp_operation([](void* const*, std::uint32_t) {}, nullptr, mask, where);
+}
+
+namespace adwp::emulation {
+
+template <typename T>
+T shuffle(unsigned mask, T value, int source, Location where) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+  struct Lane {
+    T value, result;
+    int source;
+  } own{value, value, source};
+  warp_operation(
+      [](void* const* lanes, std::uint32_t present) {
+        for (int i = 0; i < 32; ++i) {
+          if ((present >> i & 1) == 0) continue;
+          auto* lane = static_cast<Lane*>(lanes[i]);
+          if (present >> lane->source & 1) {
+            lane->result = static_cast<Lane*>(lanes[lane->source])->value;
+          } else {  // what an absent lane gives is undefined
+            std::memset(&lane->result, 0xFF, sizeof(T));
+          }
+        }
+      },
+      &own, mask, where);
+  return own.result;
+}
+
+}  // namespace adwp::emulation
+
+template <typename T>
+T __shfl_sync(unsigned mask, T value, int source, int width = 32,
+              adwp::emulation::Location where = adwp::emulation::Location::current()) {
+  const int lane = adwp::emulation::lane();
+  return adwp::emulation::shuffle(mask, value, (lane & ~(width - 1)) | (source & (width - 1)), where);
+}
+template <typename T>
+T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32,
+                  adwp::emulation::Location where = adwp::emulation::Location::current()) {
+  const int lane = adwp::emulation::lane(), source = lane ^ bits;
+  return adwp::emulation::shuffle(mask, value, source <= (lane | (width - 1)) ? source : lane, where);
+}
+template <typename T>
+T __shfl_down_sync(unsigned mask, T value, int delta, int width = 32,
+                   adwp::emulation::Location where = adwp::emulation::Location::current()) {
+  const int lane = adwp::emulation::lane();
+  return adwp::emulation::shuffle(mask, value, (lane & (width - 1)) + delta < width ? lane + delta : lane,
+                                  where);
+}
+
+inline unsigned __ballot_sync(unsigned mask, int predicate,
+                              adwp::emulation::Location where = adwp::emulation::Location::current()) {
+  struct Lane {
+    int predicate;
+    unsigned votes;
+  } own{predicate, 0};
+  adwp::emulation::warp_operation(
+      [](void* const* lanes, std::uint32_t present) {
+        unsigned votes = 0;
+        for (int i = 0; i < 32; ++i) {
+          if ((present >> i & 1) && static_cast<Lane*>(lanes[i])->predicate) votes |= 1u << i;
+        }
+        for (int i = 0; i < 32; ++i) {
+          if (present >> i & 1) static_cast<Lane*>(lanes[i])->votes = votes;
+        }
+      },
+      &own, mask, where);
+  return own.votes;
+}
+
+template <typename T>
+T __ldg(const T* address) {
+  return *address;
+}
+inline float __int_as_float(int bits) { return std::bit_cast<float>(bits); }
+inline int __float_as_int(float value) { return std::bit_cast<int>(value); }
+inline unsigned __umulhi(unsigned a, unsigned b) {
+  return static_cast<unsigned>(static_cast<std::uint64_t>(a) * b >> 32);
+}

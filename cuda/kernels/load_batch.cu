@@ -1,0 +1,55 @@
+// Augmentation: a thread makes one number of one image. Each draws its image's random numbers anew
+// (ten rounds of Philox), which costs less than sharing them.
+#include "cuda/kernels/load_batch.h"
+
+#include "cuda/kernels/math.cuh"
+#include "framework/core/random.h"
+
+namespace adwp::ADWP_GPU::kernels {
+namespace {
+
+// --- kernels -----------------------------------------------------------------------------------------
+
+__global__ void __launch_bounds__(threads_per_block)
+    augment(BatchShape s, const std::uint8_t* images, const std::int32_t* labels, const std::int32_t* index,
+            PixelNorm norm, Augmentation augmentation, AugmentKey key, float* x, std::int32_t* y,
+            std::int64_t n) {
+  const std::int64_t image = s.height * s.width * s.channels, span = 2 * augmentation.shift + 1;
+  for (std::int64_t e = first_index(); e < n; e += index_step()) {
+    const std::int64_t b = e / image, c = e % s.channels;
+    const std::int64_t j = e / s.channels % s.width, i = e / s.channels / s.width % s.height;
+    const std::int32_t row = index[b];
+    const Philox::Block r =
+        Philox::generate({static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(Purpose::augment),
+                          static_cast<std::uint32_t>(key.epoch), static_cast<std::uint32_t>(key.epoch >> 32)},
+                         {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
+    const std::int64_t h = i + (r[1] >> 16) % span - augmentation.shift;
+    const std::int64_t w = j + (r[1] & 0xFFFFu) % span - augmentation.shift;
+    const std::int64_t top = (r[2] >> 16) % s.height - augmentation.cutout / 2;
+    const std::int64_t left = (r[2] & 0xFFFFu) % s.width - augmentation.cutout / 2;
+    const bool cut = i >= top && i < top + augmentation.cutout && j >= left && j < left + augmentation.cutout;
+    const bool inside = h >= 0 && h < s.height && w >= 0 && w < s.width;
+    float value = 0;
+    if (inside && !cut) {
+      const std::int64_t column = augmentation.flip && (r[0] & 1u) != 0 ? s.width - 1 - w : w;
+      const float stored = images[row * image + (h * s.width + column) * s.channels + c];
+      value = stored * (1.0f / (255.0f * norm.deviation[c])) - norm.mean[c] / norm.deviation[c];
+    }
+    x[e] = value;
+    if (e % image == 0) y[b] = labels[row];
+  }
+}
+
+}  // namespace
+
+// --- launchers ---------------------------------------------------------------------------------------
+
+void load_batch(Stream stream, const BatchShape& shape, const std::uint8_t* images,
+                const std::int32_t* labels, const std::int32_t* index, const PixelNorm& norm,
+                const Augmentation& augmentation, const AugmentKey& key, float* x, std::int32_t* y) {
+  const std::int64_t n = shape.batch * shape.height * shape.width * shape.channels;
+  launch("load_batch", augment, blocks_for(n), threads_per_block, 0, stream, shape, images, labels, index,
+         norm, augmentation, key, x, y, n);
+}
+
+}  // namespace adwp::ADWP_GPU::kernels

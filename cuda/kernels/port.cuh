@@ -1,0 +1,20 @@
+// The one header that kernels include: CUDA itself under nvcc, its emulation under a host compiler.
+//
+// The same sources are built twice, as the device `cuda` and as the device `emulated`, in the namespace
+// adwp::ADWP_GPU (cuda or emulated), so that one program may hold both. Rules for kernels:
+// docs/kernels.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if !defined(ADWP_GPU)
+#error "built as adwp::cuda or adwp::emulated: define ADWP_GPU"
+#endif
+
+#if defined(__CUDACC__)
+#include "cuda/kernels/ptx.cuh"
+#include "cuda/runtime/launch.cuh"
+#else
+#include "cuda/emulation/launch.h"
+#endif

@@ -1,0 +1,34 @@
+// Matrix products: choices that GEMM and convolution share.
+#pragma once
+
+#include <cstdint>
+
+namespace adwp::ADWP_GPU {
+
+// How products are multiplied; sums are f32 always. f32 is exact f32 arithmetic. tf32 rounds operands to
+// 10 bits of mantissa, bf16 to 7, and runs on the matrix units.
+enum class Math { f32, tf32, bf16 };
+
+// Steps of the ladder: one thread an element; 16 x 16 tiles in shared memory; the pipelined kernel.
+enum class Level { naive, tiled, fast };
+
+struct ProductChoice {
+  Math math = Math::f32;
+  Level level = Level::fast;
+};
+
+// Parts that k is split into, so that narrow and deep products fill the device. Depends on the shape
+// alone, so that sums have one order.
+inline std::int64_t product_splits(std::int64_t m, std::int64_t n, std::int64_t k) {
+  const std::int64_t tiles = ((m + 127) / 128) * ((n + 63) / 64);
+  const std::int64_t wanted = 256 / (tiles < 1 ? 1 : tiles), possible = k / 256;
+  const std::int64_t splits = wanted < possible ? wanted : possible;
+  return splits < 1 ? 1 : splits;
+}
+// Floats of scratch for that.
+inline std::int64_t product_scratch(std::int64_t m, std::int64_t n, std::int64_t k) {
+  const std::int64_t splits = product_splits(m, n, k);
+  return splits > 1 ? splits * m * n : 0;
+}
+
+}  // namespace adwp::ADWP_GPU

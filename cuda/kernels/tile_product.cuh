@@ -1,0 +1,399 @@
+// One matrix product C (M, N) = A (M, K) B (K, N) for all of GEMM and convolution: what differs is
+// where an operand's elements come from, and that an Operand tells.
+//
+//   struct Operand {
+//     static constexpr bool along_k;  // are neighbours in memory neighbours in k (else in the row)?
+//     struct Row;                     // what a thread keeps of one row (an m of A, an n of B)
+//     Row row(std::int64_t index) const;
+//     const float* at(const Row&, std::int64_t k) const;  // nullptr: zero
+//   };
+//
+// The fast kernel, after the shape of cuBLAS's and CUTLASS's SGEMM:
+//   - A block of 256 threads makes a tile of 128 x 64 of C, going down k in steps of 16.
+//   - Tiles travel by cp.async, 16 bytes at a time where channels allow (V = 4, else 4 bytes), through
+//     three stages: while one is multiplied two are under way, and one barrier a step is enough, for
+//     the stage that is filled next was last read before that barrier.
+//   - In shared memory an operand keeps the order it has in memory: [row][k] or [k][row]. Rows are
+//     padded (by 4 or 8 floats), so that neither the vector loads of the f32 path nor the fragment
+//     loads of the matrix units meet in a bank.
+//   - Math::f32: a thread sums 8 x 4 elements in registers, exact f32 FMA. tf32, bf16: each of 8 warps
+//     makes 32 x 32 by mma.sync from fragments that are rounded on their way out of shared memory;
+//     sums are f32.
+// Splits of k (gridDim.z) write their sums side by side, for a second kernel to add in order.
+#pragma once
+
+#include "cuda/kernels/math.cuh"
+#include "cuda/kernels/product.h"
+
+namespace adwp::ADWP_GPU {
+
+inline constexpr int tile_m = 128, tile_n = 64, tile_k = 16, stages = 3;
+
+// A stored matrix: element (row, k) at data[row * pitch + k] (along k) or data[k * pitch + row].
+template <bool AlongK>
+struct MatrixOperand {
+  static constexpr bool along_k = AlongK;
+  const float* data;
+  std::int64_t pitch, rows, depth;
+
+  struct Row {
+    std::int64_t index;
+    bool valid;
+  };
+  __device__ Row row(std::int64_t index) const { return {index, index < rows}; }
+  __device__ const float* at(const Row& row, std::int64_t k) const {
+    if (!row.valid || k >= depth) return nullptr;
+    return data + (AlongK ? row.index * pitch + k : k * pitch + row.index);
+  }
+};
+
+// C and what is done on the way there.
+struct Output {
+  float* c;
+  std::int64_t row_pitch, column_pitch;
+  const float* bias;  // by column; may be null
+  Activation act;
+  bool accumulate;
+  std::int64_t split_pitch;  // elements from one split's sums to the next's; 0: no splits
+
+  __device__ void store(std::int64_t row, std::int64_t column, float value) const {
+    if (bias != nullptr) value += bias[column];
+    switch (act) {
+      case Activation::none:
+        break;
+      case Activation::relu:
+        value = activate<Activation::relu>(value);
+        break;
+      case Activation::silu:
+        value = activate<Activation::silu>(value);
+        break;
+      case Activation::hard_swish:
+        value = activate<Activation::hard_swish>(value);
+        break;
+      case Activation::sigmoid:
+        value = activate<Activation::sigmoid>(value);
+        break;
+      case Activation::hard_sigmoid:
+        value = activate<Activation::hard_sigmoid>(value);
+        break;
+    }
+    put(c[blockIdx.z * split_pitch + row * row_pitch + column * column_pitch], value, accumulate);
+  }
+};
+
+// --- kernels -----------------------------------------------------------------------------------------
+
+// A tile of Rows x tile_k in shared memory.
+template <bool AlongK, int Rows>
+struct SharedTile {
+  static constexpr int pitch = AlongK ? tile_k + 4 : Rows + 8;
+  static constexpr int elements = AlongK ? Rows * pitch : tile_k * pitch;
+  __device__ static int offset(int row, int k) { return AlongK ? row * pitch + k : k * pitch + row; }
+};
+
+// Brings an operand's tiles to shared memory; every thread has its chunks of V elements.
+template <typename Operand, int Rows, int V>
+struct TileLoader {
+  using Tile = SharedTile<Operand::along_k, Rows>;
+  static constexpr int chunks = Rows * tile_k / V / 256;
+  static_assert(Rows * tile_k % (V * 256) == 0);
+
+  __device__ static int row_in_tile(int chunk) {
+    const int i = static_cast<int>(threadIdx.x) + chunk * 256;
+    return Operand::along_k ? i / (tile_k / V) : i % (Rows / V) * V;
+  }
+  __device__ static int k_in_tile(int chunk) {
+    const int i = static_cast<int>(threadIdx.x) + chunk * 256;
+    return Operand::along_k ? i % (tile_k / V) * V : i / (Rows / V);
+  }
+
+  __device__ TileLoader(const Operand& operand, std::int64_t first_row) : operand_(operand) {
+    UNROLL for (int i = 0; i < chunks; ++i) rows_[i] = operand.row(first_row + row_in_tile(i));
+  }
+  __device__ void load(float* tile, std::int64_t first_k, std::int64_t end_k) const {
+    UNROLL for (int i = 0; i < chunks; ++i) {
+      const int k = k_in_tile(i);
+      const float* from = first_k + k < end_k ? operand_.at(rows_[i], first_k + k) : nullptr;
+      float* to = tile + Tile::offset(row_in_tile(i), k);
+      ptx::cp_async<V * 4>(to, from != nullptr ? from : operand_.data, from != nullptr);
+    }
+  }
+
+ private:
+  const Operand& operand_;
+  typename Operand::Row rows_[chunks];
+};
+
+// Sums a thread's 8 x 4 elements; rows and columns lie so that vector loads meet in no bank.
+template <typename TileA, typename TileB, bool AlongA, bool AlongB>
+struct FmaSums {
+  float sums[8][4] = {};
+
+  __device__ static int row(int i) {
+    const int y = static_cast<int>(threadIdx.x) / 16;
+    return AlongA ? y + 16 * i : y * 8 + i;
+  }
+  __device__ static int column(int j) {
+    const int x = static_cast<int>(threadIdx.x) % 16;
+    return AlongB ? x + 16 * j : x * 4 + j;
+  }
+
+  __device__ void add(const float* a, const float* b) {
+    UNROLL for (int k = 0; k < tile_k; k += 4) {
+      float x[8][4], y[4][4];
+      if constexpr (AlongA) {
+        UNROLL for (int i = 0; i < 8; ++i) load4(x[i], a + TileA::offset(row(i), k));
+      } else {
+        UNROLL for (int d = 0; d < 4; ++d) {
+          float low[4], high[4];
+          load4(low, a + TileA::offset(row(0), k + d));
+          load4(high, a + TileA::offset(row(4), k + d));
+          UNROLL for (int i = 0; i < 4; ++i) {
+            x[i][d] = low[i];
+            x[i + 4][d] = high[i];
+          }
+        }
+      }
+      if constexpr (AlongB) {
+        UNROLL for (int j = 0; j < 4; ++j) load4(y[j], b + TileB::offset(column(j), k));
+      } else {
+        UNROLL for (int d = 0; d < 4; ++d) {
+          float four[4];
+          load4(four, b + TileB::offset(column(0), k + d));
+          UNROLL for (int j = 0; j < 4; ++j) y[j][d] = four[j];
+        }
+      }
+      UNROLL for (int d = 0; d < 4; ++d) {
+        UNROLL for (int i = 0; i < 8; ++i) {
+          UNROLL for (int j = 0; j < 4; ++j) sums[i][j] = fmaf(x[i][d], y[j][d], sums[i][j]);
+        }
+      }
+    }
+  }
+
+  template <typename Store>
+  __device__ void each(Store&& store) const {
+    UNROLL for (int i = 0; i < 8; ++i) {
+      UNROLL for (int j = 0; j < 4; ++j) store(row(i), column(j), sums[i][j]);
+    }
+  }
+
+ private:
+  __device__ static void load4(float (&to)[4], const float* from) {
+    const float4 v = *reinterpret_cast<const float4*>(from);
+    to[0] = v.x;
+    to[1] = v.y;
+    to[2] = v.z;
+    to[3] = v.w;
+  }
+};
+
+// A warp's 32 x 32 elements, as 2 x 4 fragments of 16 x 8.
+template <Math math, typename TileA, typename TileB>
+struct MmaSums {
+  static constexpr int depth = math == Math::bf16 ? 16 : 8;  // k of one mma
+  float sums[2][4][4] = {};
+
+  __device__ static int lane() { return static_cast<int>(threadIdx.x) % 32; }
+  __device__ static int warp_row() { return static_cast<int>(threadIdx.x) / 32 % 4 * 32; }
+  __device__ static int warp_column() { return static_cast<int>(threadIdx.x) / 128 * 32; }
+
+  // One register of a fragment: element (row, k), in bf16 with its neighbour in k.
+  template <typename Tile>
+  __device__ static std::uint32_t fragment(const float* tile, int row, int k) {
+    if constexpr (math == Math::bf16) {
+      return ptx::to_bf16x2(tile[Tile::offset(row, k)], tile[Tile::offset(row, k + 1)]);
+    } else {
+      return ptx::to_tf32(tile[Tile::offset(row, k)]);
+    }
+  }
+
+  __device__ void add(const float* a, const float* b) {
+    const int group = lane() / 4, in = lane() % 4 * (depth / 8);
+    UNROLL for (int k = 0; k < tile_k; k += depth) {
+      std::uint32_t x[2][4], y[4][2];
+      UNROLL for (int i = 0; i < 2; ++i) {
+        UNROLL for (int r = 0; r < 4; ++r) {
+          x[i][r] = fragment<TileA>(a, warp_row() + i * 16 + group + r % 2 * 8, k + in + r / 2 * (depth / 2));
+        }
+      }
+      UNROLL for (int j = 0; j < 4; ++j) {
+        UNROLL for (int r = 0; r < 2; ++r) {
+          y[j][r] = fragment<TileB>(b, warp_column() + j * 8 + group, k + in + r * (depth / 2));
+        }
+      }
+      UNROLL for (int i = 0; i < 2; ++i) {
+        UNROLL for (int j = 0; j < 4; ++j) {
+          if constexpr (math == Math::bf16) {
+            ptx::mma_bf16(sums[i][j], x[i], y[j]);
+          } else {
+            ptx::mma_tf32(sums[i][j], x[i], y[j]);
+          }
+        }
+      }
+    }
+  }
+
+  template <typename Store>
+  __device__ void each(Store&& store) const {
+    UNROLL for (int i = 0; i < 2; ++i) {
+      UNROLL for (int j = 0; j < 4; ++j) {
+        UNROLL for (int r = 0; r < 4; ++r) {
+          store(warp_row() + i * 16 + lane() / 4 + r / 2 * 8, warp_column() + j * 8 + lane() % 4 * 2 + r % 2,
+                sums[i][j][r]);
+        }
+      }
+    }
+  }
+};
+
+template <Math math, typename TileA, typename TileB, bool AlongA, bool AlongB>
+struct SumsFor {
+  using Type = MmaSums<math, TileA, TileB>;
+};
+template <typename TileA, typename TileB, bool AlongA, bool AlongB>
+struct SumsFor<Math::f32, TileA, TileB, AlongA, AlongB> {
+  using Type = FmaSums<TileA, TileB, AlongA, AlongB>;
+};
+
+template <Math math, int V, typename A, typename B>
+__global__ void __launch_bounds__(256) tile_product(A a, B b, Output out, std::int64_t m, std::int64_t n,
+                                                    std::int64_t k, std::int64_t k_per_split) {
+  using TileA = SharedTile<A::along_k, tile_m>;
+  using TileB = SharedTile<B::along_k, tile_n>;
+  SHARED(float, tiles, [stages][TileA::elements + TileB::elements]);
+  const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.x) * tile_m;
+  const std::int64_t first_column = static_cast<std::int64_t>(blockIdx.y) * tile_n;
+  const std::int64_t begin = blockIdx.z * k_per_split;
+  const std::int64_t end = begin + k_per_split < k ? begin + k_per_split : k;
+  const auto steps = static_cast<int>((end - begin + tile_k - 1) / tile_k);
+
+  const TileLoader<A, tile_m, V> load_a(a, first_row);
+  const TileLoader<B, tile_n, V> load_b(b, first_column);
+  auto load = [&](int step) {
+    if (step < steps) {
+      float* stage = tiles[step % stages];
+      load_a.load(stage, begin + step * tile_k, end);
+      load_b.load(stage + TileA::elements, begin + step * tile_k, end);
+    }
+    ptx::cp_async_commit();  // empty groups keep the count right at the end
+  };
+  load(0);
+  load(1);
+
+  typename SumsFor<math, TileA, TileB, A::along_k, B::along_k>::Type sums;
+  for (int step = 0; step < steps; ++step) {
+    ptx::cp_async_wait<1>();
+    __syncthreads();
+    load(step + 2);
+    const float* stage = tiles[step % stages];
+    sums.add(stage, stage + TileA::elements);
+  }
+  ptx::cp_async_wait<0>();
+  sums.each([&](int row, int column, float value) {
+    if (first_row + row < m && first_column + column < n) {
+      out.store(first_row + row, first_column + column, value);
+    }
+  });
+}
+
+// One thread an element: what the fast kernel is measured against.
+template <typename A, typename B>
+__global__ void __launch_bounds__(256)
+    naive_product(A a, B b, Output out, std::int64_t m, std::int64_t n, std::int64_t k) {
+  for (std::int64_t i = first_index(); i < m * n; i += index_step()) {
+    const typename A::Row row = a.row(i / n);
+    const typename B::Row column = b.row(i % n);
+    float sum = 0;
+    for (std::int64_t d = 0; d < k; ++d) {
+      const float* x = a.at(row, d);
+      const float* y = b.at(column, d);
+      if (x != nullptr && y != nullptr) sum = fmaf(*x, *y, sum);
+    }
+    out.store(i / n, i % n, sum);
+  }
+}
+
+// Each operand element through shared memory once a tile of 16 x 16: the step between the two.
+template <typename A, typename B>
+__global__ void __launch_bounds__(256)
+    tiled_product(A a, B b, Output out, std::int64_t m, std::int64_t n, std::int64_t k) {
+  SHARED(float, x, [16][17]);
+  SHARED(float, y, [16][17]);
+  const int i = static_cast<int>(threadIdx.x) / 16, j = static_cast<int>(threadIdx.x) % 16;
+  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * 16 + i;
+  const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * 16 + j;
+  const typename A::Row own_row = a.row(row);
+  const typename B::Row other = b.row(static_cast<std::int64_t>(blockIdx.y) * 16 + i);
+  float sum = 0;
+  for (std::int64_t first = 0; first < k; first += 16) {
+    const float* from_a = first + j < k ? a.at(own_row, first + j) : nullptr;
+    const float* from_b = first + j < k ? b.at(other, first + j) : nullptr;
+    x[i][j] = from_a != nullptr ? *from_a : 0.0f;
+    y[i][j] = from_b != nullptr ? *from_b : 0.0f;
+    __syncthreads();
+    UNROLL for (int d = 0; d < 16; ++d) sum = fmaf(x[i][d], y[j][d], sum);
+    __syncthreads();
+  }
+  if (row < m && column < n) out.store(row, column, sum);
+}
+
+// c = what the splits have summed, in ascending order, through the output's epilogue.
+template <typename Tag>
+__global__ void __launch_bounds__(256)
+    add_splits(const float* partial, std::int64_t splits, Output out, std::int64_t m, std::int64_t n) {
+  for (std::int64_t i = first_index(); i < m * n; i += index_step()) {
+    float sum = 0;
+    for (std::int64_t split = 0; split < splits; ++split) sum += partial[split * m * n + i];
+    out.store(i / n, i % n, sum);
+  }
+}
+
+// --- launching ---------------------------------------------------------------------------------------
+
+struct ProductShape {
+  std::int64_t m, n, k;
+};
+
+// `vector`: may chunks of four be loaded? If not, the fast kernel runs on single elements where `Single`
+// has it compiled (images of 3 channels), the tiled one elsewhere. `scratch`: product_scratch(m, n, k)
+// floats.
+template <bool Single, typename A, typename B>
+void run_product(const char* name, Stream stream, const ProductChoice& choice, bool vector, const A& a,
+                 const B& b, Output out, const ProductShape& shape, float* scratch) {
+  const auto [m, n, k] = shape;
+  if (choice.level == Level::naive) {
+    launch(name, naive_product<A, B>, blocks_for(m * n), 256, 0, stream, a, b, out, m, n, k);
+    return;
+  }
+  if (choice.level == Level::tiled || (!vector && !Single)) {
+    launch(name, tiled_product<A, B>, dim3(ceil_divide(m, 16), ceil_divide(n, 16)), 256, 0, stream, a, b, out,
+           m, n, k);
+    return;
+  }
+  const std::int64_t splits = product_splits(m, n, k);
+  const std::int64_t per_split = (k + splits - 1) / splits;
+  const std::int64_t k_per_split = (per_split + tile_k - 1) / tile_k * tile_k;
+  Output target = out;
+  if (splits > 1) {
+    target = {scratch, n, 1, nullptr, Activation::none, false, m * n};
+  }
+  auto run = [&](auto* kernel) {
+    launch(name, kernel, dim3(ceil_divide(m, tile_m), ceil_divide(n, tile_n), static_cast<unsigned>(splits)),
+           256, 0, stream, a, b, target, m, n, k, k_per_split);
+  };
+  if (!vector) {
+    if constexpr (Single) run(tile_product<Math::f32, 1, A, B>);
+  } else if (choice.math == Math::f32) {
+    run(tile_product<Math::f32, 4, A, B>);
+  } else if (choice.math == Math::tf32) {
+    run(tile_product<Math::tf32, 4, A, B>);
+  } else {
+    run(tile_product<Math::bf16, 4, A, B>);
+  }
+  if (splits > 1) {
+    launch(name, add_splits<A>, blocks_for(m * n), 256, 0, stream, scratch, splits, out, m, n);
+  }
+}
+
+}  // namespace adwp::ADWP_GPU
