@@ -8,7 +8,7 @@ ARGS ?=
 
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: help setup build search test bench format lint sanitize clean
+.PHONY: help setup build search test bench format lint sanitize gpu-bundle gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -30,8 +30,15 @@ test: build ## Build and run every test
 bench: build ## Time training steps with and without predicted kernels
 	@$(BUILD)/bench/prediction_cost
 
-sanitize: setup ## Tests and a tiny search under AddressSanitizer and UBSan
+sanitize: setup ## Tests and a tiny search under ASan and UBSan, kernels under TSan
 	@scripts/sanitize.sh $(BUILD)-sanitize
+	@scripts/sanitize_threads.sh $(BUILD)-threads
+
+gpu-bundle: build ## Make a folder that checks and measures everything on a machine with a GPU
+	@scripts/gpu_bundle.sh $(BUILD) $(BUILD)-gpu dist/gpu-bundle
+
+gpu-check: gpu-bundle ## Run that folder's check here
+	@dist/gpu-bundle/gpu_check.sh
 
 format: ## Format every source file
 	@scripts/setup.sh lint
@@ -43,4 +50,4 @@ lint: build ## Check format and run clang-tidy
 	@run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) 'main/(framework|cpu|data|nas|apps)/'
 
 clean: ## Remove the build folders
-	@rm -rf $(BUILD) $(BUILD)-sanitize
+	@rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-threads $(BUILD)-gpu dist

@@ -10,16 +10,11 @@
 // repetitions, and the median over networks of the ratio. --profile adds the methods' shares of (2).
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 
-#include "apps/common/devices.h"
 #include "apps/common/main.h"
-#include "framework/core/error.h"
-#include "framework/core/random.h"
+#include "bench/network_bench.h"
 #include "nas/training/hypernetwork_trainer.h"
-#include "nas/training/network_trainer.h"
 #include "nas/weights/hypernetwork.h"
 
 namespace {
@@ -78,10 +73,10 @@ void run(const Options& options) {
   std::vector<double> ratios;
   double own = 0, with_prediction = 0, prediction = 0;
   fmt::print("device {} ({}); space {}; batch {} of {} x {}; HyperNetwork of {} parameters\n",
-             backend->name(), backend->description(), space.name, options.batch, options.image,
-             options.image, source.parameters().parameters());
-  fmt::print("{:>10} {:>12} {:>12} {:>16} {:>14} {:>8}\n", "params", "MACs", "own step ms",
-             "with prediction", "predicting ms", "on top");
+             backend->name(), backend->description(), space.name, options.batch, options.image, options.image,
+             source.parameters().parameters());
+  fmt::print("{:>10} {:>12} {:>12} {:>16} {:>14} {:>8}\n", "params", "MACs", "own step ms", "with prediction",
+             "predicting ms", "on top");
   for (std::int64_t i = 0; i < options.networks; ++i) {
     Random draw(options.seed, Purpose::architecture, static_cast<std::uint64_t>(i));
     const nas::NetworkPlan plan = nas::plan_network(space.sample(draw), task);
@@ -118,16 +113,15 @@ void run(const Options& options) {
     own += t.own;
     with_prediction += t.with_prediction;
     prediction += t.prediction;
-    fmt::print("{:>10} {:>12} {:>12.2f} {:>16.2f} {:>14.2f} {:>7.0f}%\n", plan.parameters(),
-               plan.macs(), t.own * 1e3, t.with_prediction * 1e3, t.prediction * 1e3,
-               100 * ratios.back());
+    fmt::print("{:>10} {:>12} {:>12.2f} {:>16.2f} {:>14.2f} {:>7.0f}%\n", plan.parameters(), plan.macs(),
+               t.own * 1e3, t.with_prediction * 1e3, t.prediction * 1e3, 100 * ratios.back());
   }
   std::sort(ratios.begin(), ratios.end());
-  fmt::print("predicting costs on top of a step: median {:.0f} % of {} networks ({:.0f} to {:.0f} %), "
-             "{:.0f} % of all their time; an evaluation's prediction takes {:.2f} ms\n",
-             100 * median(ratios), ratios.size(), 100 * ratios.front(), 100 * ratios.back(),
-             100 * (with_prediction / own - 1),
-             prediction * 1e3 / static_cast<double>(options.networks));
+  fmt::print(
+      "predicting costs on top of a step: median {:.0f} % of {} networks ({:.0f} to {:.0f} %), "
+      "{:.0f} % of all their time; an evaluation's prediction takes {:.2f} ms\n",
+      100 * median(ratios), ratios.size(), 100 * ratios.front(), 100 * ratios.back(),
+      100 * (with_prediction / own - 1), prediction * 1e3 / static_cast<double>(options.networks));
   std::vector<std::pair<double, std::string>> rows;
   for (const auto& [name, row] : profile.rows) rows.push_back({row.seconds, name});
   std::sort(rows.rbegin(), rows.rend());
@@ -148,15 +142,7 @@ void parse_and_run(int argc, char** argv) {
   app.add_option("--threads", options.threads)->check(CLI::Range(0, 1024));
   app.add_option("--seed", options.seed);
   app.add_flag("--profile", options.profile);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) {
-      fmt::print("{}", app.help());
-      return;
-    }
-    fail_usage("command line", "{}", error.what());
-  }
+  if (!bench::parse(app, argc, argv)) return;
   run(options);
 }
 

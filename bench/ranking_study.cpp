@@ -11,14 +11,13 @@
 // docs/results/ranking.md of it.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/devices.h"
 #include "apps/common/main.h"
-#include "framework/core/error.h"
+#include "bench/command_line.h"
 #include "framework/io/atomic_file.h"
 #include "nas/report/rank_agreement.h"
 #include "nas/training/hypernetwork_trainer.h"
@@ -55,10 +54,9 @@ class Study {
         backend_(backend),
         arena_(backend, std::size_t{3} << 30),
         space_(nas::SearchSpace::open(options.space)),
-        data_(data::load_training_data(data::parse_data_spec(options.data), options.seed,
-                                       options.validation)),
-        task_{data_.train.height, data_.train.channels,
-              static_cast<std::int64_t>(data_.classes.size())},
+        data_(
+            data::load_training_data(data::parse_data_spec(options.data), options.seed, options.validation)),
+        task_{data_.train.height, data_.train.channels, static_cast<std::int64_t>(data_.classes.size())},
         train_(data::DeviceImages::upload(arena_, data_.train)),
         validation_(data::DeviceImages::upload(arena_, data_.validation)) {}
 
@@ -67,26 +65,27 @@ class Study {
     const double predicting = learn("HyperNetwork", &Network::predicted, [&] {
       return nas::HyperNetwork(arena_, space_, task_, {}, options_.seed);
     });
-    const double sharing = learn("shared weights", &Network::shared, [&] {
-      return nas::SharedWeights(arena_, space_, task_, options_.seed);
-    });
+    const double sharing = learn("shared weights", &Network::shared,
+                                 [&] { return nas::SharedWeights(arena_, space_, task_, options_.seed); });
     const auto start = Clock::now();
     for (std::size_t i = 0; i < networks_.size(); ++i) {
       Network& n = networks_[i];
       n.trained = train(n.plan, options_.epochs, options_.seed + 101);
       n.other_seed = train(n.plan, options_.epochs, options_.seed + 202);
       n.one_epoch = train(n.plan, 1, options_.seed + 303);
-      fmt::print(stderr, "network {} of {}: trained {:.3f} and {:.3f}, one epoch {:.3f}, predicted "
-                 "{:.3f}, shared {:.3f}\n", i + 1, networks_.size(), n.trained, n.other_seed,
-                 n.one_epoch, n.predicted.accuracy, n.shared.accuracy);
+      fmt::print(stderr,
+                 "network {} of {}: trained {:.3f} and {:.3f}, one epoch {:.3f}, predicted "
+                 "{:.3f}, shared {:.3f}\n",
+                 i + 1, networks_.size(), n.trained, n.other_seed, n.one_epoch, n.predicted.accuracy,
+                 n.shared.accuracy);
     }
-    fmt::print("Device {} ({}); {}: {} training and {} validation images of {} x {}; space `{}` "
-               "({:.1e} architectures); {} epochs of truth; {} images seen by the HyperNetwork ({:.0f} "
-               "s) and by shared weights ({:.0f} s); truth took {:.0f} s.\n",
-               backend_.name(), backend_.description(), data_.name, data_.train.count(),
-               data_.validation.count(), task_.image_size, task_.image_size, space_.name,
-               space_.size(), options_.epochs, images_seen_, predicting, sharing,
-               std::chrono::duration<double>(Clock::now() - start).count());
+    fmt::print(
+        "Device {} ({}); {}: {} training and {} validation images of {} x {}; space `{}` "
+        "({:.1e} architectures); {} epochs of truth; {} images seen by the HyperNetwork ({:.0f} "
+        "s) and by shared weights ({:.0f} s); truth took {:.0f} s.\n",
+        backend_.name(), backend_.description(), data_.name, data_.train.count(), data_.validation.count(),
+        task_.image_size, task_.image_size, space_.name, space_.size(), options_.epochs, images_seen_,
+        predicting, sharing, std::chrono::duration<double>(Clock::now() - start).count());
     print_group(false, "Over the whole space");
     print_group(true, "Within a band of equal multiply-accumulates (+-12 %)");
     io::write_atomically(options_.out, to_json().dump(1) + "\n");
@@ -154,8 +153,8 @@ class Study {
     std::vector<nas::Measured> rows;
     for (const Network& n : networks_) {
       if (n.in_band != in_band) continue;
-      rows.push_back({n.plan.parameters(), n.plan.macs(), (n.*score).loss, (n.*score).accuracy,
-                      n.trained, n.one_epoch});
+      rows.push_back(
+          {n.plan.parameters(), n.plan.macs(), (n.*score).loss, (n.*score).accuracy, n.trained, n.one_epoch});
     }
     return rows;
   }
@@ -173,9 +172,11 @@ class Study {
     const nas::RankAgreement main = nas::rank_agreement(predicted, options_.seed);
     const nas::RankAgreement sliced = nas::rank_agreement(shared, options_.seed);
     const nas::RankAgreement ceiling = nas::rank_agreement(by_seed, options_.seed);
-    fmt::print("\n## {}\n\n{} networks. Accuracy: trained {:.3f} (standard deviation {:.3f}), predicted "
-               "{:.3f}, shared {:.3f}.\n\n", title, main.sample, main.mean_trained,
-               nas::standard_deviation(trained), main.mean_predicted, sliced.mean_predicted);
+    fmt::print(
+        "\n## {}\n\n{} networks. Accuracy: trained {:.3f} (standard deviation {:.3f}), predicted "
+        "{:.3f}, shared {:.3f}.\n\n",
+        title, main.sample, main.mean_trained, nas::standard_deviation(trained), main.mean_predicted,
+        sliced.mean_predicted);
     fmt::print("| ranking by | Kendall τ (95 %) | Spearman ρ (95 %) |\n|---|---|---|\n");
     for (const nas::Agreement& a : main.rankings) print_row(a.ranking, a);
     print_row("shared weights: loss", sliced.of(nas::by_loss));
@@ -206,8 +207,11 @@ class Study {
                       {"shared_loss", n.shared.loss},
                       {"shared_accuracy", n.shared.accuracy}});
     }
-    return {{"data", data_.name}, {"space", space_.name}, {"seed", options_.seed},
-            {"images_seen", images_seen_}, {"networks", rows}};
+    return {{"data", data_.name},
+            {"space", space_.name},
+            {"seed", options_.seed},
+            {"images_seen", images_seen_},
+            {"networks", rows}};
   }
 
   const Options& options_;
@@ -236,15 +240,7 @@ void run(int argc, char** argv) {
   app.add_option("--validation", o.validation)->check(CLI::Range(0.01, 0.9));
   app.add_option("--lr", o.lr)->check(CLI::Range(1e-5, 10.0));
   app.add_option("--seed", o.seed);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) {
-      fmt::print("{}", app.help());
-      return;
-    }
-    fail_usage("command line", "{}", error.what());
-  }
+  if (!bench::parse(app, argc, argv)) return;
   const std::unique_ptr<Backend> backend = apps::devices().open(o.device);
   Study(o, *backend).run();
 }

@@ -174,8 +174,9 @@ class Ours:
 
     def __init__(self, options, dump):
         self.process = subprocess.Popen(
-            [options.program, options.architecture, "--batch", str(options.batch), "--image",
-             str(options.image), "--threads", str(options.threads), "--dump", dump],
+            [options.program, options.architecture, "--device", options.device, "--batch",
+             str(options.batch), "--image", str(options.image), "--threads", str(options.threads),
+             "--dump", dump],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line:
@@ -192,26 +193,38 @@ class Ours:
 
 
 class Peer:
-    def __init__(self, network, images, labels):
+    def __init__(self, network, images, labels, bf16):
         self.network, self.images, self.labels = network, images, labels
+        self.bf16 = bf16
         self.optimizer = torch.optim.SGD(network.parameters(), 0.01, 0.9, nesterov=True)
 
     def train(self):
         self.network.train()
         self.optimizer.zero_grad()
-        F.cross_entropy(self.network(self.images), self.labels).backward()
+        with self.precision():
+            loss = F.cross_entropy(self.network(self.images), self.labels)
+        loss.backward()
         self.optimizer.step()
 
     def evaluate(self):
         self.network.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self.precision():
             self.network(self.images)
+
+    def precision(self):
+        return torch.autocast(self.images.device.type, torch.bfloat16, enabled=self.bf16)
+
+    def wait(self):
+        if self.images.is_cuda:
+            torch.cuda.synchronize()
 
     def time(self, what, count):
         seconds = []
+        self.wait()
         for _ in range(count):
             start = time.perf_counter()
             getattr(self, what)()
+            self.wait()
             seconds.append(time.perf_counter() - start)
         return seconds
 
@@ -220,6 +233,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("architecture")
     parser.add_argument("--program", default="build/bench/network_step")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--bf16", action="store_true", help="PyTorch in bf16 autocast")
+    parser.add_argument("--compile", action="store_true", help="PyTorch compiled")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--image", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
@@ -228,6 +244,7 @@ def main():
     parser.add_argument("--json", help="write the figures here as well")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    torch.backends.cudnn.allow_tf32 = False  # f32 is f32 on both sides
 
     with tempfile.TemporaryDirectory() as folder:
         ours = Ours(options, folder + "/dump.safetensors")
@@ -235,18 +252,19 @@ def main():
     classes = arrays["logits"].shape[1]
     network = Network(json.load(open(options.architecture)), classes)
     load_weights(network, arrays)
-    network = network.to(memory_format=torch.channels_last)
-    images = arrays["images"].permute(0, 3, 1, 2)  # NHWC storage: channels-last
+    network = network.to(options.device, memory_format=torch.channels_last)
+    images = arrays["images"].permute(0, 3, 1, 2).to(options.device)  # NHWC storage: channels-last
     network.eval()
     with torch.inference_mode():
-        difference = (network(images) - arrays["logits"]).abs().max().item()
+        difference = (network(images).cpu() - arrays["logits"]).abs().max().item()
     print(f"max abs difference of the logits {difference:.2e} (largest logit "
           f"{arrays['logits'].abs().max().item():.2f})")
     if not difference <= 1e-4:
         sys.exit("the two networks differ")
 
-    peer = Peer(network, images, torch.arange(options.batch) % classes)
-    report = {"torch": torch.__version__, "threads": options.threads, "batch": options.batch,
+    labels = torch.arange(options.batch, device=options.device) % classes
+    peer = Peer(torch.compile(network) if options.compile else network, images, labels, options.bf16)
+    report = {"torch": torch.__version__, "threads": options.threads, "bf16": options.bf16, "compiled": options.compile, "batch": options.batch,
               "max_abs_difference": difference, **ours.facts}
     for what in ("train", "evaluate"):
         for side in (ours, peer):

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Checks and measures the device `cuda` on this machine; runs from anywhere, needs a driver, and Python with
+# PyTorch for the comparison. Correctness first; figures only of what is correct.
+#
+#   gpu_check.sh [OUT]      # JSON and logs go to OUT (default: results beside this script)
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+out=${1:-${OUT:-$here/results}}
+mkdir -p "$out"
+failed=0
+step() { printf '\n=== %s (%d s)\n' "$1" "$SECONDS"; }
+
+if ! command -v nvidia-smi > /dev/null || ! nvidia-smi > "$out/nvidia-smi.txt" 2>&1; then
+  echo "error: [gpu-check] no NVIDIA driver answers here; this folder checks the device cuda" >&2
+  exit 1
+fi
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/gpu.txt"
+
+step "every operator, layer and trainer on cuda against the oracle"
+"$here/bin/adwp_tests" --gtest_filter='*/cuda*' > "$out/tests.txt" 2>&1 || failed=1
+tail -3 "$out/tests.txt"
+grep -E '^\[  (FAILED|SKIPPED)' "$out/tests.txt"
+if [[ $failed != 0 ]]; then
+  echo "error: [gpu-check] tests fail, see $out/tests.txt; nothing is measured" >&2
+  exit 1
+fi
+
+if command -v compute-sanitizer > /dev/null; then
+  step "compute-sanitizer on the small cases"
+  for tool in memcheck racecheck; do
+    compute-sanitizer --tool $tool --error-exitcode 9 "$here/bin/adwp_tests" \
+        --gtest_filter='*Contract*cuda*' > "$out/sanitizer-$tool.txt" 2>&1 || failed=1
+    tail -1 "$out/sanitizer-$tool.txt"
+  done
+else
+  echo "compute-sanitizer is not here: not run"
+fi
+
+step "the same search as on the CPU"
+rm -rf "$out/search"
+"$here/bin/search" --config "$here/tiny.toml" --device cuda --out "$out/search" --quiet > "$out/search.txt" || failed=1
+python3 - "$out/search/result.json" "$here/expected/search/result.json" <<'P' || failed=1
+import json, sys
+gpu, cpu = (json.load(open(p))["hypernetwork"]["final_loss"] for p in sys.argv[1:3])
+difference = abs(gpu - cpu) / cpu
+print(f"HyperNetwork loss after one epoch: cuda {gpu:.6f}, cpu {cpu:.6f}, relative difference {difference:.1e}")
+sys.exit(difference > 1e-3)
+P
+
+step "what an evaluation and a training step cost"
+for batch in 64 256; do
+  "$here/bin/evaluation_cost" "$here/candidate.json" --device cuda --batch $batch \
+      --json "$out/cost-$batch.json" | tee "$out/cost-$batch.txt" | head -30
+done
+"$here/bin/prediction_cost" --device cuda --space cifar --networks 10 | tee "$out/prediction.txt" | tail -1
+
+step "beside PyTorch"
+if python3 -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then
+  python3 "$here/pytorch_step.py" "$here/candidate.json" --program "$here/bin/network_step" --device cuda \
+      --batch 256 --json "$out/pytorch.json" || failed=1
+else
+  echo "no PyTorch with CUDA here: not compared"
+fi
+exit $failed
