@@ -16,7 +16,8 @@ void search(int argc, char** argv) {
   apps::declare(settings, options);
   if (!settings.parse(argc, argv)) return;
   const std::unique_ptr<Backend> backend =
-      apps::devices(static_cast<int>(options.threads), options.precision).open(options.device);
+      apps::devices(static_cast<int>(options.threads), options.precision, options.engine)
+          .open(options.device);
   const apps::RunDirectory directory(options.out, options.resume);
   if (directory.resumes()) settings.require_same(directory.config(), {"threads", "arena-mb"});
   apps::SearchRun run(*backend, options, directory);

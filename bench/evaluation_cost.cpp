@@ -2,17 +2,19 @@
 // far each is from what the device could do.
 //
 //   evaluation_cost ARCHITECTURE.json [--device D] [--batch N] [--image PIXELS] [--classes N]
-//                   [--threads N] [--by-shape] [--json FILE]
+//                   [--threads N] [--precision P] [--engine E] [--by-shape] [--json FILE]
 //
-// Two tables, of one evaluation and of one training step. The device's ceilings are measured first: bytes a
-// second of a large copy (each byte read and written), operations a second of a large matrix product. A
-// method's limit is the longer of bytes / bandwidth and operations / peak; `of limit` is that over its time.
+// Two tables, of one evaluation and of one training step. The device's ceilings are measured first
+// (bench/ceilings.h). A method's limit is the longer of bytes / bandwidth and operations / peak; `of limit`
+// is that over its time. `undisturbed` is the step as it is run, replayed where the device records steps; and
+// the same with each kernel launched by itself.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/main.h"
+#include "bench/ceilings.h"
 #include "bench/network_bench.h"
 
 namespace {
@@ -20,55 +22,24 @@ namespace {
 using namespace adwp;
 using Json = nlohmann::ordered_json;
 
-struct Ceilings {
-  double bandwidth = 0, peak = 0;  // bytes and operations a second
+struct StepSeconds {
+  double replayed = 0, launched = 0;
 };
 
-double best_of(Backend& backend, int repetitions, const std::function<void()>& work) {
-  double best = 1e30;
-  for (int i = 0; i < repetitions; ++i) {
-    backend.synchronize();
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    backend.synchronize();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
-
-Ceilings measure(Backend& backend) {
-  const bool slow = backend.name() == "emulated";
-  const std::int64_t elements = slow ? 1 << 16 : 1 << 25, side = slow ? 64 : 2048;
-  Arena arena(backend, std::size_t{512} << 20);
-  const Tensor from(arena, Shape{elements}), to(arena, Shape{elements});
-  from.zero();
-  const Tensor a(arena, Shape{side, side}), b(arena, Shape{side, side}), c(arena, Shape{side, side});
-  a.zero();
-  b.zero();
-  const int repetitions = slow ? 2 : 7;
-  const double copy =
-      best_of(backend, repetitions, [&] { backend.copy_gradient(from, to, GradMode::overwrite); });
-  const double product = best_of(backend, repetitions, [&] {
-    backend.gemm({}, a, b, Tensor(), Activation::none, c, GradMode::overwrite);
-  });
-  return {8.0 * static_cast<double>(elements) / copy,
-          2.0 * static_cast<double>(side * side * side) / product};
-}
-
-Json report(const char* title, const Profile& profile, double step_seconds, int steps,
-            const Ceilings& ceilings) {
+Json report(const char* title, const Profile& profile, const StepSeconds& seconds, int steps,
+            const bench::Ceilings& ceilings) {
   std::vector<std::pair<std::string, Profile::Row>> rows(profile.rows.begin(), profile.rows.end());
   std::sort(rows.begin(), rows.end(),
             [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
   Profile::Row all;
   for (const auto& [name, row] : rows) all.seconds += row.seconds;
-  fmt::print("\n{}: {:.3f} ms undisturbed, {:.3f} ms method by method\n", title, step_seconds * 1e3,
-             all.seconds / steps * 1e3);
+  fmt::print("\n{}: {:.3f} ms undisturbed, {:.3f} ms launched one by one, {:.3f} ms method by method\n",
+             title, seconds.replayed * 1e3, seconds.launched * 1e3, all.seconds / steps * 1e3);
   fmt::print("{:<52} {:>6} {:>9} {:>6} {:>8} {:>9} {:>9}\n", "method", "calls", "ms", "share", "GB/s",
              "GFLOP/s", "of limit");
   Json methods = Json::array();
   for (const auto& [name, row] : rows) {
-    const double limit = std::max(row.bytes / ceilings.bandwidth, row.flops / ceilings.peak);
+    const double limit = ceilings.limit(row.bytes, row.flops);
     fmt::print("{:<52} {:>6} {:>9.4f} {:>5.1f}% {:>8.2f} {:>9.2f} {:>8.0f}%\n", name, row.calls / steps,
                row.seconds / steps * 1e3, 100 * row.seconds / all.seconds, row.bytes / row.seconds * 1e-9,
                row.flops / row.seconds * 1e-9, 100 * limit / row.seconds);
@@ -79,7 +50,7 @@ Json report(const char* title, const Profile& profile, double step_seconds, int 
                        {"flops", row.flops / steps},
                        {"of_limit", limit / row.seconds}});
   }
-  return {{"seconds", step_seconds}, {"methods", methods}};
+  return {{"seconds", seconds.replayed}, {"launched_seconds", seconds.launched}, {"methods", methods}};
 }
 
 void run(int argc, char** argv) {
@@ -92,8 +63,8 @@ void run(int argc, char** argv) {
   app.add_option("--json", path, "Write the tables there as well");
   if (!bench::parse(app, argc, argv)) return;
 
-  const std::unique_ptr<Backend> backend = apps::devices(options.threads).open(options.device);
-  const Ceilings ceilings = measure(*backend);
+  const std::unique_ptr<Backend> backend = bench::open(options);
+  const bench::Ceilings ceilings = bench::measure_ceilings(*backend);
   bench::NetworkBench network(options, *backend);
   fmt::print("device {} ({}): copy {:.1f} GB/s, matrix product {:.1f} GFLOP/s\n", backend->name(),
              backend->description(), ceilings.bandwidth * 1e-9, ceilings.peak * 1e-9);
@@ -109,16 +80,18 @@ void run(int argc, char** argv) {
   const int steps = backend->name() == "emulated" ? 1 : 20;
   for (const bool training : {false, true}) {
     auto step = [&] { training ? network.train() : network.evaluate(); };
-    network.time(2, step);
-    std::vector<double> seconds = network.time(steps, step);
-    std::nth_element(seconds.begin(), seconds.begin() + steps / 2, seconds.end());
+    auto measured = [&](bool eager) {
+      network.set_eager(eager);
+      network.time(2, step);
+      return bench::median(network.time(steps, step));
+    };
+    const StepSeconds seconds{measured(false), measured(true)};
     Profile profile{.by_shape = by_shape};
     backend->attach(&profile);
     network.time(steps, step);
     backend->attach(nullptr);
     json[training ? "training_step" : "evaluation"] =
-        report(training ? "training step" : "evaluation", profile,
-               seconds[static_cast<std::size_t>(steps / 2)], steps, ceilings);
+        report(training ? "training step" : "evaluation", profile, seconds, steps, ceilings);
   }
   if (!path.empty()) io::write_atomically(path, json.dump(1) + "\n");
 }

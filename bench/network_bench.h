@@ -3,7 +3,6 @@
 
 #include <chrono>
 
-#include "apps/common/devices.h"
 #include "bench/command_line.h"
 #include "framework/core/random.h"
 #include "framework/io/atomic_file.h"
@@ -12,10 +11,9 @@
 
 namespace adwp::bench {
 
-struct NetworkOptions {
-  std::string architecture, device = "auto";
+struct NetworkOptions : DeviceOptions {
+  std::string architecture;
   std::int64_t batch = 64, image = 32, classes = 10;
-  int threads = 0;
 };
 
 // A network with a batch of random images on a device.
@@ -29,7 +27,9 @@ class NetworkBench {
                                 {.image_size = options.image, .classes = options.classes})),
         images_(data::DeviceImages::reserve(arena_, options.batch, options.image, options.image, 3)),
         trainer_(backend, arena_, plan_, images_, PixelNorm{},
-                 {.batch = options.batch, .clip = 0, .seed = 1}) {
+                 {.batch = options.batch, .clip = 0, .seed = 1}),
+        gradients_(backend, arena_, [this] { compute_gradients(); }),
+        inference_(backend, arena_, [this] { infer(); }) {
     Random random(1, Purpose::test);
     std::vector<float> pixels;
     std::vector<std::int32_t> labels;
@@ -40,16 +40,18 @@ class NetworkBench {
     }
     x_ = Tensor::from_host(arena_, shape, std::span<const float>(pixels));
     y_ = Tensor::from_host(arena_, Shape{options.batch}, std::span<const std::int32_t>(labels));
+    loss_ = Tensor(arena_, Shape{1});
   }
 
+  // Whether each kernel is launched by itself, even where the device replays steps.
+  void set_eager(bool eager) { eager_ = eager; }
+
   void train() {
-    const Arena::Frame frame(arena_);
-    trainer_.train_step(x_, y_, 0.01f);
+    do_step(gradients_, [this] { compute_gradients(); });
+    trainer_.optimizer().step(0.01f);
   }
   void evaluate() {
-    const Arena::Frame frame(arena_);
-    Tape tape(backend_, arena_, Tape::Recording::off);
-    trainer_.infer(tape, x_);
+    do_step(inference_, [this] { infer(); });
   }
 
   template <typename Step>
@@ -87,22 +89,35 @@ class NetworkBench {
   const nas::NetworkPlan& plan() const { return plan_; }
 
  private:
+  template <typename Work>
+  void do_step(Replay& replay, Work&& work) {
+    if (!eager_) return replay.run();
+    const Arena::Frame frame(arena_);
+    work();
+  }
+  void compute_gradients() { trainer_.compute_gradients(x_, y_, loss_); }
+  void infer() {
+    Tape tape(backend_, arena_, Tape::Recording::off);
+    trainer_.infer(tape, x_);
+  }
+
   const NetworkOptions& options_;
   Backend& backend_;
   Arena arena_;
   nas::NetworkPlan plan_;
   data::DeviceImages images_;
   nas::NetworkTrainer trainer_;
-  Tensor x_, y_;
+  Tensor x_, y_, loss_;
+  bool eager_ = false;
+  Replay gradients_, inference_;
 };
 
 inline void declare(CLI::App& app, NetworkOptions& options) {
+  declare(app, static_cast<DeviceOptions&>(options));
   app.add_option("architecture", options.architecture)->required();
-  app.add_option("--device", options.device);
   app.add_option("--batch", options.batch)->check(CLI::Range(2, 4096));
   app.add_option("--image", options.image)->check(CLI::Range(4, 512));
   app.add_option("--classes", options.classes)->check(CLI::Range(1, 10000));
-  app.add_option("--threads", options.threads)->check(CLI::Range(0, 1024));
 }
 
 }  // namespace adwp::bench

@@ -1,12 +1,13 @@
 // One training step and one evaluation of a network, timed on request.
 //
 //   network_step ARCHITECTURE.json [--device D] [--batch N] [--image PIXELS] [--classes N]
-//                [--threads N] [--dump FILE]
+//                [--threads N] [--precision P] [--engine E] [--eager] [--dump FILE]
 //
 // Reads commands from stdin, one a line, and answers each with a line of JSON: `train N` and
 // `evaluate N` run N repetitions and give their seconds; `quit` ends. A peer can so be measured in
-// turns with this program (bench/peers/pytorch_step.py). --dump writes the weights, running
-// statistics, a batch of images and the logits as safetensors.
+// turns with this program (bench/peers/pytorch_step.py). --eager launches each kernel by itself, even where
+// the device replays steps. --dump writes the weights, running statistics, a batch of images and the logits
+// as safetensors.
 #include <fmt/format.h>
 
 #include <iostream>
@@ -22,13 +23,16 @@ using namespace adwp;
 void run(int argc, char** argv) {
   bench::NetworkOptions options;
   std::string dump;
+  bool eager = false;
   CLI::App app("Times one training step and one evaluation of a network.");
   bench::declare(app, options);
   app.add_option("--dump", dump);
+  app.add_flag("--eager", eager);
   if (!bench::parse(app, argc, argv)) return;
 
-  const std::unique_ptr<Backend> backend = apps::devices(options.threads).open(options.device);
+  const std::unique_ptr<Backend> backend = bench::open(options);
   bench::NetworkBench network(options, *backend);
+  network.set_eager(eager);
   network.time(2, [&] { network.train(); });
   if (!dump.empty()) network.dump(dump);
   fmt::print("{}\n", nlohmann::json{{"device", backend->description()},

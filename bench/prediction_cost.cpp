@@ -2,7 +2,7 @@
 // against a training step of that network itself.
 //
 //   prediction_cost [--space SPACE] [--networks N] [--repetitions N] [--batch N] [--image PIXELS]
-//                   [--device D] [--threads N] [--seed N] [--profile]
+//                   [--device D] [--precision P] [--engine E] [--threads N] [--seed N] [--profile]
 //
 // Draws random networks of the space. For each, times in turns (1) the network's own step: forward,
 // backward, SGD; (2) the same with predicted kernels: prediction, forward, backward through network
@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "apps/common/main.h"
+#include "bench/ceilings.h"
 #include "bench/network_bench.h"
 #include "nas/training/hypernetwork_trainer.h"
 #include "nas/weights/hypernetwork.h"
@@ -20,20 +21,14 @@
 namespace {
 
 using namespace adwp;
+using bench::median;
 
-struct Options {
-  std::string space = "tiny", device = "auto";
+struct Options : bench::DeviceOptions {
+  std::string space = "tiny";
   std::int64_t networks = 20, repetitions = 9, batch = 64, image = 32;
   std::uint64_t seed = 0;
-  int threads = 0;
   bool profile = false;
 };
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 template <typename Step>
 double seconds(Backend& backend, Step&& step) {
@@ -48,7 +43,7 @@ struct Times {
 };
 
 void run(const Options& options) {
-  const std::unique_ptr<Backend> backend = apps::devices(options.threads).open(options.device);
+  const std::unique_ptr<Backend> backend = bench::open(options);
   Arena arena(*backend, std::size_t{3} << 30);
   const nas::SearchSpace space = nas::SearchSpace::open(options.space);
   const nas::Task task{.image_size = options.image};
@@ -133,13 +128,12 @@ void run(const Options& options) {
 void parse_and_run(int argc, char** argv) {
   Options options;
   CLI::App app("Times what predicting kernels costs.");
+  bench::declare(app, options);
   app.add_option("--space", options.space);
-  app.add_option("--device", options.device);
   app.add_option("--networks", options.networks)->check(CLI::Range(1, 10000));
   app.add_option("--repetitions", options.repetitions)->check(CLI::Range(1, 1000));
   app.add_option("--batch", options.batch)->check(CLI::Range(2, 4096));
   app.add_option("--image", options.image)->check(CLI::Range(4, 512));
-  app.add_option("--threads", options.threads)->check(CLI::Range(0, 1024));
   app.add_option("--seed", options.seed);
   app.add_flag("--profile", options.profile);
   if (!bench::parse(app, argc, argv)) return;

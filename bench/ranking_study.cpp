@@ -15,7 +15,6 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/devices.h"
 #include "apps/common/main.h"
 #include "bench/command_line.h"
 #include "framework/io/atomic_file.h"
@@ -33,8 +32,8 @@ using Clock = std::chrono::steady_clock;
 constexpr double band_width = 0.12;
 constexpr std::int64_t evaluation_batch = 500;
 
-struct Options {
-  std::string data, space = "tiny", out, device = "auto";
+struct Options : bench::DeviceOptions {
+  std::string data, space = "tiny", out;
   std::int64_t hyper_epochs = 100, networks = 40, band = 36, epochs = 8, batch = 64;
   std::uint64_t seed = 0;
   double validation = 1.0 / 3, lr = 0.1;
@@ -228,10 +227,10 @@ class Study {
 void run(int argc, char** argv) {
   Options o;
   CLI::App app("Measures how well predicted weights rank networks.");
+  bench::declare(app, o);
   app.add_option("--data", o.data)->required();
   app.add_option("--space", o.space);
   app.add_option("--out", o.out)->required();
-  app.add_option("--device", o.device);
   app.add_option("--hyper-epochs", o.hyper_epochs)->check(CLI::Range(1, 100000));
   app.add_option("--networks", o.networks)->check(CLI::Range(3, 10000));
   app.add_option("--band", o.band)->check(CLI::Range(3, 10000));
@@ -241,7 +240,7 @@ void run(int argc, char** argv) {
   app.add_option("--lr", o.lr)->check(CLI::Range(1e-5, 10.0));
   app.add_option("--seed", o.seed);
   if (!bench::parse(app, argc, argv)) return;
-  const std::unique_ptr<Backend> backend = apps::devices().open(o.device);
+  const std::unique_ptr<Backend> backend = bench::open(o);
   Study(o, *backend).run();
 }
 

@@ -6,26 +6,32 @@
 
 namespace adwp::apps {
 
-Registry devices([[maybe_unused]] int threads, const std::string& precision) {
-  const Precision math = precision == "bf16"   ? Precision::bf16
-                         : precision == "tf32" ? Precision::tf32
-                                               : Precision::f32;
+Registry devices([[maybe_unused]] int threads, const std::string& precision, const std::string& engine) {
+  const GpuOptions options{.precision = precision == "bf16"   ? Precision::bf16
+                                        : precision == "tf32" ? Precision::tf32
+                                                              : Precision::f32,
+                           .engine = engine == "vendor" ? Engine::vendor
+                                     : engine == "auto" ? Engine::automatic
+                                                        : Engine::hand};
   Registry registry;
 #if defined(ADWP_HAS_CUDA)
   registry.add(
-      "cuda", [math] { return cuda::open(math); }, [] { return cuda::usable(); });
+      "cuda", [options] { return cuda::open(options); }, [] { return cuda::usable(); });
 #endif
 #if defined(ADWP_HAS_CPU)
-  const auto open_cpu = [threads, math] {
-    if (math != Precision::f32) {
+  const auto open_cpu = [threads, options] {
+    if (options.precision != Precision::f32) {
       fail_usage("device", "the CPU device multiplies in f32 alone; leave out --precision");
+    }
+    if (options.engine != Engine::hand) {
+      fail_usage("device", "the CPU device has one engine, oneDNN; leave out --engine");
     }
     return cpu::open_cpu(threads);
   };
   registry.add("cpu", open_cpu, [] { return true; });
 #endif
   registry.add(
-      "emulated", [math] { return emulated::open(math); }, [] { return true; });
+      "emulated", [options] { return emulated::open(options); }, [] { return true; });
   return registry;
 }
 

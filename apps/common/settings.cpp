@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "apps/common/devices.h"
 #include "apps/common/toml_values.h"
 #include "framework/core/error.h"
 #include "framework/version.h"
@@ -51,7 +52,11 @@ Settings::Settings(std::string program, const std::string& description)
   app_->allow_extras();  // reported by us, with a hint
   app_->get_formatter()->column_width(36);
   app_->set_help_flag("-h,--help", "Print this help and exit");
-  app_->set_version_flag("--version", fmt::format("{} (adwpnas) {}", program_, version));
+  app_->set_version_flag("--version", [program = program_] {
+    const Registry registry = devices();
+    return fmt::format("{} (adwpnas) {}; devices here: {}", program, version,
+                       fmt::join(registry.usable_names(), ", "));
+  });
   app_->add_option("--config", config_path_, "Read settings from a TOML file; unknown keys are errors")
       ->option_text("FILE");
 }

@@ -17,6 +17,10 @@ void declare(Settings& settings, SearchOptions& o) {
   settings.choice("precision", o.precision,
                   "Of matrix products on cuda and emulated: exact f32, or the matrix units",
                   {"f32", "tf32", "bf16"});
+  settings.choice(
+      "engine", o.engine,
+      "Of convolutions and GEMMs on cuda: our kernels, cuDNN and cuBLAS, or the faster for each shape",
+      {"hand", "vendor", "auto"});
   settings.integer("seed", o.seed, "Seed of everything that is random", 0, 1'000'000'000);
   settings.integer("threads", o.threads, "Threads of the CPU device; 0: one a core", 0, 1024);
   settings.integer("arena-mb", o.arena_mb, "Size of the arena; 0: what a dry pass measures", 0, 1'000'000);

@@ -9,7 +9,7 @@
 namespace adwp::apps {
 
 struct SearchOptions {
-  std::string data, out, device = "auto", precision = "f32", space = "tiny";
+  std::string data, out, device = "auto", precision = "f32", engine = "hand", space = "tiny";
   std::uint64_t seed = 0;
   std::int64_t batch = 64, arena_mb = 0, threads = 0;
   double validation = 0.1;

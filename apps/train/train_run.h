@@ -14,7 +14,8 @@
 namespace adwp::apps {
 
 struct TrainOptions {
-  std::string architecture, data, out, device = "auto", precision = "f32", recipe = "standard";
+  std::string architecture, data, out, device = "auto", precision = "f32", engine = "hand";
+  std::string recipe = "standard";
   std::uint64_t seed = 0;
   std::int64_t epochs = 20, batch = 64, threads = 0, arena_mb = 0, evaluation_batch = 500;
   double lr = 0.1, validation = 0.02;

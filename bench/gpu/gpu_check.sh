@@ -48,16 +48,38 @@ sys.exit(difference > 1e-3)
 P
 
 step "what an evaluation and a training step cost"
-for batch in 64 256; do
-  "$here/bin/evaluation_cost" "$here/candidate.json" --device cuda --batch $batch \
-      --json "$out/cost-$batch.json" | tee "$out/cost-$batch.txt" | head -30
+for engine in hand vendor; do
+  for precision in f32 tf32 bf16; do
+    for batch in 64 256; do
+      name=$engine-$precision-$batch
+      "$here/bin/evaluation_cost" "$here/candidate.json" --device cuda --batch $batch --precision $precision \
+          --engine $engine --json "$out/cost-$name.json" > "$out/cost-$name.txt" 2>&1 ||
+        [[ $engine == vendor ]] || failed=1  # cuDNN and cuBLAS need not be here
+      grep -E 'undisturbed|^error' "$out/cost-$name.txt" | sed "s/^/$engine $precision batch $batch: /"
+    done
+  done
 done
 "$here/bin/prediction_cost" --device cuda --space cifar --networks 10 | tee "$out/prediction.txt" | tail -1
 
+step "every kernel on the shapes of the space cifar: its ladder, and cuDNN and cuBLAS beside it"
+for precision in f32 tf32 bf16; do
+  "$here/bin/kernel_bench" --device cuda --space cifar --batch 256 --top 48 --precision $precision \
+      --json "$out/kernels-$precision.json" > "$out/kernels-$precision.txt" || failed=1
+  head -24 "$out/kernels-$precision.txt"
+done
+
 step "beside PyTorch"
 if python3 -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then
-  python3 "$here/pytorch_step.py" "$here/candidate.json" --program "$here/bin/network_step" --device cuda \
-      --batch 256 --json "$out/pytorch.json" || failed=1
+  compare() {  # NAME OPTION...
+    echo "$1:"
+    python3 "$here/pytorch_step.py" "$here/candidate.json" --program "$here/bin/network_step" --device cuda \
+        --batch 256 --json "$out/pytorch-$1.json" "${@:2}" || failed=1
+  }
+  compare f32-eager --precision f32
+  compare tf32-eager --precision tf32
+  compare bf16-eager --precision bf16
+  compare bf16-compiled --precision bf16 --compile
+  compare bf16-replayed --precision bf16 --compile reduce-overhead
 else
   echo "no PyTorch with CUDA here: not compared"
 fi

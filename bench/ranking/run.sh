@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes docs/results/ranking.md: how well predicted weights rank networks, beside what else would.
 #
-#   bench/ranking/run.sh CIFAR10_FOLDER     # 25 minutes on 2 cores; make build first
+#   [RANKING_JSON=FILE] bench/ranking/run.sh CIFAR10_FOLDER     # 25 minutes on 2 cores; make build first
 #
 # CIFAR10_FOLDER holds train/CLASS/*.jpg. 15,000 images at 16 pixels: 10,000 to train on, 5,000 to judge.
 set -euo pipefail
@@ -9,10 +9,11 @@ cd "$(dirname "$0")/../.."
 [[ $# == 1 && -d $1/train ]] || { echo "usage: bench/ranking/run.sh CIFAR10_FOLDER" >&2; exit 2; }
 data="folder:$1?limit=15000&size=16"
 page=docs/results/ranking.md
-table=$(mktemp)
-trap 'rm -f "$table"' EXIT
+mkdir -p docs/results
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 build/bench/ranking_study --data "$data" --space bench/ranking/study_space.toml \
-    --out "${RANKING_JSON:-/dev/null}" > "$table"
+    --out "${RANKING_JSON:-$work/networks.json}" > "$work/table"
 {
   echo "# How well do predicted weights rank networks?"
   echo
@@ -20,6 +21,6 @@ build/bench/ranking_study --data "$data" --space bench/ranking/study_space.toml 
   echo "below those on the lossless set), 16 px. \"Trained\" is the accuracy after 8 epochs from scratch; one"
   echo "HyperNetwork, one set of shared weights. Intervals: bootstrap over networks, 95 %."
   echo
-  cat "$table"
+  cat "$work/table"
 } > "$page"
 echo "wrote $page"

@@ -54,6 +54,7 @@ void BlockRunner::run(const GridJob& job, std::uint64_t index) {
   gridDim = grid;
   count_ = static_cast<int>(block.x * block.y * block.z);
   ended_ = at_barrier_ = ready_ = queue_head_ = 0;
+  abandoned_ = false;
   ++block_number_;
   const std::uint64_t seed = job.options.seed;
   policy_ = seed == 0 ? Policy::first_come : (seed % 2 == 1 ? Policy::random_warp : Policy::one_warp_ahead);
@@ -83,8 +84,7 @@ void BlockRunner::run(const GridJob& job, std::uint64_t index) {
   tsan::release(&sync_start_);
   switch_to(outside, next_ready());
   tsan::acquire(&sync_end_);
-  if (!error_.empty()) {
-    abandon_block();
+  if (abandoned_) {
     std::string error;
     error.swap(error_);
     fail("emulation", "{}", error);
@@ -100,19 +100,6 @@ void BlockRunner::prepare_shared_memory() {
   shared_used_ = dynamic + red_zone;
   static_bytes_ = 0;
   asan::poison(shared_ + job_->shared_bytes, shared_room - job_->shared_bytes);
-}
-
-void BlockRunner::abandon_block() {
-  for (int t = 0; t < count_; ++t) {
-    Fiber& fiber = threads_[t].fiber;
-    if (ADWP_EMULATION_TSAN) {
-      if (fiber.tsan != nullptr) tsan::destroy(fiber.tsan);
-      fiber.tsan = nullptr;
-    } else if (fiber.stack != nullptr) {
-      stacks_.give(fiber.stack);
-      fiber.stack = nullptr;
-    }
-  }
 }
 
 // --- switching -------------------------------------------------------------------------------------
@@ -173,14 +160,21 @@ void BlockRunner::live() {
   for (;;) {
     const int me = running_;
     tsan::acquire(&sync_start_);
-    job_->body(job_->arguments);
+    try {
+      job_->body(job_->arguments);
+    } catch (const Abandoned&) {
+      // Its locals are destroyed; nothing else is to be done.
+    }
     tsan::release(&sync_end_);
     threads_[me].state = State::ended;
     ++ended_;
     ++statistics.threads;
     warps_[me / warp_lanes].ended |= 1u << (me % warp_lanes);
-    const int next = next_ready();
-    if (next < 0 && ended_ < count_) report_stuck_block();
+    int next = abandoned_ ? next_suspended() : next_ready();
+    if (next < 0 && ended_ < count_ && !abandoned_) {
+      report_stuck_block();
+      next = next_suspended();
+    }
     if (!ADWP_EMULATION_TSAN) {  // to TSan a stack is a thread: there everyone keeps an own one
       char* stack = threads_[me].fiber.stack;
       threads_[me].fiber.stack = nullptr;
@@ -200,12 +194,24 @@ void BlockRunner::live() {
 
 void BlockRunner::wait_for_others() {
   const int me = running_, next = next_ready();
-  if (next < 0) report_stuck_block();
+  if (next < 0) {
+    report_stuck_block();
+    throw Abandoned{};
+  }
   if (next == me) {
     threads_[me].state = State::ready;
     return;
   }
   switch_to(me, next);
+  if (abandoned_) throw Abandoned{};
+}
+
+// A thread of an abandoned block that still has a stack to be unwound; those that never began have not.
+int BlockRunner::next_suspended() const {
+  for (int t = 0; t < count_; ++t) {
+    if (threads_[t].state != State::ended && threads_[t].state != State::unstarted) return t;
+  }
+  return outside;
 }
 
 // --- who is next -----------------------------------------------------------------------------------
@@ -364,15 +370,17 @@ std::string BlockRunner::place(int thread) const {
   return fmt::format("block ({},{},{}) thread ({},{},{})", blockIdx.x, blockIdx.y, blockIdx.z, t.x, t.y, t.z);
 }
 
+// A faulty block is abandoned: every thread that has begun leaves its kernel by this exception, so that
+// what it holds is destroyed.
 void BlockRunner::fault(const std::string& what, Location where) {
   error_ = fmt::format("kernel {}, {}, {}: {}", job_->kernel, text(where), place(running_), what);
-  switch_to(running_, outside);
-  std::abort();  // a faulty block is abandoned
+  abandoned_ = true;
+  throw Abandoned{};
 }
 
 // No thread can go on, and not all have ended.
 void BlockRunner::report_stuck_block() {
-  if (!error_.empty()) return;
+  abandoned_ = true;
   int barriers = 0, warps = 0;
   std::string waiting;
   std::set<std::string> told;

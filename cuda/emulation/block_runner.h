@@ -70,6 +70,8 @@ class BlockRunner {
     std::uint32_t below(std::uint32_t n);
   };
 
+  struct Abandoned {};  // thrown through the kernel's frames after a fault
+
   static constexpr int outside = -1;  // not in a fiber
   static constexpr int dying = -2;    // leaving a fiber for good
 
@@ -78,12 +80,12 @@ class BlockRunner {
   void switch_to(int leaving, int next);
   [[noreturn]] void live();
   void wait_for_others();
+  int next_suspended() const;
   void make_ready(int thread);
   int next_ready();
   int random_bit(std::uint32_t mask);
   void prepare_shared_memory();
   void report_stuck_block();
-  void abandon_block();
   std::string place(int thread) const;
 
   const GridJob* job_ = nullptr;
@@ -114,7 +116,8 @@ class BlockRunner {
   void* outside_tsan_ = nullptr;
   const void* outside_bottom_ = nullptr;
   std::size_t outside_size_ = 0;
-  std::string error_;
+  bool abandoned_ = false;
+  std::string error_;  // why
 };
 
 }  // namespace adwp::emulation

@@ -1,10 +1,11 @@
-// Launching a kernel on the emulated device: it has run when this returns.
+// Launching a kernel on the emulated device: it has run when this returns, or is kept in a recording.
 #pragma once
 
 #include <tuple>
 #include <utility>
 
 #include "cuda/emulation/ptx.h"
+#include "cuda/emulation/recording.h"
 
 using Stream = void*;
 
@@ -16,12 +17,14 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
   struct Call {
     void (*kernel)(Parameters...);
     std::tuple<Parameters...> arguments;
-  } call{kernel, std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)};
-  adwp::emulation::run_grid(
-      name, grid, block, shared_bytes,
-      [](const void* opaque) {
-        const Call& own = *static_cast<const Call*>(opaque);
-        std::apply(own.kernel, own.arguments);
-      },
-      &call);
+  } const call{kernel, std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)};
+  adwp::emulation::do_or_keep([=] {
+    adwp::emulation::run_grid(
+        name, grid, block, shared_bytes,
+        [](const void* opaque) {
+          const Call& own = *static_cast<const Call*>(opaque);
+          std::apply(own.kernel, own.arguments);
+        },
+        &call);
+  });
 }

@@ -67,21 +67,22 @@ void ldmatrix_x4(std::uint32_t (&r)[4], const void* row, Location where = Locati
   if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0) {
     adwp::emulation::fault("misaligned ldmatrix", where);
   }
+  // Each lane's row as it stands when the lane arrives: ldmatrix orders nothing between lanes.
   struct Lane {
     std::uint32_t* r;
-    const void* row;
-  } own{r, row};
+    std::uint16_t row[8];
+  } own{r, {}};
+  std::memcpy(own.row, row, 16);
   adwp::emulation::warp_operation(
       [](void* const* lanes, std::uint32_t) {
         for (int matrix = 0; matrix < 4; ++matrix) {
-          std::uint16_t m[8][8];
-          for (int i = 0; i < 8; ++i) {
-            std::memcpy(m[i], static_cast<Lane*>(lanes[matrix * 8 + i])->row, 16);
-          }
+          auto m = [&](int i, int j) {
+            return std::uint32_t{static_cast<Lane*>(lanes[matrix * 8 + i])->row[j]};
+          };
           for (int i = 0; i < 32; ++i) {
             const int group = i / 4, pair = i % 4 * 2;
-            const std::uint32_t low = Transposed ? m[pair][group] : m[group][pair];
-            const std::uint32_t high = Transposed ? m[pair + 1][group] : m[group][pair + 1];
+            const std::uint32_t low = Transposed ? m(pair, group) : m(group, pair);
+            const std::uint32_t high = Transposed ? m(pair + 1, group) : m(group, pair + 1);
             static_cast<Lane*>(lanes[i])->r[matrix] = low | high << 16;
           }
         }

@@ -12,7 +12,7 @@ namespace {
 
 // y[i] = or += f(a[i], b[i]), four at a time for the first `quads`; b may be null.
 template <typename F>
-__global__ void __launch_bounds__(threads_per_block)
+__global__ void __launch_bounds__(threads_per_block, 1)
     map(F f, const float* a, const float* b, float* y, bool accumulate, std::int64_t quads, std::int64_t n) {
   for (std::int64_t i = first_index(); i < quads; i += index_step()) {
     const float4 u = reinterpret_cast<const float4*>(a)[i];
@@ -48,6 +48,14 @@ struct Towards {  // what moves b towards a
   float t;
   __device__ float operator()(float a, float b) const { return t * (a - b); }
 };
+
+template <Activation act>
+__global__ void __launch_bounds__(threads_per_block)
+    finish(const float* bias, float* y, std::int64_t columns, std::int64_t n) {
+  for (std::int64_t i = first_index(); i < n; i += index_step()) {
+    y[i] = activate<act>(bias != nullptr ? y[i] + bias[i % columns] : y[i]);
+  }
+}
 
 __global__ void __launch_bounds__(threads_per_block)
     scale_channels(const float* x, const float* s, float* y, bool accumulate, std::int64_t image,
@@ -135,6 +143,14 @@ void copy_gradient(Stream stream, const float* dy, float* dx, bool accumulate, s
 
 void lerp(Stream stream, const float* source, float t, float* target, std::int64_t n) {
   run_map("lerp", stream, Towards{t}, source, target, target, true, n);
+}
+
+void bias_activation(Stream stream, const float* bias, Activation act, float* y, std::int64_t rows,
+                     std::int64_t columns) {
+  dispatch(act, [&]<Activation kind>() {
+    launch("bias_activation", finish<kind>, blocks_for(rows * columns), threads_per_block, 0, stream, bias, y,
+           columns, rows * columns);
+  });
 }
 
 void channel_scale_forward(Stream stream, const float* x, const float* s, float* y, std::int64_t images,

@@ -46,7 +46,8 @@ __global__ void __launch_bounds__(32) bf16_tile(const float* a, const float* b, 
 template <bool Transposed>
 __global__ void __launch_bounds__(32) matrix_tile(const std::uint16_t* from, std::uint32_t* to) {
   SHARED(std::uint16_t, rows, [32][8]);
-  UNROLL for (int i = 0; i < 8; ++i) rows[threadIdx.x][i] = from[threadIdx.x * 8 + i];
+  const auto other = 31 - threadIdx.x;  // a row that another lane will name
+  UNROLL for (int i = 0; i < 8; ++i) rows[other][i] = from[other * 8 + i];
   __syncwarp();
   std::uint32_t r[4];
   ptx::ldmatrix_x4<Transposed>(r, rows[threadIdx.x]);

@@ -4,9 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "cuda/runtime/stream.h"
+#include "framework/backend/replay.h"
+#include "framework/core/error.h"
 
 namespace adwp::ADWP_GPU {
 
@@ -21,6 +25,11 @@ class Device {
   Stream stream() const { return stream_; }
   void synchronize();
 
+  // As Backend has them.
+  double seconds(const std::function<void()>& work);
+  std::unique_ptr<Graph> capture(const std::function<void()>& work);
+  bool capturing() const { return capturing_; }
+
   // At least 256-byte aligned; throws Error when there is too little.
   void* allocate(std::size_t bytes);
   void release(void* pointer) noexcept;
@@ -30,7 +39,16 @@ class Device {
   void fill(void* device, std::uint8_t value, std::size_t bytes);
 
  private:
+  // A graph runs later and again: it can neither wait nor talk to the host.
+  void refuse_in_capture(const char* what) const {
+    require(!capturing_, "capture",
+            "recorded work asks for {}, expected kernels, fills and copies on the device", what);
+  }
+
   Stream stream_ = nullptr;
+  void* staging_ = nullptr;  // page-locked host memory
+  std::size_t staged_ = 0;   // bytes of it that copies under way may still read
+  bool capturing_ = false;
 };
 
 // Is there a device that this binary can use?

@@ -14,20 +14,26 @@
 
 namespace adwp::ADWP_GPU {
 
-std::unique_ptr<Backend> open(Precision precision) { return std::make_unique<GpuBackend>(precision); }
+std::unique_ptr<Backend> open(const GpuOptions& options) { return std::make_unique<GpuBackend>(options); }
 bool usable() { return device_usable(); }
 
-GpuBackend::GpuBackend(Precision precision) {
-  choice_.math = precision == Precision::bf16   ? Math::bf16
-                 : precision == Precision::tf32 ? Math::tf32
-                                                : Math::f32;
+GpuBackend::GpuBackend(const GpuOptions& options)
+    : engine_(options.engine, device_,
+              options.engine == Engine::hand ? nullptr : open_vendor(device_, options.precision)) {
+  choice_.math = options.precision == Precision::bf16   ? Math::bf16
+                 : options.precision == Precision::tf32 ? Math::tf32
+                                                        : Math::f32;
+  choice_.level = options.level == KernelLevel::naive   ? Level::naive
+                  : options.level == KernelLevel::tiled ? Level::tiled
+                                                        : Level::fast;
 }
 
 std::string GpuBackend::name() const { return ADWP_TEXT(ADWP_GPU); }
 
 std::string GpuBackend::description() const {
   const char* math[] = {"f32", "TF32", "bf16"};
-  return fmt::format("{}, products in {}", device_.description(), math[static_cast<int>(choice_.math)]);
+  return fmt::format("{}, products in {}{}", device_.description(), math[static_cast<int>(choice_.math)],
+                     engine_.description());
 }
 
 // --- memory --------------------------------------------------------------------------------------------

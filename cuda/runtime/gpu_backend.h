@@ -4,25 +4,35 @@
 
 #include "cuda/cuda_backend.h"
 #include "cuda/kernels/product.h"
-#include "cuda/runtime/device.h"
+#include "cuda/runtime/engine.h"
 
 namespace adwp::ADWP_GPU {
 
 class GpuBackend : public Backend {
  public:
-  explicit GpuBackend(Precision precision);
+  explicit GpuBackend(const GpuOptions& options);
 
   std::string name() const override;
   std::string description() const override;
   void synchronize() override { device_.synchronize(); }
+  double seconds(const std::function<void()>& work) override { return device_.seconds(work); }
+  std::unique_ptr<Graph> capture(const std::function<void()>& work) override { return device_.capture(work); }
 
  private:
 #include "framework/backend/overrides.inc"
 
   Stream stream() const { return device_.stream(); }
 
+  struct ConvOperands {
+    const Tensor &first, &second, &result;  // as VendorProducts::convolution has them
+  };
+  // A convolution by the engine chosen for it.
+  void convolve(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
+                const ConvOperands& operands, GradMode mode, void* workspace, const EngineChoice::Hand& hand);
+
   Device device_;
   ProductChoice choice_;
+  EngineChoice engine_;  // after the device, whose stream it holds
 };
 
 }  // namespace adwp::ADWP_GPU

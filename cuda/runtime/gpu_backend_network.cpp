@@ -60,14 +60,23 @@ kernels::NormShape norm_shape(const Tensor& x, float epsilon, Activation act) {
 // --- matrix products -------------------------------------------------------------------------------------
 
 std::size_t GpuBackend::gemm_workspace(const Gemm&, std::int64_t m, std::int64_t n, std::int64_t k) {
-  return bytes_of(product_scratch(m, n, k));
+  return engine_.workspace(bytes_of(product_scratch(m, n, k)));
 }
 
 void GpuBackend::do_gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias,
                          Activation act, const Tensor& c, GradMode mode, void* workspace) {
   const std::int64_t k = a.shape()[spec.transpose_a ? 0 : 1];
-  kernels::gemm(stream(), choice_, {c.shape()[0], c.shape()[1], k, spec.transpose_a, spec.transpose_b}, in(a),
-                in(b), bias.defined() ? in(bias) : nullptr, act, out(c), adds(mode), scratch(workspace));
+  const kernels::GemmShape shape{c.shape()[0], c.shape()[1], k, spec.transpose_a, spec.transpose_b};
+  const float* row = bias.defined() ? in(bias) : nullptr;
+  engine_.run(
+      key_of(shape, bias.defined(), act), adds(mode),
+      [&] {
+        kernels::gemm(stream(), choice_, shape, in(a), in(b), row, act, out(c), adds(mode),
+                      scratch(workspace));
+      },
+      [&](VendorProducts& vendor) {
+        return vendor.gemm(shape, in(a), in(b), row, act, out(c), adds(mode), workspace);
+      });
 }
 
 void GpuBackend::do_column_sum(const Tensor& x, const Tensor& sum, GradMode mode, void* workspace) {
@@ -76,8 +85,9 @@ void GpuBackend::do_column_sum(const Tensor& x, const Tensor& sum, GradMode mode
 
 // --- convolution -----------------------------------------------------------------------------------------
 
-std::size_t GpuBackend::conv2d_workspace(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
-                                         GradMode) {
+namespace {
+
+std::size_t hand_workspace(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w) {
   if (conv.depthwise) {
     return pass == ConvPass::wgrad ? bytes_of(kernels::depthwise_wgrad_scratch(depthwise_shape(conv, x))) : 0;
   }
@@ -93,34 +103,56 @@ std::size_t GpuBackend::conv2d_workspace(ConvPass pass, const Conv2d& conv, cons
   return 0;
 }
 
+}  // namespace
+
+std::size_t GpuBackend::conv2d_workspace(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
+                                         GradMode) {
+  return engine_.workspace(hand_workspace(pass, conv, x, w));
+}
+
 void GpuBackend::do_conv2d_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y,
                                    void* workspace) {
-  if (conv.depthwise) {
-    return kernels::depthwise_forward(stream(), choice_.level, depthwise_shape(conv, x.shape()), in(x), in(w),
-                                      out(y));
-  }
-  kernels::conv2d_forward(stream(), choice_, dense_shape(conv, x.shape(), w.shape()), in(x), in(w), out(y),
-                          scratch(workspace));
+  convolve(ConvPass::forward, conv, x.shape(), w.shape(), {x, w, y}, GradMode::overwrite, workspace, [&] {
+    if (conv.depthwise) {
+      return kernels::depthwise_forward(stream(), choice_.level, depthwise_shape(conv, x.shape()), in(x),
+                                        in(w), out(y));
+    }
+    kernels::conv2d_forward(stream(), choice_, dense_shape(conv, x.shape(), w.shape()), in(x), in(w), out(y),
+                            scratch(workspace));
+  });
 }
 
 void GpuBackend::do_conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx,
                                  GradMode mode, void* workspace) {
-  if (conv.depthwise) {
-    return kernels::depthwise_dgrad(stream(), choice_.level, depthwise_shape(conv, dx.shape()), in(dy), in(w),
-                                    out(dx), adds(mode));
-  }
-  kernels::conv2d_dgrad(stream(), choice_, dense_shape(conv, dx.shape(), w.shape()), in(dy), in(w), out(dx),
-                        adds(mode), scratch(workspace));
+  convolve(ConvPass::dgrad, conv, dx.shape(), w.shape(), {dy, w, dx}, mode, workspace, [&] {
+    if (conv.depthwise) {
+      return kernels::depthwise_dgrad(stream(), choice_.level, depthwise_shape(conv, dx.shape()), in(dy),
+                                      in(w), out(dx), adds(mode));
+    }
+    kernels::conv2d_dgrad(stream(), choice_, dense_shape(conv, dx.shape(), w.shape()), in(dy), in(w), out(dx),
+                          adds(mode), scratch(workspace));
+  });
 }
 
 void GpuBackend::do_conv2d_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw,
                                  GradMode mode, void* workspace) {
-  if (conv.depthwise) {
-    return kernels::depthwise_wgrad(stream(), choice_.level, depthwise_shape(conv, x.shape()), in(x), in(dy),
-                                    out(dw), adds(mode), scratch(workspace));
-  }
-  kernels::conv2d_wgrad(stream(), choice_, dense_shape(conv, x.shape(), dw.shape()), in(x), in(dy), out(dw),
-                        adds(mode), scratch(workspace));
+  convolve(ConvPass::wgrad, conv, x.shape(), dw.shape(), {x, dy, dw}, mode, workspace, [&] {
+    if (conv.depthwise) {
+      return kernels::depthwise_wgrad(stream(), choice_.level, depthwise_shape(conv, x.shape()), in(x),
+                                      in(dy), out(dw), adds(mode), scratch(workspace));
+    }
+    kernels::conv2d_wgrad(stream(), choice_, dense_shape(conv, x.shape(), dw.shape()), in(x), in(dy), out(dw),
+                          adds(mode), scratch(workspace));
+  });
+}
+
+void GpuBackend::convolve(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
+                          const ConvOperands& operands, GradMode mode, void* workspace,
+                          const EngineChoice::Hand& hand) {
+  const auto& [first, second, result] = operands;
+  engine_.run(key_of(pass, conv, x, w), adds(mode), hand, [&](VendorProducts& vendor) {
+    return vendor.convolution(pass, conv, x, w, in(first), in(second), out(result), adds(mode), workspace);
+  });
 }
 
 // --- normalisation ---------------------------------------------------------------------------------------

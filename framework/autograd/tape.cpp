@@ -24,11 +24,18 @@ Variable Tape::record(Tensor value, std::initializer_list<const Variable*> input
 }
 
 void Tape::backward(const Variable& loss, float weight) {
+  walk(loss, [&](const Tensor& gradient) { gradient.copy_from_host(std::span<const float>(&weight, 1)); });
+}
+
+void Tape::backward(const Variable& loss, const Tensor& weight) {
+  walk(loss, [&](const Tensor& gradient) { gradient.copy_from(weight); });
+}
+
+void Tape::walk(const Variable& loss, const std::function<void(const Tensor& gradient)>& seed) {
   require(recording(), "backward", "this tape records no gradients");
   require(loss.value().elements() == 1, "backward", "the loss must be one number, got {}",
           loss.value().text());
-  loss.gradient().accumulate(
-      [&](const Tensor& gradient, GradMode) { gradient.copy_from_host(std::span<const float>(&weight, 1)); });
+  loss.gradient().accumulate([&](const Tensor& gradient, GradMode) { seed(gradient); });
   while (!entries_.empty()) {
     Entry entry = std::move(entries_.back());
     entries_.pop_back();

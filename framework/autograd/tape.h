@@ -41,6 +41,8 @@ class Tape {
   // Gradients of `weight * loss` (one element) by every variable that requires one. What had been
   // recorded is used up; the tape may then record another computation.
   void backward(const Variable& loss, float weight = 1.0f);
+  // The same with a weight (1) that stands on the device, for work that is recorded (Replay).
+  void backward(const Variable& loss, const Tensor& weight);
 
   std::size_t recorded() const { return entries_.size(); }
 
@@ -49,6 +51,9 @@ class Tape {
     Gradient output;
     Backward backward;
   };
+
+  // From the loss, whose gradient `seed` writes, to the first entry.
+  void walk(const Variable& loss, const std::function<void(const Tensor& gradient)>& seed);
 
   Backend& backend_;
   Arena& arena_;

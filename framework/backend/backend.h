@@ -11,9 +11,12 @@
 // Gradients obey their GradMode: overwrite, or accumulate onto what stands there.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "framework/backend/profile.h"
+#include "framework/backend/replay.h"
 #include "framework/backend/specs.h"
 #include "framework/core/memory.h"
 #include "framework/core/tensor.h"
@@ -30,6 +33,13 @@ class Backend : public Memory {
 
   // Times every method into `profile` until detached with nullptr.
   void attach(Profile* profile) { profile_ = profile; }
+  bool profiled() const { return profile_ != nullptr; }
+
+  // Seconds that the device takes for `work`, by its own clock where it has one; waits for the end.
+  virtual double seconds(const std::function<void()>& work);
+  // Records what `work` asks of the device instead of doing it. nullptr, and `work` not called: this device
+  // does not record. Use Replay, which knows when that is right.
+  virtual std::unique_ptr<Graph> capture(const std::function<void()>& work);
 
   // --- matrix products -------------------------------------------------------------------------
   // c = act(op(a) op(b) + bias), or c += op(a) op(b) when mode is accumulate (then bias must be

@@ -4,6 +4,14 @@
 
 namespace adwp {
 
+double Backend::seconds(const std::function<void()>& work) {
+  synchronize();
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  synchronize();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 void ProfileScope::start(Profile& profile, std::string_view method, const std::string& detail) {
   std::string key(method);
   if (!detail.empty()) key.append(" ").append(detail);

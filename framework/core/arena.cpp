@@ -18,6 +18,14 @@ std::size_t round_up(std::size_t bytes) {
   return (std::max<std::size_t>(bytes, 1) + Arena::alignment - 1) / Arena::alignment * Arena::alignment;
 }
 
+// A place in 64 bits, any two of which differ at random (the end of splitmix64).
+std::uint64_t mixed(std::size_t offset, std::size_t bytes) {
+  std::uint64_t x = offset / Arena::alignment * 0x9e3779b97f4a7c15 + bytes / Arena::alignment;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
 }  // namespace
 
 // Shared by the arena, its frames and its blocks, so that the last of them frees the memory.
@@ -36,6 +44,7 @@ struct ArenaState {
   std::size_t tail = 0;  // everything from here up is free
   std::size_t in_use = 0;
   std::size_t peak = 0;
+  std::uint64_t layout = 0;                                 // sum of mixed(place) over live
   std::map<std::size_t, std::size_t> gaps;                  // below the tail: offset -> bytes
   std::set<std::pair<std::size_t, std::size_t>> gap_sizes;  // (bytes, offset), for best fit
   std::map<std::size_t, Live> live;                         // offset -> block
@@ -74,6 +83,7 @@ struct ArenaState {
     std::size_t begin = block->first;
     std::size_t end = begin + block->second.bytes;
     in_use -= block->second.bytes;
+    layout -= mixed(begin, block->second.bytes);
     live.erase(block);
 
     auto after = gaps.lower_bound(begin);
@@ -159,6 +169,7 @@ std::shared_ptr<Block> Arena::allocate(std::size_t bytes) {
     s.peak = std::max(s.peak, s.tail);
   }
   s.in_use += padded;
+  s.layout += mixed(offset, padded);
   s.live[offset] = {padded, bytes, s.epochs.back()};
   if (s.guard && !s.counting) {
     s.memory->fill(s.base + offset + padded - sentinel_bytes, sentinel_value, sentinel_bytes);
@@ -168,6 +179,8 @@ std::shared_ptr<Block> Arena::allocate(std::size_t bytes) {
 
 Memory& Arena::memory() const { return *state_->memory; }
 bool Arena::counting() const { return state_->counting; }
+bool Arena::guarded() const { return state_->guard; }
+std::uint64_t Arena::layout() const { return state_->layout; }
 std::size_t Arena::size() const { return state_->counting ? 0 : state_->size; }
 std::size_t Arena::in_use() const { return state_->in_use; }
 std::size_t Arena::peak() const { return state_->peak; }

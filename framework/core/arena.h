@@ -67,10 +67,13 @@ class Arena {
 
   Memory& memory() const;
   bool counting() const;
+  bool guarded() const;        // debug mode
   std::size_t size() const;    // bytes; 0 for a counting arena
   std::size_t in_use() const;  // bytes held now, padding included
   std::size_t peak() const;    // highest end address so far: the size that would have sufficed
   void reset_peak();
+  // Equal numbers: the same places are taken, and so the same memory is free (Replay asks).
+  std::uint64_t layout() const;
 
   // Takes the step region; frames nest. A tensor that outlives its frame throws when touched.
   class Frame {

@@ -42,6 +42,10 @@ bool flush_folder(const std::filesystem::path& path) {
 }  // namespace
 
 void write_atomically(const std::string& path, std::span<const std::byte> bytes) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored)) {
+    fail("file", "cannot write {}: it is no regular file", path);  // a rename would replace /dev/null
+  }
   const std::string temporary = path + ".tmp" + std::to_string(::getpid());
   bool written = false;
   {

@@ -1,7 +1,9 @@
 #include "nas/training/network_trainer.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "framework/backend/replay.h"
 #include "framework/core/error.h"
 
 namespace adwp::nas {
@@ -52,19 +54,29 @@ NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan
       optimizer_(
           backend, arena, weights_.parameters(),
           {.momentum = options.momentum, .weight_decay = options.weight_decay, .max_norm = options.clip}),
-      log_(arena) {}
+      log_(arena),
+      one_(Tensor::from_host(arena, Shape{1}, std::span<const float>(std::vector<float>{1}))) {}
 
-Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learning_rate) {
+void NetworkTrainer::compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
   Tape tape(backend_, arena_, Tape::Recording::on);
   weights_.parameters().zero_gradients();
   std::vector<ops::BatchStatistics> batch_statistics;
   const NetworkWeights weights = weights_.weights(tape, plan_);
   const Variable logits = forward(tape, plan_, weights, x, {.collect = &batch_statistics});
-  const Variable loss = ops::cross_entropy(tape, logits, y, options_.label_smoothing);
-  tape.backward(loss);
-  optimizer_.step(learning_rate);
+  const Variable result = ops::cross_entropy(tape, logits, y, options_.label_smoothing);
+  loss.copy_from(result.value());
+  tape.backward(result, one_);
   statistics_.update(backend_, batch_statistics, options_.norm_momentum);
-  return loss.value();
+}
+
+Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learning_rate) {
+  const Tensor loss(arena_, Shape{1});
+  {
+    const Arena::Frame frame(arena_);
+    compute_gradients(x, y, loss);
+  }
+  optimizer_.step(learning_rate);
+  return loss;
 }
 
 double NetworkTrainer::run_epoch(std::int64_t epoch, const std::function<void(double)>& progress) {
@@ -73,14 +85,18 @@ double NetworkTrainer::run_epoch(std::int64_t epoch, const std::function<void(do
   const std::int64_t total = options_.epochs * per_epoch;
   const auto warmup = static_cast<std::int64_t>(options_.warmup_epochs * static_cast<double>(per_epoch));
   loader_.begin_epoch(epoch);
+  const Arena::Frame frame(arena_);
+  const Tensor x(arena_, Shape{options_.batch, task.image_size, task.image_size, task.channels});
+  const Tensor y(arena_, Shape{options_.batch}, DType::i32);
+  const Tensor loss(arena_, Shape{1});
+  // The batch's number and the learning rate vary from step to step: what takes them is not recorded.
+  Replay gradients(backend_, arena_, [&] { compute_gradients(x, y, loss); });
   for (std::int64_t batch = 0; batch < per_epoch; ++batch) {
     const std::int64_t step = epoch * per_epoch + batch;
-    const Arena::Frame frame(arena_);
-    const Tensor x(arena_, Shape{options_.batch, task.image_size, task.image_size, task.channels});
-    const Tensor y(arena_, Shape{options_.batch}, DType::i32);
     loader_.load(batch, x, y);
-    const float rate = optim::cosine_schedule(options_.learning_rate, step, warmup, total);
-    log_.add(train_step(x, y, rate), [this, step] {
+    gradients.run();
+    optimizer_.step(optim::cosine_schedule(options_.learning_rate, step, warmup, total));
+    log_.add(loss, [this, step] {
       return fmt::format("step {} of training architecture {}", step, plan_.architecture.to_json());
     });
     if (progress && batch % LossLog::window == 0) {
@@ -98,15 +114,30 @@ Variable NetworkTrainer::infer(Tape& tape, const Tensor& images) {
 void NetworkTrainer::enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch,
                                         const Tensor& score) {
   const Task& task = plan_.task;
+  const Arena::Frame frame(arena_);
   data::Loader loader = data::Loader::sequential(backend_, arena_, images, batch, norm_);
-  for (std::int64_t i = 0; i < loader.batches(); ++i) {
-    const Arena::Frame step(arena_);
-    const std::int64_t count = loader.batch_size(i);
-    const Tensor x(arena_, Shape{count, task.image_size, task.image_size, task.channels});
-    const Tensor y(arena_, Shape{count}, DType::i32);
-    loader.load(i, x, y);
+  auto shape = [&](std::int64_t count) {
+    return Shape{count, task.image_size, task.image_size, task.channels};
+  };
+  auto count_hits = [&](const Tensor& x, const Tensor& y) {
     Tape tape(backend_, arena_, Tape::Recording::off);
     backend_.count_hits(infer(tape, x).value(), y, score);
+  };
+  const std::int64_t full = loader.batch_size(0);
+  const Tensor x(arena_, shape(full));
+  const Tensor y(arena_, Shape{full}, DType::i32);
+  Replay full_batch(backend_, arena_, [&] { count_hits(x, y); });
+  for (std::int64_t i = 0; i < loader.batches(); ++i) {
+    const std::int64_t count = loader.batch_size(i);
+    if (count == full) {
+      loader.load(i, x, y);
+      full_batch.run();
+      continue;
+    }
+    const Arena::Frame step(arena_);
+    const Tensor last = x.view(0, shape(count)), labels = y.view(0, Shape{count});
+    loader.load(i, last, labels);
+    count_hits(last, labels);
   }
 }
 

@@ -66,8 +66,11 @@ class NetworkTrainer {
   optim::Optimizer& optimizer() { return optimizer_; }
   const NetworkPlan& plan() const { return plan_; }
 
-  // One update on given images (batch, H, W, C) and labels; returns the loss (1), on the device.
-  // What `bench` times; run_epoch is this with loading, schedule and log.
+  // Of a step on given images (batch, H, W, C) and labels, all that is the same each time and that devices
+  // replay (framework/backend/replay.h): the gradients of all parameters, the running statistics, and the
+  // loss (1).
+  void compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss);
+  // That and the update; returns the loss, on the device. run_epoch is this with loading, schedule and log.
   Tensor train_step(const Tensor& x, const Tensor& y, float learning_rate);
 
   // Lays out a trainer, one step and one evaluation batch in a counting arena: for a dry pass.
@@ -89,6 +92,7 @@ class NetworkTrainer {
   data::Loader loader_;
   optim::Sgd optimizer_;
   LossLog log_;
+  Tensor one_;  // (1): the gradient of the loss by itself
 };
 
 }  // namespace adwp::nas

@@ -98,7 +98,7 @@ ADWP_ON_EVERY_DEVICE(Fragments);
 class Precisions : public testing::TestWithParam<Precision> {};
 
 TEST_P(Precisions, ProductsAndConvolutionsStayWithinTheirRounding) {
-  const auto backend = emulated::open(GetParam());
+  const auto backend = emulated::open({.precision = GetParam()});
   Arena arena(*backend, std::size_t{32} << 20);
   const double tolerance =
       GetParam() == Precision::f32 ? 1e-12 : (GetParam() == Precision::tf32 ? 3e-7 : 2e-5);

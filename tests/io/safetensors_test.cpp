@@ -112,6 +112,11 @@ TEST_P(SafeTensorsOnDevice, ACheckpointContinuesToTheSameBits) {
 
 ADWP_ON_EVERY_DEVICE(SafeTensorsOnDevice);
 
+TEST(AtomicFile, ReplacesNothingButFiles) {
+  EXPECT_THROW(io::write_atomically("/dev/null", "text"), Error);
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+}
+
 TEST(AtomicFile, LeavesTheOldFileWhenItFails) {
   const TemporaryDirectory folder;
   const std::string path = (folder.path() / "file").string();

@@ -141,6 +141,39 @@ TEST(Programs, LimitsHoldForEveryCandidate) {
   }
 }
 
+// A space of one width and two operations, so small that every CUDA thread may be a fiber.
+constexpr const char* micro_space = R"(name = "micro"
+stem_width = 8
+stem_stride = 2
+operations = ["dense3", "separable3"]
+joins = ["none"]
+residual = true
+head_widths = [0]
+activation = "relu"
+[[stage]]
+widths = [8]
+depth = [1, 2]
+stride = 1
+)";
+
+TEST(Programs, ASearchOnTheEmulatedDeviceAgreesWithTheCpu) {
+  const TemporaryDirectory place;
+  io::write_atomically((place.path() / "micro.toml").string(), micro_space);
+  double loss[2] = {};
+  const char* devices[] = {"cpu", "emulated"};
+  for (int i = 0; i < 2; ++i) {
+    const fs::path out = place.path() / devices[i];
+    Arguments search = tiny_search("synthetic:200?size=8", out);
+    add(search, {"--space", (place.path() / "micro.toml").string(), "--device", devices[i], "--batch", "16",
+                 "--hyper-width", "16", "--population", "2", "--generations", "1", "--rank-sample", "2"});
+    const Finished finished = run(search);
+    if (i == 0 && finished.err.find("device") != std::string::npos) GTEST_SKIP() << "no device cpu here";
+    ASSERT_EQ(finished.status, 0) << finished.err;
+    loss[i] = read_json(out / "result.json")["hypernetwork"]["final_loss"];
+  }
+  EXPECT_NEAR(loss[1] / loss[0], 1, 1e-3);
+}
+
 // Predicted weights must say far more than chance (0.1), and training must reach what this problem
 // allows.
 TEST(Programs, PredictionBeatsChanceAndTheChosenNetworkLearns) {

@@ -69,6 +69,8 @@ TEST_F(WrongInput, Options) {
   search({"--batch", "0"}, wrong_use, "--batch");
   search({"--weights", "magic"}, wrong_use, "magic");
   search({"--device", "abacus"}, wrong_use, "abacus");
+  search({"--engine", "steam"}, wrong_use, "steam");
+  search({"--engine", "vendor", "--device", "emulated"}, wrong_use, "--engine");
   search({"--space", "huge"}, wrong_use, "huge");
   expect_refusal({ADWP_SEARCH, "--data", "synthetic"}, wrong_use, "--out");
   expect_refusal({ADWP_TRAIN, "--data", "synthetic", "--out", out().string()}, wrong_use, "--architecture");
