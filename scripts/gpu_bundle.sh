@@ -17,7 +17,7 @@ cmake --build "$gpu_build" -j "${JOBS:-$(nproc)}"
 rm -rf "$bundle"
 mkdir -p "$bundle/bin" "$bundle/lib" "$bundle/expected"
 cp "$gpu_build"/apps/{search,train} "$gpu_build"/tests/adwp_tests \
-   "$gpu_build"/bench/{evaluation_cost,network_step,prediction_cost} "$bundle/bin"
+   "$gpu_build"/bench/{evaluation_cost,kernel_bench,network_step,prediction_cost} "$bundle/bin"
 cp bench/gpu/gpu_check.sh "$bundle"
 cp bench/peers/pytorch_step.py bench/gpu/candidate.json apps/search/tiny.toml "$bundle"
 # Everything but the C library, which the machine has.

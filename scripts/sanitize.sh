@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Tests and a tiny search with AddressSanitizer and UBSan: no finding, no leak.
+# Tests and a tiny search with AddressSanitizer and UBSan: no finding, no leak. Left out are the tests that
+# train until something is learned; what they run is run by others.
 #
 #   scripts/sanitize.sh [BUILD_FOLDER]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build-sanitize}
-cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DADWP_BENCH=OFF \
-      -DADWP_SANITIZE=address,undefined
-cmake --build "$build" -j "${JOBS:-$(nproc)}"
+cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1 -g1" -DADWP_BENCH=OFF \
+      -DADWP_SANITIZE=address,undefined > "$build.log" || { cat "$build.log"; exit 1; }
+cmake --build "$build" -j "${JOBS:-$(nproc)}" --target adwp_tests search train
 
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 out=$(mktemp -d)
@@ -15,4 +16,5 @@ trap 'rm -rf "$out"' EXIT
 "$build/apps/search" --config apps/search/tiny.toml --out "$out/search"
 "$build/apps/train" --architecture "$out/search/best.json" --data 'synthetic:200?size=16' --epochs 1 \
     --out "$out/train"
-ctest --test-dir "$build" --output-on-failure
+"$build/tests/adwp_tests" --gtest_brief=1 \
+    --gtest_filter='-*/cuda*:*Synthetic.A*:*TrainingASourceLearns*:*PredictionBeatsChance*:*TheSameSeed*'
