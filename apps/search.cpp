@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/common/devices.h"
+#include "apps/common/interrupt.h"
 #include "apps/common/main.h"
 #include "apps/search/search_run.h"
 #include "framework/io/atomic_file.h"
@@ -19,9 +20,17 @@ void search(int argc, char** argv) {
       apps::devices(static_cast<int>(options.threads), options.precision, options.engine)
           .open(options.device);
   const apps::RunDirectory directory(options.out, options.resume);
-  if (directory.resumes()) settings.require_same(directory.config(), {"threads", "arena-mb"});
+  // Of threads only their number counts, which is found with the device.
+  const std::vector<std::string> free{"out", "device", "threads", "arena-mb"};
+  if (directory.resumes()) settings.require_same(directory.config(), free);  // before data is read
   apps::SearchRun run(*backend, options, directory);
-  if (!directory.resumes()) io::write_atomically(directory.config().string(), settings.toml());
+  for (const auto& [name, value] : run.found()) settings.found(name, value);
+  if (directory.resumes()) {
+    settings.require_same(directory.config(), free);
+  } else {
+    io::write_atomically(directory.config().string(), settings.toml());
+  }
+  apps::note_interrupts();
   run.run();
   fmt::print("{}", run.summary());
 }

@@ -1,7 +1,7 @@
 // How well do predicted weights rank networks, and what else would rank them as well?
 //
-//   ranking_study --data SPEC --space FILE --out FILE.json [--hyper-epochs N] [--networks N]
-//                 [--band N] [--epochs N] [--seed N]
+//   ranking_study --data SPEC --space FILE --out FILE.json [--hyper-epochs N] [--hyper-width N]
+//                 [--hyper-lr X] [--networks N] [--band N] [--epochs N] [--seed N]
 //
 // Draws random networks of the space and, as a second group, networks whose multiply-accumulates lie
 // within 12 % of the space's median: there size says nothing. Trains each from scratch twice with
@@ -36,7 +36,8 @@ struct Options : bench::DeviceOptions {
   std::string data, space = "tiny", out;
   std::int64_t hyper_epochs = 100, networks = 40, band = 36, epochs = 8, batch = 64;
   std::uint64_t seed = 0;
-  double validation = 1.0 / 3, lr = 0.1;
+  int hyper_width = 128;
+  double validation = 1.0 / 3, lr = 0.1, hyper_lr = 3e-3;
 };
 
 struct Network {
@@ -62,7 +63,7 @@ class Study {
   void run() {
     draw_networks();
     const double predicting = learn("HyperNetwork", &Network::predicted, [&] {
-      return nas::HyperNetwork(arena_, space_, task_, {}, options_.seed);
+      return nas::HyperNetwork(arena_, space_, task_, {.width = options_.hyper_width}, options_.seed);
     });
     const double sharing = learn("shared weights", &Network::shared,
                                  [&] { return nas::SharedWeights(arena_, space_, task_, options_.seed); });
@@ -131,6 +132,7 @@ class Study {
     nas::HyperTrainer trainer(backend_, arena_, source, space_, task_, train_, data_.norm,
                               {.epochs = options_.hyper_epochs,
                                .batch = options_.batch,
+                               .learning_rate = static_cast<float>(options_.hyper_lr),
                                .augmentation = augmentation(),
                                .seed = options_.seed});
     for (std::int64_t epoch = 0; epoch < options_.hyper_epochs; ++epoch) {
@@ -232,6 +234,8 @@ void run(int argc, char** argv) {
   app.add_option("--space", o.space);
   app.add_option("--out", o.out)->required();
   app.add_option("--hyper-epochs", o.hyper_epochs)->check(CLI::Range(1, 100000));
+  app.add_option("--hyper-width", o.hyper_width)->check(CLI::Range(8, 4096));
+  app.add_option("--hyper-lr", o.hyper_lr)->check(CLI::Range(1e-6, 1.0));
   app.add_option("--networks", o.networks)->check(CLI::Range(3, 10000));
   app.add_option("--band", o.band)->check(CLI::Range(3, 10000));
   app.add_option("--epochs", o.epochs)->check(CLI::Range(1, 10000));

@@ -7,6 +7,7 @@
 #include "data/readers.h"
 #include "data/test_split.h"
 #include "framework/core/error.h"
+#include "framework/core/fnv.h"
 #include "framework/core/random.h"
 
 namespace adwp::data {
@@ -157,6 +158,17 @@ ImageSet load_test_split(const DataSpec& spec, const std::vector<std::string>& c
          test.classes.size(), classes.size());
   }
   return resized(test.images, spec.size);
+}
+
+std::string fingerprint(const TrainingData& data) {
+  std::uint64_t hash = fnv1a_start;
+  for (const std::string& name : data.classes) hash = fnv1a(name + "\n", hash);
+  for (const ImageSet* set : {&data.train, &data.validation}) {
+    hash = fnv1a(fmt::format("{} {} {} {}\n", set->count(), set->height, set->width, set->channels), hash);
+    hash = fnv1a(std::as_bytes(std::span(set->labels)), hash);
+    hash = fnv1a(std::as_bytes(std::span(set->pixels)), hash);
+  }
+  return fmt::format("{:016x}", hash);
 }
 
 }  // namespace adwp::data

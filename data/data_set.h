@@ -45,4 +45,7 @@ struct TrainingData {
 // which ones depends on `seed` alone. Throws Error naming the file or folder that is wrong.
 TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double validation_fraction);
 
+// 16 hexadecimal digits over classes, images and labels of both splits: whether data sets are the same.
+std::string fingerprint(const TrainingData& data);
+
 }  // namespace adwp::data

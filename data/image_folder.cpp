@@ -1,19 +1,12 @@
-// DIR/train/CLASS/*.png|jpg|jpeg and DIR/test/CLASS/..., decoded by stb_image.
+// DIR/train/CLASS/*.png|jpg|jpeg and DIR/test/CLASS/...
 #include <algorithm>
 #include <exception>
 #include <filesystem>
-#include <memory>
 #include <thread>
 
+#include "data/image_file.h"
 #include "data/readers.h"
 #include "framework/core/error.h"
-
-#define STB_IMAGE_IMPLEMENTATION
-#define STBI_ONLY_JPEG
-#define STBI_ONLY_PNG
-#define STBI_MAX_DIMENSIONS 4096
-#define STBI_NO_STDIO
-#include <stb/stb_image.h>
 
 namespace adwp::data {
 namespace {
@@ -40,26 +33,6 @@ std::vector<fs::path> sorted_entries(const fs::path& folder, bool folders) {
   }
   std::sort(paths.begin(), paths.end());
   return paths;
-}
-
-struct Decoded {
-  int height = 0, width = 0;
-  std::vector<std::uint8_t> pixels;  // (height, width, 3)
-};
-
-Decoded decode(const fs::path& path) {
-  const std::vector<std::uint8_t> file = read_file(path.string(), most_file_bytes);
-  const auto length = static_cast<int>(file.size());
-  int width = 0, height = 0, channels = 0;
-  if (!stbi_info_from_memory(file.data(), length, &width, &height, &channels) || width < 1 || height < 1 ||
-      width > most_side || height > most_side) {
-    fail("data", "cannot use {}: not a PNG or JPEG image of at most {} x {} pixels", path.string(), most_side,
-         most_side);
-  }
-  const std::unique_ptr<stbi_uc, void (*)(void*)> data(
-      stbi_load_from_memory(file.data(), length, &width, &height, &channels, 3), stbi_image_free);
-  if (!data) fail("data", "cannot decode {}: {}", path.string(), stbi_failure_reason());
-  return {height, width, {data.get(), data.get() + std::size_t{3} * width * height}};
 }
 
 // body(i) for 0 .. n on all cores; the first exception is thrown again.
@@ -103,18 +76,15 @@ LabelledImages read_folder(const std::string& directory, Split split, std::int64
   }
   if (files.empty()) fail("data", "{} holds no class folders with images", root.string());
 
-  const Decoded first = decode(files.front());
+  const DecodedImage first = decode_image(files.front(), 3);
   const std::int64_t side =
       size > 0 ? size : std::min<std::int64_t>(std::max(first.height, first.width), 512);
   set.height = set.width = side;
   set.channels = 3;
   set.pixels.resize(files.size() * static_cast<std::size_t>(set.image_bytes()));
   on_all_cores(files.size(), [&](std::size_t i) {
-    Decoded image = decode(files[i]);
-    if (image.height != side || image.width != side) {
-      image.pixels = resize(image.pixels.data(), image.height, image.width, 3, side);
-    }
-    std::copy(image.pixels.begin(), image.pixels.end(),
+    const std::vector<std::uint8_t> pixels = read_image(files[i], 3, side);
+    std::copy(pixels.begin(), pixels.end(),
               set.pixels.begin() + static_cast<std::ptrdiff_t>(i) * set.image_bytes());
   });
   return result;

@@ -8,7 +8,8 @@
 set -euo pipefail
 
 packages=(g++ make cmake ninja-build ccache libdnnl-dev libcli11-dev libtomlplusplus-dev
-          nlohmann-json3-dev libfmt-dev libspdlog-dev libstb-dev libgtest-dev libbenchmark-dev libboost-context-dev)
+          nlohmann-json3-dev libfmt-dev libspdlog-dev libstb-dev libsqlite3-dev libgtest-dev libbenchmark-dev
+          libboost-context-dev libprotobuf-dev protobuf-compiler libonnx-dev)
 if [[ ${1:-} == lint ]]; then packages+=(clang-format clang-tidy); fi
 
 if ! command -v dpkg-query > /dev/null; then

@@ -5,10 +5,13 @@
 #include <new>
 #include <string>
 
+#include "apps/common/interrupt.h"
 #include "framework/core/error.h"
 
 namespace adwp::apps {
 namespace {
+
+constexpr int interrupted_status = 130;  // 128 + SIGINT, as shells say it
 
 int report(Fault fault, std::string message) {
   std::replace(message.begin(), message.end(), '\n', ' ');
@@ -25,6 +28,9 @@ int run_main(int argc, char** argv, const std::function<void(int, char**)>& body
     require(std::fflush(stdout) == 0 && !std::ferror(stdout), "output",
             "cannot write to standard output; is the disk full?");
     return 0;
+  } catch (const Interrupted& interrupted) {
+    fmt::print(stderr, "interrupted: {}\n", interrupted.what());
+    return interrupted_status;
   } catch (const Error& error) {
     return report(error.fault(), error.what());
   } catch (const std::bad_alloc&) {

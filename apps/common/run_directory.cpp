@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <vector>
 
 #include "framework/core/error.h"
 
@@ -24,6 +25,18 @@ bool only_beginnings(const fs::path& path) {
     if (!temporary && !(early && fs::is_empty(entry.path()))) return false;
   }
   return true;
+}
+
+// A kill in the middle of io::write_atomically leaves NAME.tmpPID, which nobody will finish.
+void remove_temporaries(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string extension = entry.path().extension();
+    const bool temporary = extension.starts_with(".tmp") && extension.size() > 4 &&
+                           extension.find_first_not_of("0123456789", 4) == std::string::npos;
+    if (temporary) found.push_back(entry.path());
+  }
+  for (const fs::path& path : found) fs::remove(path);
 }
 
 void create(const fs::path& path) {
@@ -78,6 +91,8 @@ RunDirectory::RunDirectory(fs::path path, bool resume) : path_(std::move(path)) 
                  path_.string());
     }
     create(checkpoints());
+    remove_temporaries(path_);
+    remove_temporaries(checkpoints());
   } catch (...) {
     close(lock_);
     throw;

@@ -4,6 +4,7 @@
 //   log.jsonl     what happened, a JSON object a line  report.html   the same for people
 //   search.db     every evaluated architecture         best.json     the chosen architecture
 //   checkpoints/  *.safetensors
+// docs/run_store.md says how a run is continued from them.
 //
 // Files are written with io::write_atomically, so that a reader finds them whole.
 #pragma once
@@ -17,7 +18,8 @@ class RunDirectory {
   // Creates `path`, with its parents, or takes an empty directory. With `resume`, takes the
   // directory of a run, also of one that ended before it wrote its settings. Throws a usage Error
   // for a used directory without `resume`, for one that holds no run with it, for a path that
-  // cannot be written, and while another process works in it.
+  // cannot be written, and while another process works in it. Removes files that a killed process left
+  // half written.
   RunDirectory(std::filesystem::path path, bool resume);
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;

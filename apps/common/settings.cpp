@@ -24,6 +24,8 @@ bool to_number(const std::string& text, T& number) {
   return error == std::errc() && stop == end;
 }
 
+const std::string found_prefix = "found-";  // keys of config.toml that are no settings
+
 std::string sentence(std::string message) {  // CLI11 begins its messages with a capital
   if (!message.empty()) message[0] = static_cast<char>(std::tolower(message[0]));
   std::replace(message.begin(), message.end(), '\n', ' ');
@@ -148,6 +150,20 @@ void Settings::flag(const std::string& name, bool& value, const std::string& hel
   add_flag(name, value, help, Scope::run);
 }
 
+void Settings::argument(std::string& value, const std::string& placeholder, const std::string& help,
+                        Presence presence) {
+  app_->add_option(placeholder, value, help)->option_text(" ");
+  if (presence == Presence::required) {
+    required_arguments_.emplace_back(placeholder, [&value] { return !value.empty(); });
+  }
+}
+
+void Settings::arguments(std::vector<std::string>& values, const std::string& placeholder,
+                         const std::string& help) {
+  app_->add_option(placeholder, values, help)->option_text("...");
+  required_arguments_.emplace_back(placeholder, [&values] { return !values.empty(); });
+}
+
 void Settings::run_control(bool& resume, bool& quiet) {
   add_flag("resume", resume, "Continue the run in --out to the same result", Scope::process);
   add_flag("quiet", quiet, "Print the result alone", Scope::process);
@@ -179,6 +195,11 @@ bool Settings::parse(int argc, const char* const* argv) {
       fail_usage("options", "--{} is required, got nothing; see {} --help", entry.name, program_);
     }
   }
+  for (const auto& [placeholder, is_there] : required_arguments_) {
+    if (!is_there()) {
+      fail_usage("options", "{} is required, got nothing; see {} --help", placeholder, program_);
+    }
+  }
   return true;
 }
 
@@ -195,7 +216,8 @@ void Settings::refuse_unknown_arguments() const {
 void Settings::read_config(const std::string& path) {
   using Type = TomlValue::Type;
   for (const TomlValue& value : read_flat_toml(path)) {
-    if (value.key == "version") continue;  // says who wrote a config.toml
+    // These say who wrote a config.toml, and on what.
+    if (value.key == "version" || value.key.starts_with(found_prefix)) continue;
     const Entry* entry = find(value.key);
     if (!entry) {
       fail_usage("config", "{}: unknown key, got '{}', expected an option of {}; {}", value.where, value.key,
@@ -218,6 +240,10 @@ void Settings::read_config(const std::string& path) {
   }
 }
 
+void Settings::found(const std::string& name, std::string value) {
+  found_.emplace_back(name, std::move(value));
+}
+
 std::string Settings::toml() const {
   std::string text = fmt::format("# Settings of {}; `{} --config` reads them.\nversion = {}\n", program_,
                                  program_, toml_quote(version));
@@ -228,11 +254,24 @@ std::string Settings::toml() const {
     last_group = entry.group;
     text += fmt::format("{} = {}\n", entry.name, entry.literal());
   }
+  if (!found_.empty()) text += "\n# Found, not set; --resume wants them equal\n";
+  for (const auto& [name, value] : found_) {
+    text += fmt::format("{}{} = {}\n", found_prefix, name, toml_quote(value));
+  }
   return text;
 }
 
 void Settings::require_same(const std::filesystem::path& config, const std::vector<std::string>& free) const {
   for (const TomlValue& value : read_flat_toml(config)) {
+    if (value.key == "version" && value.raw != version) {
+      fail_usage("options",
+                 "the version differs from the run to resume, got {}, expected {}; resume with the program "
+                 "that began it, or start anew with another --out",
+                 version, value.raw);
+    }
+    if (value.key.starts_with(found_prefix)) {
+      require_found(value.key.substr(found_prefix.size()), value.literal);
+    }
     const Entry* entry = find(value.key);
     if (!entry || std::find(free.begin(), free.end(), value.key) != free.end()) continue;
     if (entry->literal() != value.literal) {
@@ -241,6 +280,16 @@ void Settings::require_same(const std::filesystem::path& config, const std::vect
                  "`--config {} --resume`, or start anew with another --out",
                  value.key, entry->literal(), value.literal, config.string());
     }
+  }
+}
+
+void Settings::require_found(const std::string& name, const std::string& literal) const {
+  for (const auto& [known, value] : found_) {
+    if (known != name || toml_quote(value) == literal) continue;
+    fail_usage("options",
+               "the {} differs from the run to resume, got {}, expected {}; go on with what it began with, "
+               "or start anew with another --out",
+               name, toml_quote(value), literal);
   }
 }
 

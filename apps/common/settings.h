@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace CLI {
@@ -48,17 +49,26 @@ class Settings {
   void choice(const std::string& name, std::string& value, const std::string& help,
               std::vector<std::string> choices);
   void flag(const std::string& name, bool& value, const std::string& help);
+  // Arguments that stand without a name; `placeholder` names them in --help. Of the command line alone.
+  void argument(std::string& value, const std::string& placeholder, const std::string& help,
+                Presence presence = Presence::optional);
+  // One or more, after those of argument().
+  void arguments(std::vector<std::string>& values, const std::string& placeholder, const std::string& help);
   // --resume and --quiet. They speak of this process, not of the run: config.toml leaves them out.
   void run_control(bool& resume, bool& quiet);
 
   // Fills the variables. False: --help or --version was asked for and printed.
   bool parse(int argc, const char* const* argv);
 
-  // Contents of config.toml: the version and every setting. Itself a valid `--config` file.
+  // What was found that no setting says and the run's bits depend on, e.g. "device". Names are words.
+  void found(const std::string& name, std::string value);
+
+  // Contents of config.toml: the version, every setting and what was found. Itself a valid `--config`
+  // file, which reads the settings alone.
   std::string toml() const;
 
-  // For --resume: throws a usage Error unless the settings are those of the run's config.toml.
-  // Those named in `free` may differ.
+  // For --resume: throws a usage Error, naming the first that differs, unless the version, the settings
+  // and what was found so far are those of the run's config.toml. Settings named in `free` may differ.
   void require_same(const std::filesystem::path& config, const std::vector<std::string>& free) const;
 
  private:
@@ -78,6 +88,7 @@ class Settings {
   void add_flag(const std::string& name, bool& value, const std::string& help, Scope scope);
   void refuse_unknown_arguments() const;
   void read_config(const std::string& path);
+  void require_found(const std::string& name, const std::string& literal) const;
   const Entry* find(const std::string& name) const;
   std::string hint(const std::string& unknown) const;
 
@@ -86,6 +97,8 @@ class Settings {
   std::string config_path_;
   std::unique_ptr<CLI::App> app_;
   std::vector<Entry> entries_;
+  std::vector<std::pair<std::string, std::string>> found_;
+  std::vector<std::pair<std::string, std::function<bool()>>> required_arguments_;  // placeholder, is it there
 };
 
 }  // namespace adwp::apps

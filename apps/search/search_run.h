@@ -1,8 +1,14 @@
-// One run of `search`, phase by phase.
+// One run of `search`. search_run.cpp sets it up, search_phases.cpp holds its phases, search_results.cpp
+// what it leaves.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/common/json_log.h"
@@ -13,6 +19,7 @@
 #include "nas/evaluation/evaluator.h"
 #include "nas/report/rank_agreement.h"
 #include "nas/search/search.h"
+#include "nas/store/run_store.h"
 #include "nas/training/hypernetwork_trainer.h"
 #include "nas/training/network_trainer.h"
 
@@ -29,13 +36,19 @@ class SearchRun {
  public:
   SearchRun(Backend& backend, const SearchOptions& options, const RunDirectory& directory);
 
-  // All phases, in order; writes log.jsonl, checkpoints/, best.json and result.json.
+  // What the run's bits depend on besides the settings (Settings::found).
+  std::vector<std::pair<std::string, std::string>> found() const;
+
+  // All phases, in order, from where an earlier process left off; writes log.jsonl, search.db, checkpoints/,
+  // best.json and result.json.
   void run();
 
   // What a person reads at the end.
   std::string summary() const;
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   std::unique_ptr<nas::WeightSource> make_source(Arena& arena) const;
   nas::Limits limits() const;
   nas::HyperTrainingOptions hyper_options() const;
@@ -46,10 +59,16 @@ class SearchRun {
   void train_rank_sample();
   void evolve();
   void train_finalists();
-  void write_results(double seconds);
+  void write_results();
 
-  // Trains a network from scratch; its score on the validation split.
-  nas::Score train_network(const nas::NetworkPlan& plan, int epochs, std::uint64_t seed);
+  // Trains a network from scratch, with a checkpoint an epoch; its score on the validation split. `progress`
+  // is told the epochs done.
+  nas::Score train_network(const nas::NetworkPlan& plan, int epochs, std::uint64_t seed, nas::Phase phase,
+                           const std::function<void(double)>& progress);
+
+  nas::PhaseCost lap();  // what was spent since the last call
+  void stop_if_asked() const;
+  void report_damage(const std::string& what);
 
   Backend& backend_;
   const SearchOptions& options_;
@@ -65,6 +84,9 @@ class SearchRun {
   data::DeviceImages train_, validation_;
   std::unique_ptr<nas::WeightSource> source_;
   std::unique_ptr<nas::Evaluator> evaluator_;
+
+  std::optional<nas::RunStore> store_;
+  Clock::time_point lap_;
 
   std::vector<nas::Measured> measured_;  // the rank sample
   nas::RankAgreement agreement_;

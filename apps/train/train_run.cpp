@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
+#include "apps/common/interrupt.h"
 #include "data/test_split.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
 #include "framework/version.h"
+#include "nas/export/stored_network.h"
 
 namespace adwp::apps {
 namespace {
@@ -103,41 +106,54 @@ nas::NetworkTrainingOptions TrainRun::training_options() const {
   return training;
 }
 
+std::vector<std::pair<std::string, std::string>> TrainRun::found() const {
+  return {{"device", fmt::format("{} ({})", backend_.name(), backend_.description())},
+          {"data", data::fingerprint(data_)},
+          {"architecture", plan_.architecture.id()}};
+}
+
 void TrainRun::run() {
   const data::DeviceImages train = data::DeviceImages::upload(*arena_, data_.train);
   const data::DeviceImages validation = data::DeviceImages::upload(*arena_, data_.validation);
   nas::NetworkTrainer trainer(backend_, *arena_, plan_, train, data_.norm, training_options());
-  const std::string checkpoint = (directory_.checkpoints() / "network.safetensors").string();
-  const std::vector<std::pair<std::string, Tensor>> extra{
-      {"running_statistics", trainer.statistics().flat()}};
-
+  const io::CheckpointPair checkpoints((directory_.checkpoints() / "network.safetensors").string(),
+                                       trainer.weights().parameters(), &trainer.optimizer(),
+                                       {{"running_statistics", trainer.statistics().flat()}});
   std::int64_t first = 0;
   double loss = 0;
+  std::size_t peak = 0;  // of the arena, in this process and those before
   nas::Score score;
-  if (directory_.resumes() && std::filesystem::exists(checkpoint)) {
-    const auto facts =
-        io::load_checkpoint(checkpoint, trainer.weights().parameters(), &trainer.optimizer(), extra);
-    first = std::stoll(facts.at("epochs"));
-    loss = std::stod(facts.at("loss"));
+  const auto report_damage = [&](const std::string& what) {
+    progress_.say(what);
+    log_.write("checkpoint", {{"damaged", what}});
+  };
+  if (const auto facts = checkpoints.load({}, report_damage)) {
+    first = std::stoll(facts->at("epochs"));
+    loss = std::stod(facts->at("loss"));
+    peak = std::stoull(facts->at("arena_peak"));
     progress_.say(fmt::format("resumed after epoch {}", first));
     score = trainer.evaluate(validation, options_.evaluation_batch);
   }
   const auto start = Clock::now();
   progress_.begin("train", static_cast<double>(options_.epochs), "epochs", static_cast<double>(first));
   for (std::int64_t epoch = first; epoch < options_.epochs; ++epoch) {
-    loss = trainer.run_epoch(
-        epoch, [&](double fraction) { progress_.update(static_cast<double>(epoch) + fraction); });
+    loss = trainer.run_epoch(epoch, [&](double fraction) {
+      progress_.update(static_cast<double>(epoch) + fraction);
+      stop_if_interrupted("train", directory_.config());
+    });
     score = trainer.evaluate(validation, options_.evaluation_batch);
+    peak = std::max(peak, arena_->peak());
+    auto state = nas::network_facts(plan_, data_.norm, data_.classes);
+    state.insert({{"epochs", std::to_string(epoch + 1)},
+                  {"loss", fmt::format("{}", loss)},
+                  {"arena_peak", std::to_string(peak)}});
+    checkpoints.save(state);
     progress_.milestone(static_cast<double>(epoch + 1),
                         fmt::format("loss {:.3f}, validation accuracy {:.4f}", loss, score.accuracy));
     log_.write("train", {{"epoch", epoch + 1},
                          {"loss", loss},
                          {"validation_loss", score.loss},
                          {"validation_accuracy", score.accuracy}});
-    io::save_checkpoint(checkpoint, trainer.weights().parameters(), &trainer.optimizer(), extra,
-                        {{"epochs", std::to_string(epoch + 1)},
-                         {"loss", fmt::format("{}", loss)},
-                         {"architecture", plan_.architecture.to_json()}});
   }
   progress_.end();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -170,7 +186,7 @@ void TrainRun::run() {
   result_["validation_accuracy"] = score.accuracy;
   result_["test_accuracy"] = test_score.accuracy;
   result_["test_error"] = 1.0 - test_score.accuracy;
-  result_["arena"] = {{"bytes", arena_->size()}, {"peak_bytes", arena_->peak()}};
+  result_["arena"] = {{"bytes", arena_->size()}, {"peak_bytes", std::max(peak, arena_->peak())}};
   io::write_atomically(directory_.result().string(), result_.dump(2) + "\n");
 }
 

@@ -3,6 +3,9 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "apps/common/json_log.h"
 #include "apps/common/progress.h"
@@ -27,7 +30,11 @@ class TrainRun {
  public:
   TrainRun(Backend& backend, const TrainOptions& options, const RunDirectory& directory);
 
-  // Trains, saving a checkpoint every epoch; reads the test split once, after the last epoch.
+  // What the run's bits depend on besides the settings (Settings::found).
+  std::vector<std::pair<std::string, std::string>> found() const;
+
+  // Trains, saving a checkpoint every epoch, from the last one that an earlier process saved; reads the test
+  // split once, after the last epoch.
   void run();
   std::string summary() const;
 

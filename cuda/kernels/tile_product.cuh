@@ -259,7 +259,7 @@ struct SumsFor<Math::f32, TileA, TileB, AlongA, AlongB> {
 // (256, 1): told nothing of blocks an SM, ptxas for sm_80 spills to fit one more.
 template <Math math, int V, typename A, typename B>
 __global__ void __launch_bounds__(256, 1) tile_product(A a, B b, Output out, std::int64_t m, std::int64_t n,
-                                                    std::int64_t k, std::int64_t k_per_split) {
+                                                       std::int64_t k, std::int64_t k_per_split) {
   using TileA = SharedTile<A::along_k, tile_m>;
   using TileB = SharedTile<B::along_k, tile_n>;
   SHARED(float, tiles, [stages][TileA::elements + TileB::elements]);

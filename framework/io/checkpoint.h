@@ -1,7 +1,12 @@
 // Checkpoints: a parameter store, its optimizer and further tensors in one safetensors file.
+//
+// The metadata holds a checksum over all else in the file, which loading verifies: a flipped bit on a disk
+// is found, not trained on.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +17,7 @@
 namespace adwp::io {
 
 // Parameters stand by their own names; the optimizer's flat buffers as "optimizer.NAME", `extra` as
-// given. `facts` go into the metadata, beside "optimizer.steps".
+// given. `facts` go into the metadata, beside "optimizer.steps" and "checksum".
 void save_checkpoint(const std::string& path, const nn::ParameterStore& store,
                      const optim::Optimizer* optimizer,
                      const std::vector<std::pair<std::string, Tensor>>& extra,
@@ -23,5 +28,32 @@ void save_checkpoint(const std::string& path, const nn::ParameterStore& store,
 std::map<std::string, std::string> load_checkpoint(const std::string& path, const nn::ParameterStore& store,
                                                    optim::Optimizer* optimizer,
                                                    const std::vector<std::pair<std::string, Tensor>>& extra);
+
+// NAME.previous.safetensors for NAME.safetensors.
+std::string previous_checkpoint(const std::string& path);
+
+// The last two checkpoints of one training: `path`, and the one before it as previous_checkpoint(path). At
+// every moment, also in the middle of a save, a whole one lies on the disk.
+class CheckpointPair {
+ public:
+  using Facts = std::map<std::string, std::string>;
+  using Report = std::function<void(const std::string&)>;
+
+  CheckpointPair(std::string path, const nn::ParameterStore& store, optim::Optimizer* optimizer,
+                 std::vector<std::pair<std::string, Tensor>> extra = {});
+
+  void save(const Facts& facts) const;
+
+  // Restores the newest whole one and returns its facts; nothing when there is none, or when it differs in
+  // one of `same`, the facts that say whose training it is. A damaged one is moved to
+  // NAME.damaged.safetensors and `report` is told so in one line.
+  std::optional<Facts> load(const Facts& same, const Report& report) const;
+
+ private:
+  std::string path_;
+  const nn::ParameterStore& store_;
+  optim::Optimizer* optimizer_;
+  std::vector<std::pair<std::string, Tensor>> extra_;
+};
 
 }  // namespace adwp::io

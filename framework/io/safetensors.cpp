@@ -40,8 +40,10 @@ Shape read_shape(const Json& json, const std::string& name, const std::string& p
       reject(path, "shape of '{}'", name);
     }
     extents[i] = json[i].get<std::int64_t>();
+    if (extents[i] > 0 && product > static_cast<std::int64_t>(most_file) / extents[i]) {
+      reject(path, "shape of '{}'", name);
+    }
     product *= extents[i];
-    if (product > static_cast<std::int64_t>(most_file)) reject(path, "shape of '{}'", name);
   }
   switch (json.size()) {
     case 0:

@@ -5,6 +5,7 @@
 // network its own.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -28,8 +29,10 @@ class Evaluator {
   Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& images, const PixelNorm& norm,
             std::int64_t batch, std::int64_t most_networks);
 
-  // One score per network, in order. Throws when a loss is not finite, naming the network.
-  std::vector<Score> evaluate(WeightSource& source, std::span<const NetworkPlan> plans);
+  // One score per network, in order. Throws when a loss is not finite, naming the network. `between` is
+  // called before each network; it may throw to stop there.
+  std::vector<Score> evaluate(WeightSource& source, std::span<const NetworkPlan> plans,
+                              const std::function<void()>& between = {});
 
   std::int64_t images_per_network() const { return batch_ * batches_; }
   std::int64_t batch() const { return batch_; }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "framework/core/error.h"
+#include "framework/core/fnv.h"
 #include "framework/io/json_depth.h"
 
 namespace adwp::nas {
@@ -226,13 +227,7 @@ Architecture Architecture::from_json(std::string_view text) {
   return architecture;
 }
 
-std::uint64_t Architecture::hash() const {
-  std::uint64_t hash = 0xCBF29CE484222325u;
-  for (char c : to_json()) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
-  }
-  return hash;
-}
+std::uint64_t Architecture::hash() const { return fnv1a(to_json()); }
 
 std::string Architecture::id() const { return fmt::format("{:016x}", hash()); }
 

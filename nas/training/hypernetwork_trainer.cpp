@@ -85,9 +85,7 @@ double HyperTrainer::run_epoch(std::int64_t epoch, const std::function<void(doub
   loader_.begin_epoch(epoch);
   for (std::int64_t batch = 0; batch < steps_per_epoch(); ++batch) {
     step(epoch, batch);
-    if (progress && batch % LossLog::window == 0) {
-      progress(static_cast<double>(batch) / static_cast<double>(steps_per_epoch()));
-    }
+    if (progress) progress(static_cast<double>(batch + 1) / static_cast<double>(steps_per_epoch()));
   }
   return log_.mean();
 }

@@ -37,7 +37,7 @@ class HyperTrainer {
 
   // Trains epoch `epoch` (from 0) and returns its mean loss. Epochs depend on their number alone
   // (and on the weights), so a run can go on from a checkpoint to the same bits. `progress` is told
-  // the fraction of the epoch that is done, now and then.
+  // the fraction of the epoch that is done after every batch; it may throw to stop there.
   double run_epoch(std::int64_t epoch, const std::function<void(double)>& progress = {});
 
   std::int64_t steps_per_epoch() const { return loader_.batches(); }

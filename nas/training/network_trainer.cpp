@@ -99,9 +99,7 @@ double NetworkTrainer::run_epoch(std::int64_t epoch, const std::function<void(do
     log_.add(loss, [this, step] {
       return fmt::format("step {} of training architecture {}", step, plan_.architecture.to_json());
     });
-    if (progress && batch % LossLog::window == 0) {
-      progress(static_cast<double>(batch) / static_cast<double>(per_epoch));
-    }
+    if (progress) progress(static_cast<double>(batch + 1) / static_cast<double>(per_epoch));
   }
   return log_.mean();
 }
@@ -167,7 +165,10 @@ void NetworkTrainer::dry_run(Backend& backend, Arena& arena, const NetworkPlan& 
     const Arena::Frame step(arena);
     trainer.train_step(images_of(options.batch), Tensor(arena, Shape{options.batch}, DType::i32), 0);
   }
-  trainer.enqueue_evaluation(images, evaluation_batch, Tensor(arena, Shape{2}));
+  // Whatever set will be evaluated, its batches are no larger than one of as many images.
+  const auto some = data::DeviceImages::reserve(arena, std::max(images.count(), evaluation_batch),
+                                                task.image_size, task.image_size, task.channels);
+  trainer.enqueue_evaluation(some, evaluation_batch, Tensor(arena, Shape{2}));
 }
 
 }  // namespace adwp::nas

@@ -52,7 +52,8 @@ class NetworkTrainer {
   NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan, const data::DeviceImages& images,
                  const PixelNorm& norm, const NetworkTrainingOptions& options);
 
-  // Trains epoch `epoch` (from 0); mean loss. Depends on the epoch's number and the state alone.
+  // Trains epoch `epoch` (from 0); mean loss. Depends on the epoch's number and the state alone. `progress`
+  // is told the fraction that is done after every batch; it may throw to stop there.
   double run_epoch(std::int64_t epoch, const std::function<void(double)>& progress = {});
 
   // Loss and accuracy with running statistics, over all images of the set.

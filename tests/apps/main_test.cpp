@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <cstdlib>
 #include <new>
 
+#include "apps/common/interrupt.h"
 #include "framework/core/error.h"
 
 namespace adwp::apps {
@@ -37,6 +40,20 @@ TEST(RunMain, TurnsErrorsIntoOneLineAndAnExitCode) {
   const Outcome other = outcome([] { throw std::runtime_error("broken"); });
   EXPECT_EQ(other.code, 1);
   EXPECT_EQ(other.errors, "error: [internal] broken\n");
+}
+
+TEST(RunMain, StopsWhereItIsAskedWhetherItWasInterrupted) {
+  const Outcome undisturbed = outcome([] { stop_if_interrupted("search", "run/config.toml"); });
+  EXPECT_EQ(undisturbed.code, 0);
+  EXPECT_EXIT(
+      {
+        std::exit(run_main(0, nullptr, [](int, char**) {
+          note_interrupts();
+          std::raise(SIGTERM);
+          stop_if_interrupted("search", "run/config.toml");
+        }));
+      },
+      testing::ExitedWithCode(130), "interrupted: .*search --config run/config.toml --resume");
 }
 
 }  // namespace

@@ -172,6 +172,34 @@ TEST(Settings, ResumingDemandsTheSameSettings) {
   }
 }
 
+TEST(Settings, ResumingDemandsTheSameFindingsAndVersion) {
+  const test::TemporaryDirectory folder;
+  Program first;
+  ASSERT_TRUE(first.parse({"--data", "x"}));
+  first.settings.found("device", "cpu (two threads)");
+  const auto path = write_file(folder, first.settings.toml());
+  expect_part(first.settings.toml(), "\nfound-device = \"cpu (two threads)\"\n");
+
+  const auto refusal = [](const Program& program, const std::filesystem::path& config) -> std::string {
+    try {
+      program.settings.require_same(config, {});
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  Program second;
+  ASSERT_TRUE(second.parse({"--config", path.string()}));  // which reads settings alone
+  EXPECT_EQ(refusal(second, path), "") << "nothing was found yet";
+  second.settings.found("device", "cpu (one thread)");
+  expect_part(refusal(second, path), "the device differs from the run to resume, got \"cpu (one thread)\"");
+
+  std::string old = first.settings.toml();
+  const std::size_t at = old.find("version = \"");
+  old.insert(at + std::string("version = \"").size(), "9");
+  expect_part(refusal(first, write_file(folder, old)), "the version differs from the run to resume");
+}
+
 TEST(Settings, HelpListsGroupsAndDefaults) {
   Program program;
   testing::internal::CaptureStdout();
@@ -186,6 +214,38 @@ TEST(Settings, HelpListsGroupsAndDefaults) {
   testing::internal::CaptureStdout();
   EXPECT_FALSE(Program().parse({"--version"}));
   expect_part(testing::internal::GetCapturedStdout(), "search (adwpnas) ");
+}
+
+TEST(Settings, ArgumentsWithoutAName) {
+  std::string network;
+  std::vector<std::string> images;
+  bool json = false;
+  const auto parse = [&](std::vector<const char*> argv) {
+    network.clear();
+    images.clear();
+    Settings settings("classify", "Classifies.");
+    settings.argument(network, "NETWORK", "The network", Settings::Presence::required);
+    settings.arguments(images, "IMAGE", "Images");
+    settings.flag("json", json, "As JSON");
+    argv.insert(argv.begin(), "classify");
+    settings.parse(static_cast<int>(argv.size()), argv.data());
+  };
+  parse({"net", "--json", "a.png", "b.png"});
+  EXPECT_EQ(network, "net");
+  EXPECT_EQ(images, (std::vector<std::string>{"a.png", "b.png"}));
+  EXPECT_TRUE(json);
+  for (const auto& [argv, says] : std::vector<std::pair<std::vector<const char*>, std::string>>{
+           {{}, "NETWORK is required"},
+           {{"net"}, "IMAGE is required"},
+           {{"net", "a.png", "--jsn"}, "did you mean json?"}}) {
+    try {
+      parse(argv);
+      ADD_FAILURE() << says;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.fault(), Fault::usage);
+      expect_part(error.what(), says);
+    }
+  }
 }
 
 }  // namespace

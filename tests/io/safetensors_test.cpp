@@ -110,6 +110,61 @@ TEST_P(SafeTensorsOnDevice, ACheckpointContinuesToTheSameBits) {
   EXPECT_THROW(io::load_checkpoint(path, wrong, nullptr, {}), Error);
 }
 
+TEST_P(SafeTensorsOnDevice, OfTheLastTwoCheckpointsTheNewestWholeOneIsUsed) {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "c.safetensors").string();
+  const std::string previous = (folder.path() / "c.previous.safetensors").string();
+  nn::ParameterStore store;
+  store.add("w", Shape{8}, nn::Decay::no, nn::Initial::constant(0));
+  store.build(arena(), 0);
+  const io::CheckpointPair pair(path, store, nullptr);
+  std::string reported;
+  auto load = [&] {
+    reported.clear();
+    return pair.load({{"model", "m"}}, [&](const std::string& what) { reported += what; });
+  };
+  auto save = [&](float value) {
+    store.values().copy_from_host(std::span<const float>(
+        std::vector<float>(static_cast<std::size_t>(store.values().elements()), value)));
+    pair.save({{"model", "m"}, {"epochs", std::to_string(static_cast<int>(value))}});
+  };
+  auto flip = [](const std::string& file, std::streamoff from_end) {
+    std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+    stream.seekg(-from_end, std::ios::end);
+    const int byte = stream.get();
+    stream.seekp(-from_end, std::ios::end);
+    stream.put(static_cast<char>(byte ^ 4));
+  };
+  EXPECT_FALSE(load());
+  for (float value : {1.0f, 2.0f, 3.0f}) save(value);
+  EXPECT_EQ(load()->at("epochs"), "3");
+  EXPECT_EQ(io::load_checkpoint(previous, store, nullptr, {}).at("epochs"), "2");
+  EXPECT_FALSE(pair.load({{"model", "other"}}, {})) << "it is of another training";
+
+  // A kill while 4 was being saved, between keeping 3 and putting 4 in its place: 3 has both names.
+  std::filesystem::remove(previous);
+  std::filesystem::create_hard_link(path, previous);
+  save(4);
+  EXPECT_EQ(load()->at("epochs"), "4");
+  EXPECT_EQ(io::load_checkpoint(previous, store, nullptr, {}).at("epochs"), "3");
+
+  flip(path, 3);
+  EXPECT_THROW(io::load_checkpoint(path, store, nullptr, {}), Error);
+  EXPECT_EQ(load()->at("epochs"), "3");
+  EXPECT_EQ(store[0].value().to_host<float>(), std::vector<float>(8, 3));
+  EXPECT_NE(reported.find("c.safetensors is damaged"), std::string::npos) << reported;
+  save(4);  // must not put the damaged one in the place of the good one
+  EXPECT_EQ(load()->at("epochs"), "4");
+  EXPECT_EQ(reported, "");
+  EXPECT_EQ(io::load_checkpoint(previous, store, nullptr, {}).at("epochs"), "3");
+
+  const std::string header = io::read_text(path);
+  flip(path, static_cast<std::streamoff>(header.size() - header.find("epochs\":\"") - 9));  // 4 becomes 0
+  flip(previous, 1);
+  EXPECT_FALSE(load());
+  EXPECT_NE(reported.find("c.previous.safetensors is damaged"), std::string::npos) << reported;
+}
+
 ADWP_ON_EVERY_DEVICE(SafeTensorsOnDevice);
 
 TEST(AtomicFile, ReplacesNothingButFiles) {

@@ -10,54 +10,13 @@
 #include "framework/io/atomic_file.h"
 #include "tests/support/process.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/system/tiny_search.h"
 
 namespace adwp::test {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-using Arguments = std::vector<std::string>;
-
-Json read_json(const fs::path& path) { return Json::parse(io::read_text(path.string())); }
-
-// Settings of a search of a few seconds; later ones override earlier ones.
-Arguments tiny_search(const std::string& data, const fs::path& out) {
-  return {ADWP_SEARCH,  "--data",
-          data,         "--out",
-          out.string(), "--batch",
-          "32",         "--validation",
-          "0.2",        "--hyper-epochs",
-          "1",          "--rank-sample",
-          "2",          "--rank-epochs",
-          "1",          "--population",
-          "4",          "--generations",
-          "2",          "--finalists",
-          "2",          "--finalist-epochs",
-          "1",          "--halvings",
-          "0"};
-}
-
-void add(Arguments& arguments, const Arguments& more) {
-  for (std::size_t i = 0; i + 1 < more.size(); i += 2) {
-    const auto found = std::find(arguments.begin(), arguments.end(), more[i]);
-    if (found == arguments.end()) {
-      arguments.insert(arguments.end(), {more[i], more[i + 1]});
-    } else {
-      *(found + 1) = more[i + 1];
-    }
-  }
-}
-
-// result.json without what a clock says.
-Json without_times(Json json) {
-  if (json.is_object()) {
-    for (const char* key : {"seconds", "candidates_per_minute", "images_per_second"}) json.erase(key);
-  }
-  if (json.is_structured()) {
-    for (auto& value : json) value = without_times(value);
-  }
-  return json;
-}
 
 std::set<std::string> keys(const Json& object) {
   std::set<std::string> names;
@@ -78,8 +37,8 @@ TEST(Programs, ATinySearchWritesEverythingItPromises) {
   for (const char* heading : {"Pareto front", "Finalists", "agreement with trained accuracy", "best.json"}) {
     EXPECT_NE(search.out.find(heading), std::string::npos) << heading;
   }
-  for (const char* file :
-       {"config.toml", "log.jsonl", "result.json", "best.json", "checkpoints/hypernetwork.safetensors"}) {
+  for (const char* file : {"config.toml", "log.jsonl", "result.json", "best.json", "search.db",
+                           "checkpoints/hypernetwork.safetensors"}) {
     EXPECT_TRUE(fs::exists(out / file)) << file;
   }
   const Json result = read_json(out / "result.json");

@@ -1,0 +1,230 @@
+#include "nas/store/run_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "framework/core/error.h"
+
+namespace adwp::nas {
+namespace {
+
+constexpr std::int64_t application = 0x61647770;  // "adwp", in the file's header
+
+// docs/run_store.md says what each column means; who changes this raises RunStore::schema.
+constexpr const char* tables = R"(
+CREATE TABLE phases (
+  number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, finished INTEGER NOT NULL DEFAULT 0,
+  seconds REAL NOT NULL DEFAULT 0, arena_peak INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO phases (number, name) VALUES (0, 'hypernetwork'), (1, 'rank_sample'), (2, 'search'), (3, 'finalists');
+CREATE TABLE rank_sample (
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL, architecture TEXT NOT NULL,
+  params INTEGER NOT NULL, macs INTEGER NOT NULL, predicted_loss REAL NOT NULL, predicted_accuracy REAL NOT NULL,
+  trained_accuracy REAL NOT NULL, one_epoch_accuracy REAL
+);
+CREATE TABLE generations (
+  generation INTEGER PRIMARY KEY, candidates INTEGER NOT NULL, best_score REAL NOT NULL
+);
+CREATE TABLE candidates (
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, architecture TEXT NOT NULL,
+  generation INTEGER NOT NULL REFERENCES generations, parent1 TEXT, parent2 TEXT,
+  params INTEGER NOT NULL, macs INTEGER NOT NULL, latency_us REAL,
+  predicted_loss REAL NOT NULL, predicted_accuracy REAL NOT NULL, score REAL NOT NULL,
+  trained_accuracy REAL, population INTEGER
+);
+CREATE TABLE finalists (
+  id TEXT NOT NULL REFERENCES candidates (id), epochs INTEGER NOT NULL, trained_accuracy REAL NOT NULL,
+  PRIMARY KEY (id, epochs)
+);
+)";
+
+std::string id_of(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
+
+// Nothing unless `id` is what id_of writes.
+std::optional<std::uint64_t> hash_of(const std::string& id) {
+  std::uint64_t hash = 0;
+  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), hash, 16);
+  const bool whole = error == std::errc() && end == id.data() + id.size();
+  return whole ? std::optional(hash) : std::nullopt;
+}
+
+std::optional<std::string> parent(const Candidate& candidate, std::size_t i) {
+  return i < candidate.parents.size() ? std::optional(id_of(candidate.parents[i])) : std::nullopt;
+}
+
+int number_of(Phase phase) { return static_cast<int>(phase); }
+
+}  // namespace
+
+RunStore::RunStore(const std::string& path) : database_(path) {
+  const std::int64_t owner = database_.number("PRAGMA application_id");
+  const std::int64_t found = database_.number("PRAGMA user_version");
+  if (owner == 0 && found == 0 && database_.number("SELECT count(*) FROM sqlite_master") == 0) {
+    create();
+    return;
+  }
+  if (owner != application) {
+    fail_usage("store", "{} is no database of a search; move it away, or choose another --out", path);
+  }
+  if (found != schema) {
+    fail_usage("store",
+               "{} is of another version, got schema {}, expected {}; resume with the program that began it",
+               path, found, schema);
+  }
+  Statement check = database_.prepare("PRAGMA quick_check(1)");
+  if (!check.step() || check.text(0) != "ok") database_.fail_damaged(check.text(0));
+}
+
+void RunStore::create() {
+  Transaction transaction(database_);
+  database_.run(tables);
+  database_.run(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application, schema));
+  transaction.commit();
+}
+
+void RunStore::add(Phase phase, const PhaseCost& cost) {
+  database_
+      .prepare("UPDATE phases SET seconds = seconds + ?, arena_peak = max(arena_peak, ?) WHERE number = ?")
+      .bind(cost.seconds, cost.arena_peak, number_of(phase))
+      .run();
+}
+
+void RunStore::spend(Phase phase, const PhaseCost& cost) {
+  Transaction transaction(database_);
+  add(phase, cost);
+  transaction.commit();
+}
+
+void RunStore::finish(Phase phase, const PhaseCost& cost) {
+  Transaction transaction(database_);
+  add(phase, cost);
+  database_.prepare("UPDATE phases SET finished = 1 WHERE number = ?").bind(number_of(phase)).run();
+  transaction.commit();
+}
+
+PhaseCost RunStore::cost(Phase phase) const {
+  Statement row = database_.prepare("SELECT seconds, arena_peak FROM phases WHERE number = ?");
+  if (!row.bind(number_of(phase)).step()) database_.fail_damaged("a phase is missing");
+  return {row.real(0), row.integer(1)};
+}
+
+PhaseCost RunStore::total() const {
+  Statement row = database_.prepare("SELECT sum(seconds), max(arena_peak) FROM phases");
+  row.step();
+  return {row.real(0), row.integer(1)};
+}
+
+std::vector<Measured> RunStore::rank_sample() const {
+  std::vector<Measured> networks;
+  Statement row = database_.prepare(
+      "SELECT params, macs, predicted_loss, predicted_accuracy, trained_accuracy, one_epoch_accuracy, number "
+      "FROM rank_sample ORDER BY number");
+  while (row.step()) {
+    if (row.integer(6) != std::ssize(networks)) database_.fail_damaged("the rank sample has a gap");
+    networks.push_back({.params = row.integer(0),
+                        .macs = row.integer(1),
+                        .predicted_loss = row.real(2),
+                        .predicted_accuracy = row.real(3),
+                        .trained_accuracy = row.real(4),
+                        .one_epoch_accuracy = row.optional_real(5)});
+  }
+  return networks;
+}
+
+void RunStore::save_rank_network(std::size_t number, const Architecture& architecture,
+                                 const Measured& measured, const PhaseCost& cost) {
+  Transaction transaction(database_);
+  database_.prepare("INSERT OR REPLACE INTO rank_sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(number, architecture.id(), architecture.to_json(), measured.params, measured.macs,
+            measured.predicted_loss, measured.predicted_accuracy, measured.trained_accuracy,
+            measured.one_epoch_accuracy)
+      .run();
+  add(Phase::rank_sample, cost);
+  transaction.commit();
+}
+
+SearchState RunStore::search_state() const {
+  SearchState state;
+  state.next_generation = static_cast<int>(database_.number("SELECT count(*) FROM generations"));
+  std::vector<std::pair<std::int64_t, std::size_t>> population;  // place in it, number
+  Statement row = database_.prepare(
+      "SELECT id, architecture, generation, parent1, parent2, params, macs, latency_us, predicted_loss, "
+      "predicted_accuracy, score, population FROM candidates ORDER BY number");
+  while (row.step()) {
+    Candidate candidate;
+    try {
+      candidate.architecture = Architecture::from_json(row.text(1));
+    } catch (const Error& error) {
+      database_.fail_damaged(fmt::format("candidate {}: {}", row.text(0), error.what()));
+    }
+    candidate.hash = candidate.architecture.hash();
+    if (id_of(candidate.hash) != row.text(0)) {
+      database_.fail_damaged(fmt::format("candidate {}: its architecture is another", row.text(0)));
+    }
+    candidate.generation = static_cast<int>(row.integer(2));
+    for (int column : {3, 4}) {
+      if (row.null(column)) continue;
+      const std::optional<std::uint64_t> parent_hash = hash_of(row.text(column));
+      if (!parent_hash) database_.fail_damaged(fmt::format("candidate {}: its parents", row.text(0)));
+      candidate.parents.push_back(*parent_hash);
+    }
+    candidate.params = row.integer(5);
+    candidate.macs = row.integer(6);
+    candidate.latency_us = row.optional_real(7);
+    candidate.predicted_loss = row.real(8);
+    candidate.predicted_accuracy = row.real(9);
+    candidate.score = row.real(10);
+    if (!row.null(11)) population.emplace_back(row.integer(11), state.evaluated.size());
+    state.evaluated.push_back(std::move(candidate));
+  }
+  std::sort(population.begin(), population.end());
+  for (const auto& [place, number] : population) state.population.push_back(state.evaluated[number]);
+  return state;
+}
+
+void RunStore::save_generation(const SearchState& state, const PhaseCost& cost) {
+  const int generation = state.next_generation - 1;
+  const auto first = std::find_if(state.evaluated.begin(), state.evaluated.end(),
+                                  [&](const Candidate& c) { return c.generation == generation; });
+  const auto best =
+      std::max_element(state.evaluated.begin(), state.evaluated.end(),
+                       [](const Candidate& a, const Candidate& b) { return a.score < b.score; });
+  require(first != state.evaluated.end(), "store", "generation {} has no candidates", generation);
+  Transaction transaction(database_);
+  database_.prepare("INSERT INTO generations VALUES (?, ?, ?)")
+      .bind(generation, state.evaluated.end() - first, best->score)
+      .run();
+  Statement candidate =
+      database_.prepare("INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)");
+  for (auto c = first; c != state.evaluated.end(); ++c) {
+    candidate
+        .bind(c - state.evaluated.begin(), id_of(c->hash), c->architecture.to_json(), c->generation,
+              parent(*c, 0), parent(*c, 1), c->params, c->macs, c->latency_us, c->predicted_loss,
+              c->predicted_accuracy, c->score)
+        .run();
+  }
+  database_.run("UPDATE candidates SET population = NULL WHERE population IS NOT NULL");
+  Statement place = database_.prepare("UPDATE candidates SET population = ? WHERE id = ?");
+  for (std::size_t i = 0; i < state.population.size(); ++i)
+    place.bind(i, id_of(state.population[i].hash)).run();
+  add(Phase::search, cost);
+  transaction.commit();
+}
+
+std::optional<double> RunStore::trained_accuracy(const Candidate& finalist, int epochs) const {
+  Statement row = database_.prepare("SELECT trained_accuracy FROM finalists WHERE id = ? AND epochs = ?");
+  return row.bind(id_of(finalist.hash), epochs).step() ? std::optional(row.real(0)) : std::nullopt;
+}
+
+void RunStore::save_finalist(const Candidate& finalist, int epochs, double accuracy, const PhaseCost& cost) {
+  const std::string id = id_of(finalist.hash);
+  Transaction transaction(database_);
+  database_.prepare("INSERT INTO finalists VALUES (?, ?, ?)").bind(id, epochs, accuracy).run();
+  database_.prepare("UPDATE candidates SET trained_accuracy = ? WHERE id = ?").bind(accuracy, id).run();
+  add(Phase::finalists, cost);
+  transaction.commit();
+}
+
+}  // namespace adwp::nas

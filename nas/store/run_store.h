@@ -1,0 +1,61 @@
+// search.db: what a search has done so far, and what it is continued from.
+//
+// One transaction a generation, a network of the rank sample, a finalist's rung: after a kill the file
+// holds all of one or nothing of it. Doubles come back to the bit. docs/run_store.md describes the tables.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nas/report/rank_agreement.h"
+#include "nas/search/search.h"
+#include "nas/store/database.h"
+
+namespace adwp::nas {
+
+enum class Phase { hypernetwork, rank_sample, search, finalists };
+
+// What a phase has cost.
+struct PhaseCost {
+  double seconds = 0;           // over all processes of the run
+  std::int64_t arena_peak = 0;  // bytes
+};
+
+class RunStore {
+ public:
+  static constexpr int schema = 1;
+
+  // Opens the database of a run or creates it. Throws an Error for a damaged one, and a usage Error for one
+  // of a newer schema or of another program.
+  explicit RunStore(const std::string& path);
+
+  // Everywhere `cost` is what came on top since the last call: seconds are added, of peaks the higher counts.
+  void spend(Phase phase, const PhaseCost& cost);
+  void finish(Phase phase, const PhaseCost& cost);
+  PhaseCost cost(Phase phase) const;
+  PhaseCost total() const;
+
+  // The networks of the rank sample, by number from 0; the last may lack its epoch of SGD still.
+  std::vector<Measured> rank_sample() const;
+  void save_rank_network(std::size_t number, const Architecture& architecture, const Measured& measured,
+                         const PhaseCost& cost);
+
+  // Of a search: everything up to the last whole generation.
+  SearchState search_state() const;
+  // Adds the generation before `state.next_generation`.
+  void save_generation(const SearchState& state, const PhaseCost& cost);
+
+  // Accuracy on the validation split of a finalist trained from scratch for `epochs`.
+  std::optional<double> trained_accuracy(const Candidate& finalist, int epochs) const;
+  void save_finalist(const Candidate& finalist, int epochs, double accuracy, const PhaseCost& cost);
+
+ private:
+  void create();
+  void add(Phase phase, const PhaseCost& cost);
+
+  Database database_;
+};
+
+}  // namespace adwp::nas
