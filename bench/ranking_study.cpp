@@ -7,8 +7,8 @@
 // within 12 % of the space's median: there size says nothing. Trains each from scratch twice with
 // different seeds and once for one epoch; trains a HyperNetwork and shared weights on equally many
 // images; and compares every ranking with the accuracy of the first training. Prints the tables as
-// Markdown; all figures by network go to the JSON file. bench/ranking/run.sh makes
-// docs/results/ranking.md of it.
+// Markdown; all figures by network go to the JSON file. bench/ranking/run.sh made those of
+// docs/results/ranking.md.
 #include <fmt/format.h>
 
 #include <algorithm>

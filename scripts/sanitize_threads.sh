@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build=${1:-build-threads}
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1 -g1" -DADWP_BENCH=OFF \
       -DADWP_CPU=OFF -DADWP_SANITIZE=thread > "$build.log" || { cat "$build.log"; exit 1; }
-cmake --build "$build" -j "${JOBS:-$(nproc)}" --target adwp_tests
+cmake --build "$build" -j "${JOBS:-$(nproc)}" --target adwp_kernel_tests
 ADWPNAS_EMULATION_WORKERS=2 ADWPNAS_EMULATION_SEED=1 TSAN_OPTIONS=halt_on_error=1 \
-    "$build/tests/adwp_tests" --gtest_brief=1 \
-    --gtest_filter='*Operators*emulated*:*Contract*emulated*:*Fragments*emulated*:*Precisions*'
+    "$build/tests/adwp_kernel_tests" --gtest_brief=1 \
+    --gtest_filter='*Operators*emulated*:*Contract*emulated*:*Fragments*emulated*:Emulated/*'

@@ -25,6 +25,11 @@ if [[ $failed != 0 ]]; then
   exit 1
 fi
 
+step "cuDNN and cuBLAS against the oracle and against the kernels here"
+ADWPNAS_ENGINE=vendor "$here/bin/adwp_tests" --gtest_filter='*Operators*/cuda*:VendorOnGpu*' \
+    > "$out/tests-vendor.txt" 2>&1 || echo "they differ, or are not here: see $out/tests-vendor.txt"
+tail -1 "$out/tests-vendor.txt"
+
 if command -v compute-sanitizer > /dev/null; then
   step "compute-sanitizer on the small cases"
   for tool in memcheck racecheck; do

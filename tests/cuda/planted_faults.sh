@@ -9,7 +9,7 @@ build=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 flags=(-std=c++20 -O1 -g -I. "-I$build/generated" -Wno-restrict)
-libraries=(framework/core/error.cpp -lfmt -lboost_context -lpthread)
+libraries=(-lfmt -lboost_context -lpthread)
 
 g++ "${flags[@]}" -fsanitize=address,undefined -fno-sanitize-recover=all -o "$work/asan" \
     tests/cuda/planted_faults.cpp cuda/emulation/*.cpp "${libraries[@]}"
@@ -26,7 +26,7 @@ expect() {  # sanitizer, fault, text of the report
     if [[ $status != 0 || $output != *done* ]]; then failed=1; echo "$1: right kernels are reported: $output"; fi
   elif [[ $status == 0 || $output != *"$3"* ]]; then
     failed=1
-    echo "$1 does not see $2"
+    echo "$1 does not see $2 (status $status): $output"
   else
     echo "$1 sees $2"
   fi
