@@ -93,6 +93,8 @@ void run(int argc, char** argv) {
     json[training ? "training_step" : "evaluation"] =
         report(training ? "training step" : "evaluation", profile, seconds, steps, ceilings);
   }
+  for (const std::string& note : backend->notes()) fmt::print("{}\n", note);
+  json["notes"] = backend->notes();
   if (!path.empty()) io::write_atomically(path, json.dump(1) + "\n");
 }
 

@@ -9,7 +9,8 @@
 // after a warm-up, on cuda by its own clock and with the second-level cache overwritten before each call.
 // `of limit` is that least time over the measured one. Products and depthwise convolutions are timed on
 // each step of their ladder, beside one another in the same run, and on cuda by cuDNN and cuBLAS, where this
-// binary has them. The naive and the tiled step multiply in f32 whatever the precision.
+// binary has them. The naive and the tiled step multiply in f32 whatever the precision. `apart`: convolution
+// and batch norm by themselves, where one method joins them.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -35,7 +36,13 @@ struct Options : bench::DeviceOptions {
 // A way to compute the same thing.
 struct Variant {
   std::string name;
-  std::unique_ptr<Backend> backend;
+  std::shared_ptr<Backend> backend;
+  bool apart = false;  // methods that were joined, one after the other, and those alone
+
+  bool does(const bench::KernelCase& kernel) const { return !apart || kernel.apart != nullptr; }
+  void call(const bench::KernelCase& kernel, const std::vector<Tensor>& operands) const {
+    if (does(kernel)) (apart ? kernel.apart : kernel.call)(*backend, operands);
+  }
 };
 
 // The device as the options have it, then what its products are compared with.
@@ -44,6 +51,7 @@ std::vector<Variant> variants(const Options& options) {
   all.push_back({options.engine, bench::open(options)});
   const std::string device = all.front().backend->name();
   if (device == "cpu") return all;
+  all.push_back({"apart", all.front().backend, true});
   auto open_level = [&](KernelLevel level) {
 #if defined(ADWP_HAS_CUDA)
     if (device == "cuda") return cuda::open({.level = level});
@@ -73,22 +81,24 @@ std::vector<Tensor> operands_of(const bench::KernelCase& kernel, Arena& arena) {
 }
 
 // Bytes of arena that the largest case takes, workspace included.
-std::size_t need(Backend& backend, const std::vector<bench::KernelCase>& kernels) {
+std::size_t need(const Variant& variant, const std::vector<bench::KernelCase>& kernels) {
+  Backend& backend = *variant.backend;
   Arena arena = Arena::counting(backend);
   const Tensor flush = flush_tensor(backend, arena);
   for (const bench::KernelCase& kernel : kernels) {
     const Arena::Frame frame(arena);
-    kernel.call(backend, operands_of(kernel, arena));
+    variant.call(kernel, operands_of(kernel, arena));
   }
   return arena.peak();
 }
 
 // Median seconds of one call.
-double time(Backend& backend, Arena& arena, const Tensor& flush, const bench::KernelCase& kernel,
+double time(const Variant& variant, Arena& arena, const Tensor& flush, const bench::KernelCase& kernel,
             std::int64_t repetitions) {
+  Backend& backend = *variant.backend;
   const Arena::Frame frame(arena);
   const std::vector<Tensor> operands = operands_of(kernel, arena);
-  auto call = [&] { kernel.call(backend, operands); };
+  auto call = [&] { variant.call(kernel, operands); };
   call();
   std::vector<double> seconds;
   for (std::int64_t i = 0; i < repetitions; ++i) {
@@ -119,19 +129,19 @@ using Times = std::vector<double>;  // by case; 0: not timed
 Times time_all(const Variant& variant, const std::vector<bench::KernelCase>& kernels, bool products_only,
                std::int64_t repetitions) {
   Backend& backend = *variant.backend;
-  Arena arena(backend, need(backend, kernels));
+  Arena arena(backend, need(variant, kernels));
   const Tensor flush = flush_tensor(backend, arena);
   Times times;
   for (const bench::KernelCase& kernel : kernels) {
-    const bool wanted = kernel.product || !products_only;
-    times.push_back(wanted ? time(backend, arena, flush, kernel, repetitions) : 0);
+    const bool wanted = variant.does(kernel) && (kernel.product || !products_only);
+    times.push_back(wanted ? time(variant, arena, flush, kernel, repetitions) : 0);
   }
   return times;
 }
 
 Json report(const std::vector<bench::KernelCase>& kernels, const bench::Ceilings& ceilings,
             const std::vector<Variant>& variants, const std::vector<Times>& times) {
-  fmt::print("{:<22} {:<46} {:>6} {:>10} {:>8} {:>9} {:>9}", "method", "shape", "calls", "us", "GB/s",
+  fmt::print("{:<26} {:<52} {:>6} {:>10} {:>8} {:>9} {:>9}", "method", "shape", "calls", "us", "GB/s",
              "GFLOP/s", "of limit");
   for (std::size_t v = 1; v < variants.size(); ++v) fmt::print(" {:>10}", variants[v].name + " us");
   fmt::print("\n");
@@ -139,7 +149,7 @@ Json report(const std::vector<bench::KernelCase>& kernels, const bench::Ceilings
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     const bench::KernelCase& kernel = kernels[i];
     const double seconds = times[0][i], of_limit = ceilings.limit(kernel.bytes(), kernel.flops) / seconds;
-    fmt::print("{:<22} {:<46} {:>6.2f} {:>10.2f} {:>8.1f} {:>9.1f} {:>8.0f}%", kernel.method, kernel.shape,
+    fmt::print("{:<26} {:<52} {:>6.2f} {:>10.2f} {:>8.1f} {:>9.1f} {:>8.0f}%", kernel.method, kernel.shape,
                kernel.calls, seconds * 1e6, kernel.bytes() / seconds * 1e-9, kernel.flops / seconds * 1e-9,
                100 * of_limit);
     Json by_variant;
@@ -184,7 +194,14 @@ void run(const Options& options) {
     times.push_back(time_all(way, kernels, &way != &ways.front(), repetitions));
   }
   const Json rows = report(kernels, ceilings, ways, times);
+  for (const Variant& way : ways) {
+    for (const std::string& note : way.backend->notes()) fmt::print("{}: {}\n", way.name, note);
+  }
   if (options.json.empty()) return;
+  Json notes = Json::object();
+  for (const Variant& way : ways) {
+    if (!way.backend->notes().empty()) notes[way.name] = way.backend->notes();
+  }
   const Json json{{"device", backend.description()},
                   {"space", options.space},
                   {"batch", options.batch},
@@ -193,7 +210,8 @@ void run(const Options& options) {
                   {"bandwidth", ceilings.bandwidth},
                   {"peak", ceilings.peak},
                   {"share", share},
-                  {"kernels", rows}};
+                  {"kernels", rows},
+                  {"notes", notes}};
   io::write_atomically(options.json, json.dump(1) + "\n");
 }
 

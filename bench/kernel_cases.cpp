@@ -8,6 +8,7 @@ namespace adwp::bench {
 namespace {
 
 using Tensors = std::vector<Tensor>;
+constexpr float epsilon = 1e-5f;
 
 class Collector {
  public:
@@ -65,17 +66,29 @@ class Collector {
       linear(layer.in_channels, layer.out_channels);
       return y;
     }
-    convolution(layer.conv, x, layer.kernel_shape(), y, input_needs_gradient);
-    batch_norm(y, layer.act);
+    convolution(layer.conv, x, layer.kernel_shape(), y, layer.act, input_needs_gradient);
+    batch_norm_backward(y, layer.act);
     return y;
   }
 
-  void convolution(const Conv2d& conv, const Shape& x, const Shape& w, const Shape& y, bool input_gradient) {
+  void convolution(const Conv2d& conv, const Shape& x, const Shape& w, const Shape& y, Activation act,
+                   bool input_gradient) {
     const std::string shape = fmt::format("{}{}x{} s{} {} -> {}", conv.depthwise ? "depthwise " : "", w[1],
                                           w[2], conv.stride, x.text(), w[0]);
     const double flops = 2.0 * static_cast<double>(y.elements() * w[1] * w[2] * w[3]);
-    count({"conv2d_forward", shape, {x, w, y}, flops, true, [conv](Backend& backend, const Tensors& t) {
-             backend.conv2d_forward(conv, t[0], t[1], t[2]);
+    const Shape c{y.back()};
+    count({"conv2d_batch_norm_forward",
+           fmt::format("{} {}", shape, name_of(act)),
+           {x, w, c, c, y, y, c, c},
+           flops,
+           true,
+           [=](Backend& backend, const Tensors& t) {
+             backend.conv2d_batch_norm_forward(conv, t[0], t[1], t[2], t[3], epsilon, act, t[4], t[5], t[6],
+                                               t[7]);
+           },
+           [=](Backend& backend, const Tensors& t) {
+             backend.conv2d_forward(conv, t[0], t[1], t[4]);
+             backend.batch_norm_forward(t[4], t[2], t[3], epsilon, act, t[5], t[6], t[7]);
            }});
     count({"conv2d_wgrad", shape, {x, y, w}, flops, true, [conv](Backend& backend, const Tensors& t) {
              backend.conv2d_wgrad(conv, t[0], t[1], t[2], GradMode::accumulate);
@@ -86,14 +99,9 @@ class Collector {
            }});
   }
 
-  void batch_norm(const Shape& x, Activation act) {
+  void batch_norm_backward(const Shape& x, Activation act) {
     const std::string shape = fmt::format("{} {}", x.text(), name_of(act));
     const Shape c{x.back()};
-    const float epsilon = 1e-5f;
-    count(
-        {"batch_norm_forward", shape, {x, c, c, x, c, c}, 0, false, [=](Backend& backend, const Tensors& t) {
-           backend.batch_norm_forward(t[0], t[1], t[2], epsilon, act, t[3], t[4], t[5]);
-         }});
     count({"batch_norm_backward",
            shape,
            {x, x, c, c, c, c, x, c, c},

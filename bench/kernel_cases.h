@@ -18,6 +18,8 @@ struct KernelCase {
   bool product = false;         // a matrix product or a convolution, of which there is a ladder
   // Calls the method with tensors of those shapes.
   std::function<void(Backend&, const std::vector<Tensor>&)> call;
+  // The same by the methods that it joins; empty for all others. Timed beside it.
+  std::function<void(Backend&, const std::vector<Tensor>&)> apart = {};
   double calls = 0;  // in one training step, mean over the networks
 
   double bytes() const;  // every operand once

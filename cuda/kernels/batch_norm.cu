@@ -1,4 +1,5 @@
-// Batch norm: one pass over x for the statistics and one to normalise and activate; backward likewise,
+// Batch norm: one pass over x for the statistics, unless the convolution that made x has left moments of its
+// tiles, and one to normalise and activate; backward likewise,
 // one pass for the two sums a channel and one for dx.
 //
 // All of it is bound by memory. Backward works out normalised values and the activation's derivative
@@ -6,6 +7,7 @@
 #include "cuda/kernels/batch_norm.h"
 
 #include "cuda/kernels/column_reduce.cuh"
+#include "cuda/kernels/product.h"
 
 namespace adwp::ADWP_GPU::kernels {
 namespace {
@@ -33,6 +35,47 @@ struct StoreMoments {
     var[channel] = square > 0 ? static_cast<float>(square) : 0.0f;
   }
 };
+
+// Count, mean and sum of squared deviations of some rows of a channel.
+struct ChannelMoments {
+  double count, mean, squares;
+
+  // After Chan, Golub & LeVeque 1979.
+  __device__ void merge(const ChannelMoments& other) {
+    if (other.count == 0) return;
+    const double total = count + other.count, difference = other.mean - mean;
+    mean += difference * (other.count / total);
+    squares += other.squares + difference * difference * (count * other.count / total);
+    count = total;
+  }
+};
+
+// Mean and variance from the moments of tiles of rows (tiles, 3, channels), as tile_moments.cuh leaves them.
+// A block takes 32 channels; each of its 8 warps merges its part of the tiles in ascending order, the first
+// warp then the parts.
+__global__ void __launch_bounds__(256)
+    merge_moments(const float* moments, float* mean, float* var, std::int64_t rows, std::int64_t tiles,
+                  std::int64_t channels) {
+  SHARED(ChannelMoments, parts, [8][32]);
+  const std::int64_t channel = static_cast<std::int64_t>(blockIdx.x) * 32 + threadIdx.x;
+  ChannelMoments sum{0, 0, 0};
+  if (channel < channels) {
+    for (std::int64_t tile = tiles * threadIdx.y / 8; tile < tiles * (threadIdx.y + 1) / 8; ++tile) {
+      const float* from = moments + tile * 3 * channels + channel;
+      const std::int64_t left = rows - tile * tile_m;
+      const auto count = static_cast<double>(left < tile_m ? left : tile_m);
+      const double pivot = from[0], first = from[channels], second = from[2 * channels];
+      sum.merge({count, pivot + first / count, second - first * first / count});
+    }
+  }
+  parts[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y > 0 || channel >= channels) return;
+  for (int part = 1; part < 8; ++part) sum.merge(parts[part][threadIdx.x]);
+  mean[channel] = static_cast<float>(sum.mean);
+  const double variance = sum.squares / sum.count;
+  var[channel] = variance > 0 ? static_cast<float>(variance) : 0.0f;
+}
 
 struct Normalised {
   const float *mean, *var, *scale, *shift;
@@ -155,6 +198,13 @@ void batch_norm_forward(Stream stream, const NormShape& shape, const float* x, c
   column_reduce("batch_norm_statistics", stream, Moments{x, shape.channels},
                 StoreMoments{x, mean, var, static_cast<double>(shape.rows)}, scratch, shape.rows,
                 shape.channels);
+  batch_norm_inference(stream, shape, x, mean, var, scale, shift, y);
+}
+
+void batch_norm_forward_moments(Stream stream, const NormShape& shape, const float* moments, const float* x,
+                                const float* scale, const float* shift, float* y, float* mean, float* var) {
+  launch("batch_norm_merge", merge_moments, ceil_divide(shape.channels, 32), dim3(32, 8), 0, stream, moments,
+         mean, var, shape.rows, (shape.rows + tile_m - 1) / tile_m, shape.channels);
   batch_norm_inference(stream, shape, x, mean, var, scale, shift, y);
 }
 

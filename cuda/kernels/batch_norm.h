@@ -15,6 +15,9 @@ struct NormShape {
 
 void batch_norm_forward(Stream stream, const NormShape& shape, const float* x, const float* scale,
                         const float* shift, float* y, float* mean, float* var, float* scratch);
+// The same from moments (tiles, 3, channels) of x that are there already (convolution.h).
+void batch_norm_forward_moments(Stream stream, const NormShape& shape, const float* moments, const float* x,
+                                const float* scale, const float* shift, float* y, float* mean, float* var);
 void batch_norm_inference(Stream stream, const NormShape& shape, const float* x, const float* mean,
                           const float* var, const float* scale, const float* shift, float* y);
 

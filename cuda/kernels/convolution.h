@@ -23,6 +23,12 @@ void conv2d_dgrad(Stream stream, const ProductChoice& choice, const ConvShape& s
                   const float* w, float* dx, bool accumulate, float* scratch);
 void conv2d_wgrad(Stream stream, const ProductChoice& choice, const ConvShape& shape, const float* x,
                   const float* dy, float* dw, bool accumulate, float* scratch);
+// Forward, leaving the moments of every tile of rows of y (tile_moments.cuh): (tiles, 3, filters). By the
+// fast kernel alone, and not where k is split, for then no block holds the whole sums: has_moments.
+bool has_moments(const ProductChoice& choice, const ConvShape& shape);
+std::int64_t conv2d_moments(const ConvShape& shape);  // floats
+void conv2d_forward_moments(Stream stream, const ProductChoice& choice, const ConvShape& shape,
+                            const float* x, const float* w, float* y, float* moments);
 // Floats of scratch: forward, dgrad, wgrad.
 std::int64_t conv2d_forward_scratch(const ConvShape& shape);
 std::int64_t conv2d_dgrad_scratch(const ConvShape& shape);

@@ -20,7 +20,7 @@ struct WindowOperand {
     const float* image;  // nullptr: no such row
     int top, left;
   };
-  __device__ Row row(std::int64_t index) const {
+  __device__ Row row(std::int64_t index, std::int64_t) const {
     if (index >= s.outputs()) return {nullptr, 0, 0};
     const int q = static_cast<int>(index % s.out_width);
     const std::int64_t rest = index / s.out_width;
@@ -49,7 +49,7 @@ struct GradientOperand {
     const float* image;
     int h, w;  // with padding
   };
-  __device__ Row row(std::int64_t index) const {
+  __device__ Row row(std::int64_t index, std::int64_t) const {
     if (index >= s.inputs()) return {nullptr, 0, 0};
     const int w = static_cast<int>(index % s.width);
     const std::int64_t rest = index / s.width;
@@ -80,7 +80,9 @@ struct KernelOperand {
     int channel;
     bool valid;
   };
-  __device__ Row row(std::int64_t index) const { return {static_cast<int>(index), index < s.channels}; }
+  __device__ Row row(std::int64_t index, std::int64_t) const {
+    return {static_cast<int>(index), index < s.channels};
+  }
   __device__ const float* at(const Row& row, std::int64_t k) const {
     const int depth = static_cast<int>(k), filter = depth % s.filters, tap = depth / s.filters;
     const int taps = s.kernel * s.kernel;
@@ -99,7 +101,7 @@ struct TransposedWindowOperand {
     int top, left, channel;
     bool valid;
   };
-  __device__ Row row(std::int64_t index) const {
+  __device__ Row row(std::int64_t index, std::int64_t) const {
     const int i = static_cast<int>(index), tap = i / s.channels;
     return {tap / s.kernel - s.padding, tap % s.kernel - s.padding, i % s.channels,
             tap < s.kernel * s.kernel};

@@ -12,7 +12,7 @@ void conv2d_wgrad(Stream stream, const ProductChoice& choice, const ConvShape& s
                   const float* dy, float* dw, bool accumulate, float* scratch) {
   const std::int64_t rows = shape.taps() * shape.channels;
   const bool vector = shape.channels % 4 == 0 && shape.filters % 4 == 0;
-  const Output out{dw, 1, rows, nullptr, Activation::none, accumulate, 0};
+  const Output out{dw, 1, rows, nullptr, Activation::none, accumulate};
   run_product<true>("conv2d_wgrad", stream, choice, vector, TransposedWindowOperand{x, shape},
                     MatrixOperand<false>{dy, shape.filters, shape.filters, shape.outputs()}, out,
                     {rows, shape.filters, shape.outputs()}, scratch);

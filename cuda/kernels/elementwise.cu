@@ -51,9 +51,9 @@ struct Towards {  // what moves b towards a
 
 template <Activation act>
 __global__ void __launch_bounds__(threads_per_block)
-    finish(const float* bias, float* y, std::int64_t columns, std::int64_t n) {
+    finish(const float* bias, float* y, std::int64_t matrix, std::int64_t columns, std::int64_t n) {
   for (std::int64_t i = first_index(); i < n; i += index_step()) {
-    y[i] = activate<act>(bias != nullptr ? y[i] + bias[i % columns] : y[i]);
+    y[i] = activate<act>(bias != nullptr ? y[i] + bias[i / matrix * columns + i % columns] : y[i]);
   }
 }
 
@@ -145,11 +145,12 @@ void lerp(Stream stream, const float* source, float t, float* target, std::int64
   run_map("lerp", stream, Towards{t}, source, target, target, true, n);
 }
 
-void bias_activation(Stream stream, const float* bias, Activation act, float* y, std::int64_t rows,
-                     std::int64_t columns) {
+void bias_activation(Stream stream, const float* bias, Activation act, float* y, std::int64_t batch,
+                     std::int64_t rows, std::int64_t columns) {
+  const std::int64_t n = batch * rows * columns;
   dispatch(act, [&]<Activation kind>() {
-    launch("bias_activation", finish<kind>, blocks_for(rows * columns), threads_per_block, 0, stream, bias, y,
-           columns, rows * columns);
+    launch("bias_activation", finish<kind>, blocks_for(n), threads_per_block, 0, stream, bias, y,
+           rows * columns, columns, n);
   });
 }
 

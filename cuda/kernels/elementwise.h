@@ -13,9 +13,9 @@ void activation_backward(Stream stream, Activation act, const float* x, const fl
 void add(Stream stream, const float* a, const float* b, float* y, std::int64_t n);
 void copy_gradient(Stream stream, const float* dy, float* dx, bool accumulate, std::int64_t n);
 void lerp(Stream stream, const float* source, float t, float* target, std::int64_t n);
-// y (rows, columns) = act(y + bias), in place; bias: (columns) or null.
-void bias_activation(Stream stream, const float* bias, Activation act, float* y, std::int64_t rows,
-                     std::int64_t columns);
+// y (batch, rows, columns) = act(y + bias), in place; bias: (batch, columns) or null.
+void bias_activation(Stream stream, const float* bias, Activation act, float* y, std::int64_t batch,
+                     std::int64_t rows, std::int64_t columns);
 
 // x, y (images, pixels, channels); s (images, channels).
 void channel_scale_forward(Stream stream, const float* x, const float* s, float* y, std::int64_t images,

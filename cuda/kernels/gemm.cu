@@ -1,6 +1,6 @@
 // GEMM. Products of ordinary shape go through the tile kernel (tile_product.cuh). Those of a few rows
 // with stored-by-row weights, y (M <= 8, N) = x W^T, are a matrix-vector product at heart, bound by
-// reading W: one warp a row of W, read once for all rows of x.
+// reading W: one warp a row of W, read once for all rows of x. A batch is in blockIdx.z of the same kernels.
 #include "cuda/kernels/gemm.h"
 
 #include "cuda/kernels/tile_product.cuh"
@@ -11,10 +11,13 @@ namespace {
 // --- kernels -----------------------------------------------------------------------------------------
 
 constexpr int most_skinny_rows = 8;
+constexpr std::int64_t most_in_grid = 65535;  // of blockIdx.z
 
 template <int M>
 __global__ void __launch_bounds__(256)
     skinny(const float* x, const float* w, Output out, std::int64_t n, std::int64_t k) {
+  x += blockIdx.z * M * k;
+  w += blockIdx.z * n * k;
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * 8 + threadIdx.x / 32;
   const std::int64_t lane = threadIdx.x % 32;
   if (column >= n) return;  // the whole warp
@@ -35,7 +38,8 @@ template <int M>
 void run_skinny(Stream stream, const GemmShape& shape, const float* x, const float* w, const Output& out) {
   if constexpr (M > 0) {
     if (shape.m != M) return run_skinny<M - 1>(stream, shape, x, w, out);
-    launch("gemm_skinny", skinny<M>, ceil_divide(shape.n, 8), 256, 0, stream, x, w, out, shape.n, shape.k);
+    const dim3 grid(ceil_divide(shape.n, 8), 1, static_cast<unsigned>(shape.batch));
+    launch("gemm_skinny", skinny<M>, grid, 256, 0, stream, x, w, out, shape.n, shape.k);
   }
 }
 
@@ -43,19 +47,17 @@ bool aligned(const float* pointer, std::int64_t pitch) {
   return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0 && pitch % 4 == 0;
 }
 
-}  // namespace
-
-void gemm(Stream stream, const ProductChoice& choice, const GemmShape& shape, const float* a, const float* b,
-          const float* bias, Activation act, float* c, bool accumulate, float* scratch) {
-  const auto [m, n, k, transpose_a, transpose_b] = shape;
-  const Output out{c, n, 1, bias, act, accumulate, 0};
+// Of a batch that one grid takes.
+void gemm_once(Stream stream, const ProductChoice& choice, const GemmShape& shape, const float* a,
+               const float* b, const Output& out, float* scratch) {
+  const auto [m, n, k, transpose_a, transpose_b, batch, bias_each] = shape;
   if (choice.level == Level::fast && m <= most_skinny_rows && !transpose_a && transpose_b) {
     return run_skinny<most_skinny_rows>(stream, shape, a, b, out);
   }
   const std::int64_t pitch_a = transpose_a ? m : k, pitch_b = transpose_b ? k : n;
   const bool vector = aligned(a, pitch_a) && aligned(b, pitch_b);
   auto run = [&](const auto& left, const auto& right) {
-    run_product<false>("gemm", stream, choice, vector, left, right, out, {m, n, k}, scratch);
+    run_product<false>("gemm", stream, choice, vector, left, right, out, {m, n, k, batch}, scratch);
   };
   auto with_left = [&](const auto& left) {
     if (transpose_b) {
@@ -68,6 +70,22 @@ void gemm(Stream stream, const ProductChoice& choice, const GemmShape& shape, co
     with_left(MatrixOperand<false>{a, pitch_a, m, k});
   } else {
     with_left(MatrixOperand<true>{a, pitch_a, m, k});
+  }
+}
+
+}  // namespace
+
+void gemm(Stream stream, const ProductChoice& choice, const GemmShape& shape, const float* a, const float* b,
+          const float* bias, Activation act, float* c, bool accumulate, float* scratch) {
+  const auto [m, n, k, transpose_a, transpose_b, batch, bias_each] = shape;
+  const std::int64_t bias_pitch = bias_each ? n : 0;
+  GemmShape part = shape;
+  for (std::int64_t first = 0; first < batch; first += most_in_grid) {
+    part.batch = batch - first < most_in_grid ? batch - first : most_in_grid;
+    const Output out{
+        c + first * m * n, n,     1,         bias == nullptr ? nullptr : bias + first * bias_pitch, act,
+        accumulate,        m * n, bias_pitch};
+    gemm_once(stream, choice, part, a + first * m * k, b + first * k * n, out, scratch);
   }
 }
 

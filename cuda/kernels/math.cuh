@@ -1,63 +1,10 @@
-// What kernels share: activations, sums over warps and blocks, launch sizes.
+// What kernels share: activations (framework/backend/activation.h), sums over warps and blocks, launch sizes.
 #pragma once
 
 #include "cuda/kernels/port.cuh"
-#include "framework/backend/specs.h"
+#include "framework/backend/activation.h"
 
 namespace adwp::ADWP_GPU {
-
-__device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
-__device__ __forceinline__ float hard_sigmoid(float x) {
-  return fminf(fmaxf(x * (1.0f / 6.0f) + 0.5f, 0.0f), 1.0f);
-}
-
-template <Activation act>
-__device__ __forceinline__ float activate(float x) {
-  if constexpr (act == Activation::relu) return fmaxf(x, 0.0f);
-  if constexpr (act == Activation::silu) return x * sigmoid(x);
-  if constexpr (act == Activation::hard_swish) return x * hard_sigmoid(x);
-  if constexpr (act == Activation::sigmoid) return sigmoid(x);
-  if constexpr (act == Activation::hard_sigmoid) return hard_sigmoid(x);
-  return x;
-}
-
-// At a kink, the left side's.
-template <Activation act>
-__device__ __forceinline__ float derivative(float x) {
-  if constexpr (act == Activation::relu) return x > 0.0f ? 1.0f : 0.0f;
-  if constexpr (act == Activation::silu) {
-    const float s = sigmoid(x);
-    return s * (1.0f + x * (1.0f - s));
-  }
-  if constexpr (act == Activation::hard_swish) {
-    return x <= -3.0f ? 0.0f : (x > 3.0f ? 1.0f : x * (1.0f / 3.0f) + 0.5f);
-  }
-  if constexpr (act == Activation::sigmoid) {
-    const float s = sigmoid(x);
-    return s * (1.0f - s);
-  }
-  if constexpr (act == Activation::hard_sigmoid) return x > -3.0f && x <= 3.0f ? 1.0f / 6.0f : 0.0f;
-  return 1.0f;
-}
-
-// Calls body.template operator()<act>() with the activation as a constant; on the host.
-template <typename Body>
-void dispatch(Activation act, Body&& body) {
-  switch (act) {
-    case Activation::none:
-      return body.template operator()<Activation::none>();
-    case Activation::relu:
-      return body.template operator()<Activation::relu>();
-    case Activation::silu:
-      return body.template operator()<Activation::silu>();
-    case Activation::hard_swish:
-      return body.template operator()<Activation::hard_swish>();
-    case Activation::sigmoid:
-      return body.template operator()<Activation::sigmoid>();
-    case Activation::hard_sigmoid:
-      return body.template operator()<Activation::hard_sigmoid>();
-  }
-}
 
 // Writes, or adds to what stands there.
 __device__ __forceinline__ void put(float& target, float value, bool accumulate) {

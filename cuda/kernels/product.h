@@ -17,18 +17,21 @@ struct ProductChoice {
   Level level = Level::fast;
 };
 
+// Rows and columns of C that a block of the fast kernel makes.
+inline constexpr int tile_m = 128, tile_n = 64;
+
 // Parts that k is split into, so that narrow and deep products fill the device. Depends on the shape
 // alone, so that sums have one order.
-inline std::int64_t product_splits(std::int64_t m, std::int64_t n, std::int64_t k) {
-  const std::int64_t tiles = ((m + 127) / 128) * ((n + 63) / 64);
+inline std::int64_t product_splits(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t batch = 1) {
+  const std::int64_t tiles = batch * ((m + tile_m - 1) / tile_m) * ((n + tile_n - 1) / tile_n);
   const std::int64_t wanted = 256 / (tiles < 1 ? 1 : tiles), possible = k / 256;
   const std::int64_t splits = wanted < possible ? wanted : possible;
   return splits < 1 ? 1 : splits;
 }
 // Floats of scratch for that.
-inline std::int64_t product_scratch(std::int64_t m, std::int64_t n, std::int64_t k) {
-  const std::int64_t splits = product_splits(m, n, k);
-  return splits > 1 ? splits * m * n : 0;
+inline std::int64_t product_scratch(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t batch = 1) {
+  const std::int64_t splits = product_splits(m, n, k, batch);
+  return splits > 1 ? batch * splits * m * n : 0;
 }
 
 }  // namespace adwp::ADWP_GPU

@@ -4,9 +4,11 @@
 //   struct Operand {
 //     static constexpr bool along_k;  // are neighbours in memory neighbours in k (else in the row)?
 //     struct Row;                     // what a thread keeps of one row (an m of A, an n of B)
-//     Row row(std::int64_t index) const;
+//     Row row(std::int64_t index, std::int64_t batch) const;
 //     const float* at(const Row&, std::int64_t k) const;  // nullptr: zero
 //   };
+//
+// A batch of products is one launch with its index in blockIdx.z; a product by itself is a batch of one.
 //
 // The fast kernel, after the shape of cuBLAS's and CUTLASS's SGEMM:
 //   - A block of 256 threads makes a tile of 128 x 64 of C, going down k in steps of 16.
@@ -19,17 +21,22 @@
 //   - Math::f32: a thread sums 8 x 4 elements in registers, exact f32 FMA. tf32, bf16: each of 8 warps
 //     makes 32 x 32 by mma.sync from fragments that are rounded on their way out of shared memory;
 //     sums are f32.
-// Splits of k (gridDim.z) write their sums side by side, for a second kernel to add in order.
+// Splits of k (blockIdx.z within a batch's element) write their sums side by side, for a second kernel to add
+// in order.
 #pragma once
+
+#include <type_traits>
 
 #include "cuda/kernels/math.cuh"
 #include "cuda/kernels/product.h"
+#include "cuda/kernels/tile_moments.cuh"
 
 namespace adwp::ADWP_GPU {
 
-inline constexpr int tile_m = 128, tile_n = 64, tile_k = 16, stages = 3;
+inline constexpr int tile_k = 16, stages = 3;
 
-// A stored matrix: element (row, k) at data[row * pitch + k] (along k) or data[k * pitch + row].
+// Stored matrices, rows * depth elements from one of a batch to the next: element (row, k) at
+// data[row * pitch + k] (along k) or data[k * pitch + row].
 template <bool AlongK>
 struct MatrixOperand {
   static constexpr bool along_k = AlongK;
@@ -37,13 +44,15 @@ struct MatrixOperand {
   std::int64_t pitch, rows, depth;
 
   struct Row {
-    std::int64_t index;
-    bool valid;
+    const float* first;  // its element at k = 0; nullptr: no such row
   };
-  __device__ Row row(std::int64_t index) const { return {index, index < rows}; }
+  __device__ Row row(std::int64_t index, std::int64_t batch) const {
+    if (index >= rows) return {nullptr};
+    return {data + batch * rows * depth + (AlongK ? index * pitch : index)};
+  }
   __device__ const float* at(const Row& row, std::int64_t k) const {
-    if (!row.valid || k >= depth) return nullptr;
-    return data + (AlongK ? row.index * pitch + k : k * pitch + row.index);
+    if (row.first == nullptr || k >= depth) return nullptr;
+    return row.first + (AlongK ? k : k * pitch);
   }
 };
 
@@ -54,10 +63,11 @@ struct Output {
   const float* bias;  // by column; may be null
   Activation act;
   bool accumulate;
-  std::int64_t split_pitch;  // elements from one split's sums to the next's; 0: no splits
+  std::int64_t pitch = 0;       // elements from one batch's, or one split's, c to the next's
+  std::int64_t bias_pitch = 0;  // from one batch's bias to the next's; 0: one for all
 
   __device__ void store(std::int64_t row, std::int64_t column, float value) const {
-    if (bias != nullptr) value += bias[column];
+    if (bias != nullptr) value += bias[blockIdx.z * bias_pitch + column];
     switch (act) {
       case Activation::none:
         break;
@@ -77,8 +87,14 @@ struct Output {
         value = activate<Activation::hard_sigmoid>(value);
         break;
     }
-    put(c[blockIdx.z * split_pitch + row * row_pitch + column * column_pitch], value, accumulate);
+    put(c[blockIdx.z * pitch + row * row_pitch + column * column_pitch], value, accumulate);
   }
+};
+
+// The same, and by the way the moments of every column of C (tile_moments.cuh); for products that are not
+// split. moments: (tiles of rows, 3, n).
+struct OutputWithMoments : Output {
+  float* moments;
 };
 
 // --- kernels -----------------------------------------------------------------------------------------
@@ -107,8 +123,9 @@ struct TileLoader {
     return Operand::along_k ? i % (tile_k / V) * V : i / (Rows / V);
   }
 
-  __device__ TileLoader(const Operand& operand, std::int64_t first_row) : operand_(operand) {
-    UNROLL for (int i = 0; i < chunks; ++i) rows_[i] = operand.row(first_row + row_in_tile(i));
+  __device__ TileLoader(const Operand& operand, std::int64_t first_row, std::int64_t batch)
+      : operand_(operand) {
+    UNROLL for (int i = 0; i < chunks; ++i) rows_[i] = operand.row(first_row + row_in_tile(i), batch);
   }
   __device__ void load(float* tile, std::int64_t first_k, std::int64_t end_k) const {
     UNROLL for (int i = 0; i < chunks; ++i) {
@@ -124,11 +141,16 @@ struct TileLoader {
   typename Operand::Row rows_[chunks];
 };
 
+// What a thread sums, rows x columns elements of the tile, element at(i, j) in row(i) and column(j). A column
+// is spread over `groups` groups of threads within each of which over_lanes() adds up (tile_moments.cuh).
+
 // Sums a thread's 8 x 4 elements; rows and columns lie so that vector loads meet in no bank.
 template <typename TileA, typename TileB, bool AlongA, bool AlongB>
 struct FmaSums {
-  float sums[8][4] = {};
+  static constexpr int rows = 8, columns = 4, groups = 8;
+  float sums[rows][columns] = {};
 
+  __device__ float at(int i, int j) const { return sums[i][j]; }
   __device__ static int row(int i) {
     const int y = static_cast<int>(threadIdx.x) / 16;
     return AlongA ? y + 16 * i : y * 8 + i;
@@ -171,12 +193,10 @@ struct FmaSums {
     }
   }
 
-  template <typename Store>
-  __device__ void each(Store&& store) const {
-    UNROLL for (int i = 0; i < 8; ++i) {
-      UNROLL for (int j = 0; j < 4; ++j) store(row(i), column(j), sums[i][j]);
-    }
-  }
+  // Of the threads that have rows of the same column: a warp's, 16 apart.
+  __device__ static float over_lanes(float value) { return value + __shfl_xor_sync(~0u, value, 16); }
+  __device__ static bool first_of_lanes() { return threadIdx.x % 32 < 16; }
+  __device__ static int group() { return static_cast<int>(threadIdx.x) / 32; }
 
  private:
   __device__ static void load4(float (&to)[4], const float* from) {
@@ -192,7 +212,12 @@ struct FmaSums {
 template <Math math, typename TileA, typename TileB>
 struct MmaSums {
   static constexpr int depth = math == Math::bf16 ? 16 : 8;  // k of one mma
+  static constexpr int rows = 4, columns = 8, groups = 4;
   float sums[2][4][4] = {};
+
+  __device__ float at(int i, int j) const { return sums[i / 2][j / 2][i % 2 * 2 + j % 2]; }
+  __device__ static int row(int i) { return warp_row() + i / 2 * 16 + lane() / 4 + i % 2 * 8; }
+  __device__ static int column(int j) { return warp_column() + j / 2 * 8 + lane() % 4 * 2 + j % 2; }
 
   __device__ static int lane() { return static_cast<int>(threadIdx.x) % 32; }
   __device__ static int warp_row() { return static_cast<int>(threadIdx.x) / 32 % 4 * 32; }
@@ -234,17 +259,13 @@ struct MmaSums {
     }
   }
 
-  template <typename Store>
-  __device__ void each(Store&& store) const {
-    UNROLL for (int i = 0; i < 2; ++i) {
-      UNROLL for (int j = 0; j < 4; ++j) {
-        UNROLL for (int r = 0; r < 4; ++r) {
-          store(warp_row() + i * 16 + lane() / 4 + r / 2 * 8, warp_column() + j * 8 + lane() % 4 * 2 + r % 2,
-                sums[i][j][r]);
-        }
-      }
-    }
+  // A warp's lanes with the same remainder by 4 have the same columns.
+  __device__ static float over_lanes(float value) {
+    UNROLL for (int bits = 4; bits < 32; bits *= 2) value += __shfl_xor_sync(~0u, value, bits);
+    return value;
   }
+  __device__ static bool first_of_lanes() { return lane() < 4; }
+  __device__ static int group() { return static_cast<int>(threadIdx.x) / 32 % 4; }
 };
 
 template <Math math, typename TileA, typename TileB, bool AlongA, bool AlongB>
@@ -257,20 +278,21 @@ struct SumsFor<Math::f32, TileA, TileB, AlongA, AlongB> {
 };
 
 // (256, 1): told nothing of blocks an SM, ptxas for sm_80 spills to fit one more.
-template <Math math, int V, typename A, typename B>
-__global__ void __launch_bounds__(256, 1) tile_product(A a, B b, Output out, std::int64_t m, std::int64_t n,
-                                                       std::int64_t k, std::int64_t k_per_split) {
+template <Math math, int V, typename A, typename B, typename Out>
+__global__ void __launch_bounds__(256, 1)
+    tile_product(A a, B b, Out out, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t k_per_split,
+                 unsigned splits) {
   using TileA = SharedTile<A::along_k, tile_m>;
   using TileB = SharedTile<B::along_k, tile_n>;
   SHARED(float, tiles, [stages][TileA::elements + TileB::elements]);
   const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.x) * tile_m;
   const std::int64_t first_column = static_cast<std::int64_t>(blockIdx.y) * tile_n;
-  const std::int64_t begin = blockIdx.z * k_per_split;
+  const std::int64_t batch = blockIdx.z / splits, begin = blockIdx.z % splits * k_per_split;
   const std::int64_t end = begin + k_per_split < k ? begin + k_per_split : k;
   const auto steps = static_cast<int>((end - begin + tile_k - 1) / tile_k);
 
-  const TileLoader<A, tile_m, V> load_a(a, first_row);
-  const TileLoader<B, tile_n, V> load_b(b, first_column);
+  const TileLoader<A, tile_m, V> load_a(a, first_row, batch);
+  const TileLoader<B, tile_n, V> load_b(b, first_column, batch);
   auto load = [&](int step) {
     if (step < steps) {
       float* stage = tiles[step % stages];
@@ -290,11 +312,16 @@ __global__ void __launch_bounds__(256, 1) tile_product(A a, B b, Output out, std
     const float* stage = tiles[step % stages];
     sums.add(stage, stage + TileA::elements);
   }
-  sums.each([&](int row, int column, float value) {
-    if (first_row + row < m && first_column + column < n) {
-      out.store(first_row + row, first_column + column, value);
+  UNROLL for (int i = 0; i < sums.rows; ++i) {
+    UNROLL for (int j = 0; j < sums.columns; ++j) {
+      const std::int64_t row = first_row + sums.row(i), column = first_column + sums.column(j);
+      if (row < m && column < n) out.store(row, column, sums.at(i, j));
     }
-  });
+  }
+  if constexpr (std::is_same_v<Out, OutputWithMoments>) {
+    tile_moments(sums, tiles[0], m - first_row, n - first_column,
+                 out.moments + blockIdx.x * 3 * n + first_column, n);
+  }
 }
 
 // One thread an element: what the fast kernel is measured against.
@@ -302,8 +329,8 @@ template <typename A, typename B>
 __global__ void __launch_bounds__(256)
     naive_product(A a, B b, Output out, std::int64_t m, std::int64_t n, std::int64_t k) {
   for (std::int64_t i = first_index(); i < m * n; i += index_step()) {
-    const typename A::Row row = a.row(i / n);
-    const typename B::Row column = b.row(i % n);
+    const typename A::Row row = a.row(i / n, blockIdx.z);
+    const typename B::Row column = b.row(i % n, blockIdx.z);
     float sum = 0;
     for (std::int64_t d = 0; d < k; ++d) {
       const float* x = a.at(row, d);
@@ -323,8 +350,8 @@ __global__ void __launch_bounds__(256)
   const int i = static_cast<int>(threadIdx.x) / 16, j = static_cast<int>(threadIdx.x) % 16;
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * 16 + i;
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * 16 + j;
-  const typename A::Row own_row = a.row(row);
-  const typename B::Row other = b.row(static_cast<std::int64_t>(blockIdx.y) * 16 + i);
+  const typename A::Row own_row = a.row(row, blockIdx.z);
+  const typename B::Row other = b.row(static_cast<std::int64_t>(blockIdx.y) * 16 + i, blockIdx.z);
   float sum = 0;
   for (std::int64_t first = 0; first < k; first += 16) {
     const float* from_a = first + j < k ? a.at(own_row, first + j) : nullptr;
@@ -342,6 +369,7 @@ __global__ void __launch_bounds__(256)
 template <typename Tag>
 __global__ void __launch_bounds__(256)
     add_splits(const float* partial, std::int64_t splits, Output out, std::int64_t m, std::int64_t n) {
+  partial += blockIdx.z * splits * m * n;
   for (std::int64_t i = first_index(); i < m * n; i += index_step()) {
     float sum = 0;
     for (std::int64_t split = 0; split < splits; ++split) sum += partial[split * m * n + i];
@@ -353,47 +381,47 @@ __global__ void __launch_bounds__(256)
 
 struct ProductShape {
   std::int64_t m, n, k;
+  std::int64_t batch = 1;  // at most 65535
 };
 
 // `vector`: may chunks of four be loaded? If not, the fast kernel runs on single elements where `Single`
-// has it compiled (images of 3 channels), the tiled one elsewhere. `scratch`: product_scratch(m, n, k)
-// floats.
-template <bool Single, typename A, typename B>
+// has it compiled (images of 3 channels), the tiled one elsewhere. `scratch`: product_scratch(m, n, k, batch)
+// floats. Out: Output, or OutputWithMoments, which only the fast kernel fills, of a product without splits.
+template <bool Single, typename A, typename B, typename Out>
 void run_product(const char* name, Stream stream, const ProductChoice& choice, bool vector, const A& a,
-                 const B& b, Output out, const ProductShape& shape, float* scratch) {
-  const auto [m, n, k] = shape;
+                 const B& b, const Out& out, const ProductShape& shape, float* scratch) {
+  const auto [m, n, k, batch] = shape;
+  const auto layers = static_cast<unsigned>(batch);
   if (choice.level == Level::naive) {
-    launch(name, naive_product<A, B>, blocks_for(m * n), 256, 0, stream, a, b, out, m, n, k);
+    launch(name, naive_product<A, B>, dim3(blocks_for(m * n), 1, layers), 256, 0, stream, a, b, out, m, n, k);
     return;
   }
   if (choice.level == Level::tiled || (!vector && !Single)) {
-    launch(name, tiled_product<A, B>, dim3(ceil_divide(m, 16), ceil_divide(n, 16)), 256, 0, stream, a, b, out,
-           m, n, k);
+    launch(name, tiled_product<A, B>, dim3(ceil_divide(m, 16), ceil_divide(n, 16), layers), 256, 0, stream, a,
+           b, out, m, n, k);
     return;
   }
-  const std::int64_t splits = product_splits(m, n, k);
+  const auto splits = static_cast<unsigned>(product_splits(m, n, k, batch));
   const std::int64_t per_split = (k + splits - 1) / splits;
   const std::int64_t k_per_split = (per_split + tile_k - 1) / tile_k * tile_k;
-  Output target = out;
-  if (splits > 1) {
-    target = {scratch, n, 1, nullptr, Activation::none, false, m * n};
-  }
-  auto run = [&](auto* kernel) {
-    launch(name, kernel, dim3(ceil_divide(m, tile_m), ceil_divide(n, tile_n), static_cast<unsigned>(splits)),
-           256, 0, stream, a, b, target, m, n, k, k_per_split);
+  auto run = [&]<typename Target>(const Target& target) {
+    auto go = [&](auto* kernel) {
+      launch(name, kernel, dim3(ceil_divide(m, tile_m), ceil_divide(n, tile_n), layers * splits), 256, 0,
+             stream, a, b, target, m, n, k, k_per_split, splits);
+    };
+    if (!vector) {
+      if constexpr (Single) go(tile_product<Math::f32, 1, A, B, Target>);
+    } else if (choice.math == Math::f32) {
+      go(tile_product<Math::f32, 4, A, B, Target>);
+    } else if (choice.math == Math::tf32) {
+      go(tile_product<Math::tf32, 4, A, B, Target>);
+    } else {
+      go(tile_product<Math::bf16, 4, A, B, Target>);
+    }
   };
-  if (!vector) {
-    if constexpr (Single) run(tile_product<Math::f32, 1, A, B>);
-  } else if (choice.math == Math::f32) {
-    run(tile_product<Math::f32, 4, A, B>);
-  } else if (choice.math == Math::tf32) {
-    run(tile_product<Math::tf32, 4, A, B>);
-  } else {
-    run(tile_product<Math::bf16, 4, A, B>);
-  }
-  if (splits > 1) {
-    launch(name, add_splits<A>, blocks_for(m * n), 256, 0, stream, scratch, splits, out, m, n);
-  }
+  if (splits == 1) return run(out);
+  run(Output{scratch, n, 1, nullptr, Activation::none, false, m * n});
+  launch(name, add_splits<A>, dim3(blocks_for(m * n), 1, layers), 256, 0, stream, scratch, splits, out, m, n);
 }
 
 }  // namespace adwp::ADWP_GPU

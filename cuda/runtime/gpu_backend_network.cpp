@@ -59,23 +59,28 @@ kernels::NormShape norm_shape(const Tensor& x, float epsilon, Activation act) {
 
 // --- matrix products -------------------------------------------------------------------------------------
 
-std::size_t GpuBackend::gemm_workspace(const Gemm&, std::int64_t m, std::int64_t n, std::int64_t k) {
-  return engine_.workspace(bytes_of(product_scratch(m, n, k)));
+std::size_t GpuBackend::gemm_workspace(const Gemm&, const Shape& c, std::int64_t k, GradMode mode) {
+  return engine_.workspace(bytes_of(product_scratch(c[1], c[2], k, c[0])), bytes_of(c.elements()), mode);
 }
 
 void GpuBackend::do_gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias,
                          Activation act, const Tensor& c, GradMode mode, void* workspace) {
-  const std::int64_t k = a.shape()[spec.transpose_a ? 0 : 1];
-  const kernels::GemmShape shape{c.shape()[0], c.shape()[1], k, spec.transpose_a, spec.transpose_b};
+  const kernels::GemmShape shape{.m = c.shape()[1],
+                                 .n = c.shape()[2],
+                                 .k = a.shape()[spec.transpose_a ? 1 : 2],
+                                 .transpose_a = spec.transpose_a,
+                                 .transpose_b = spec.transpose_b,
+                                 .batch = c.shape()[0],
+                                 .bias_each = bias.defined() && bias.shape().rank() == 2};
   const float* row = bias.defined() ? in(bias) : nullptr;
+  const auto [target, rest] = engine_.take_apart(workspace, c, mode);
   engine_.run(
-      key_of(shape, bias.defined(), act), adds(mode),
-      [&] {
-        kernels::gemm(stream(), choice_, shape, in(a), in(b), row, act, out(c), adds(mode),
-                      scratch(workspace));
+      key_of(shape, bias.defined(), act), target,
+      [&, rest = rest](float* result) {
+        kernels::gemm(stream(), choice_, shape, in(a), in(b), row, act, result, adds(mode), scratch(rest));
       },
-      [&](VendorProducts& vendor) {
-        return vendor.gemm(shape, in(a), in(b), row, act, out(c), adds(mode), workspace);
+      [&, rest = rest](VendorProducts& vendor, float* result) {
+        return vendor.gemm(shape, in(a), in(b), row, act, result, adds(mode), rest);
       });
 }
 
@@ -106,53 +111,83 @@ std::size_t hand_workspace(ConvPass pass, const Conv2d& conv, const Shape& x, co
 }  // namespace
 
 std::size_t GpuBackend::conv2d_workspace(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
-                                         GradMode) {
-  return engine_.workspace(hand_workspace(pass, conv, x, w));
+                                         GradMode mode) {
+  const std::int64_t result = pass == ConvPass::forward ? conv2d_output(conv, x, w).elements()
+                              : pass == ConvPass::dgrad ? x.elements()
+                                                        : w.elements();
+  return engine_.workspace(hand_workspace(pass, conv, x, w), bytes_of(result), mode);
 }
 
 void GpuBackend::do_conv2d_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y,
                                    void* workspace) {
-  convolve(ConvPass::forward, conv, x.shape(), w.shape(), {x, w, y}, GradMode::overwrite, workspace, [&] {
-    if (conv.depthwise) {
-      return kernels::depthwise_forward(stream(), choice_.level, depthwise_shape(conv, x.shape()), in(x),
-                                        in(w), out(y));
-    }
-    kernels::conv2d_forward(stream(), choice_, dense_shape(conv, x.shape(), w.shape()), in(x), in(w), out(y),
-                            scratch(workspace));
-  });
+  convolve(ConvPass::forward, conv, x.shape(), w.shape(), {x, w, y}, GradMode::overwrite, workspace,
+           [&](float* result, float* memory) {
+             if (conv.depthwise) {
+               return kernels::depthwise_forward(stream(), choice_.level, depthwise_shape(conv, x.shape()),
+                                                 in(x), in(w), result);
+             }
+             kernels::conv2d_forward(stream(), choice_, dense_shape(conv, x.shape(), w.shape()), in(x), in(w),
+                                     result, memory);
+           });
 }
 
 void GpuBackend::do_conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx,
                                  GradMode mode, void* workspace) {
-  convolve(ConvPass::dgrad, conv, dx.shape(), w.shape(), {dy, w, dx}, mode, workspace, [&] {
-    if (conv.depthwise) {
-      return kernels::depthwise_dgrad(stream(), choice_.level, depthwise_shape(conv, dx.shape()), in(dy),
-                                      in(w), out(dx), adds(mode));
-    }
-    kernels::conv2d_dgrad(stream(), choice_, dense_shape(conv, dx.shape(), w.shape()), in(dy), in(w), out(dx),
-                          adds(mode), scratch(workspace));
-  });
+  convolve(ConvPass::dgrad, conv, dx.shape(), w.shape(), {dy, w, dx}, mode, workspace,
+           [&](float* result, float* memory) {
+             if (conv.depthwise) {
+               return kernels::depthwise_dgrad(stream(), choice_.level, depthwise_shape(conv, dx.shape()),
+                                               in(dy), in(w), result, adds(mode));
+             }
+             kernels::conv2d_dgrad(stream(), choice_, dense_shape(conv, dx.shape(), w.shape()), in(dy), in(w),
+                                   result, adds(mode), memory);
+           });
 }
 
 void GpuBackend::do_conv2d_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw,
                                  GradMode mode, void* workspace) {
-  convolve(ConvPass::wgrad, conv, x.shape(), dw.shape(), {x, dy, dw}, mode, workspace, [&] {
-    if (conv.depthwise) {
-      return kernels::depthwise_wgrad(stream(), choice_.level, depthwise_shape(conv, x.shape()), in(x),
-                                      in(dy), out(dw), adds(mode), scratch(workspace));
-    }
-    kernels::conv2d_wgrad(stream(), choice_, dense_shape(conv, x.shape(), dw.shape()), in(x), in(dy), out(dw),
-                          adds(mode), scratch(workspace));
-  });
+  convolve(ConvPass::wgrad, conv, x.shape(), dw.shape(), {x, dy, dw}, mode, workspace,
+           [&](float* result, float* memory) {
+             if (conv.depthwise) {
+               return kernels::depthwise_wgrad(stream(), choice_.level, depthwise_shape(conv, x.shape()),
+                                               in(x), in(dy), result, adds(mode), memory);
+             }
+             kernels::conv2d_wgrad(stream(), choice_, dense_shape(conv, x.shape(), dw.shape()), in(x), in(dy),
+                                   result, adds(mode), memory);
+           });
 }
 
 void GpuBackend::convolve(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
                           const ConvOperands& operands, GradMode mode, void* workspace,
-                          const EngineChoice::Hand& hand) {
-  const auto& [first, second, result] = operands;
-  engine_.run(key_of(pass, conv, x, w), adds(mode), hand, [&](VendorProducts& vendor) {
-    return vendor.convolution(pass, conv, x, w, in(first), in(second), out(result), adds(mode), workspace);
-  });
+                          const std::function<void(float* result, float* scratch)>& hand) {
+  const auto [target, rest] = engine_.take_apart(workspace, operands.result, mode);
+  engine_.run(
+      key_of(pass, conv, x, w), target, [&, rest = rest](float* to) { hand(to, scratch(rest)); },
+      [&, rest = rest](VendorProducts& vendor, float* to) {
+        return vendor.convolution(pass, conv, x, w, in(operands.first), in(operands.second), to, adds(mode),
+                                  rest);
+      });
+}
+
+// The epilogue that leaves moments is of the kernels here: another engine's convolution is followed by batch
+// norm as it is.
+std::optional<std::size_t> GpuBackend::conv2d_batch_norm_workspace(const Conv2d& conv, const Shape& x,
+                                                                   const Shape& w) {
+  if (conv.depthwise || engine_.engine() != Engine::hand) return std::nullopt;
+  const kernels::ConvShape shape = dense_shape(conv, x, w);
+  if (!kernels::has_moments(choice_, shape)) return std::nullopt;
+  return bytes_of(kernels::conv2d_moments(shape));
+}
+
+void GpuBackend::do_conv2d_batch_norm_forward(const Conv2d& conv, const Tensor& x, const Tensor& w,
+                                              const Tensor& scale, const Tensor& shift, float epsilon,
+                                              Activation act, const Tensor& y, const Tensor& z,
+                                              const Tensor& mean, const Tensor& var, void* workspace) {
+  float* moments = scratch(workspace);
+  kernels::conv2d_forward_moments(stream(), choice_, dense_shape(conv, x.shape(), w.shape()), in(x), in(w),
+                                  out(y), moments);
+  kernels::batch_norm_forward_moments(stream(), norm_shape(y, epsilon, act), moments, in(y), in(scale),
+                                      in(shift), out(z), out(mean), out(var));
 }
 
 // --- normalisation ---------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class VendorProducts {
   // over the largest network then tells the memory that any smaller one needs.
   virtual std::size_t workspace_bytes() const = 0;
 
-  // c (m, n) = act(op(a) op(b) + bias), or c += op(a) op(b). bias: (n) or null.
+  // As kernels::gemm (cuda/kernels/gemm.h).
   virtual bool gemm(const kernels::GemmShape& shape, const float* a, const float* b, const float* bias,
                     Activation act, float* c, bool accumulate, void* workspace) = 0;
   // x: shape of the convolution's input, w: of its kernel. Operands as Backend's methods have them: forward

@@ -19,17 +19,21 @@ Gemm::~Gemm() { cublas_.cublasDestroy_v2(handle_); }
 
 bool Gemm::run(const kernels::GemmShape& shape, const float* a, const float* b, const float* bias,
                Activation act, float* c, bool accumulate, void* workspace, std::size_t workspace_bytes) {
-  const auto [m, n, k, transpose_a, transpose_b] = shape;
+  const auto [m, n, k, transpose_a, transpose_b, batch, bias_each] = shape;
   if (k == 0) return false;  // no leading dimension that cuBLAS would take
   const auto operation = [](bool transposed) { return transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
   const float one = 1, keep = accumulate ? 1 : 0;
   cublas_.check(cublas_.cublasSetWorkspace_v2(handle_, workspace, workspace_bytes), "setting the workspace");
-  cublas_.check(
-      cublas_.cublasGemmEx_64(handle_, operation(transpose_b), operation(transpose_a), n, m, k, &one, b,
-                              CUDA_R_32F, transpose_b ? k : n, a, CUDA_R_32F, transpose_a ? m : k, &keep, c,
-                              CUDA_R_32F, n, compute_, CUBLAS_GEMM_DEFAULT),
-      "GEMM");
-  if (bias != nullptr || act != Activation::none) kernels::bias_activation(stream_, bias, act, c, m, n);
+  cublas_.check(cublas_.cublasGemmStridedBatchedEx_64(
+                    handle_, operation(transpose_b), operation(transpose_a), n, m, k, &one, b, CUDA_R_32F,
+                    transpose_b ? k : n, k * n, a, CUDA_R_32F, transpose_a ? m : k, m * k, &keep, c,
+                    CUDA_R_32F, n, m * n, batch, compute_, CUBLAS_GEMM_DEFAULT),
+                "GEMM");
+  if (bias != nullptr || act != Activation::none) {
+    // One bias for all makes one tall matrix of the batch.
+    const std::int64_t biases = bias_each ? batch : 1;
+    kernels::bias_activation(stream_, bias, act, c, biases, batch / biases * m, n);
+  }
   return true;
 }
 

@@ -13,7 +13,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "framework/backend/profile.h"
 #include "framework/backend/replay.h"
@@ -30,6 +32,8 @@ class Backend : public Memory {
   virtual std::string name() const = 0;         // "cpu", "cuda", "emulated"
   virtual std::string description() const = 0;  // the hardware, for logs and results
   virtual void synchronize() = 0;               // waits until all issued work is done
+  // What the end of a run should tell of how the device worked, beyond its description; a line each.
+  virtual std::vector<std::string> notes() const { return {}; }
 
   // Times every method into `profile` until detached with nullptr.
   void attach(Profile* profile) { profile_ = profile; }
@@ -46,6 +50,10 @@ class Backend : public Memory {
   // empty and act none). bias: (N) or empty.
   void gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias, Activation act,
             const Tensor& c, GradMode mode);
+  // The same for each of a batch of B: op(a) (B, M, K), op(b) (B, K, N), c (B, M, N); bias: (B, N), or (N)
+  // for all, or empty.
+  void batched_gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias, Activation act,
+                    const Tensor& c, GradMode mode);
   // sum[n] = sum_m x[m,n]; x (M, N), sum (N). The gradient of a bias.
   void column_sum(const Tensor& x, const Tensor& sum, GradMode mode);
 
@@ -53,6 +61,12 @@ class Backend : public Memory {
   void conv2d_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y);
   void conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx, GradMode mode);
   void conv2d_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw, GradMode mode);
+
+  // conv2d_forward of x and w to y, and batch_norm_forward (below) of y to z, in one: where the device can,
+  // the statistics are taken from the sums that the convolution holds, and y is not read again for them.
+  void conv2d_batch_norm_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& scale,
+                                 const Tensor& shift, float epsilon, Activation act, const Tensor& y,
+                                 const Tensor& z, const Tensor& mean, const Tensor& var);
 
   // --- normalisation ---------------------------------------------------------------------------
   // Batch norm over the rows of x (..., C), with the activation in the same pass:
@@ -153,16 +167,29 @@ class Backend : public Memory {
                   const Augmentation& augmentation, const AugmentKey& key, const Tensor& x, const Tensor& y);
 
  private:
+  // gemm and batched_gemm, on tensors of rank 3.
+  void multiply(const char* where, const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias,
+                Activation act, const Tensor& c, GradMode mode);
+
   // Bytes of workspace that the private method of that pass wants; it is given exactly these, 256-
   // byte aligned (nullptr for 0).
   virtual std::size_t conv2d_workspace(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
                                        GradMode mode) = 0;
-  virtual std::size_t gemm_workspace(const Gemm& spec, std::int64_t m, std::int64_t n, std::int64_t k) = 0;
+  // c: (B, M, N).
+  virtual std::size_t gemm_workspace(const Gemm& spec, const Shape& c, std::int64_t k, GradMode mode) = 0;
   // For reductions over the rows of (rows, channels): batch norm, column_sum, sum_of_squares, loss,
   // channel_scale_backward.
   virtual std::size_t reduction_workspace(std::int64_t rows, std::int64_t channels) = 0;
+  // Nothing: the device does not do the two in one for these shapes; they are called one after the other.
+  virtual std::optional<std::size_t> conv2d_batch_norm_workspace(const Conv2d& conv, const Shape& x,
+                                                                 const Shape& w);
+  virtual void do_conv2d_batch_norm_forward(const Conv2d&, const Tensor& x, const Tensor& w,
+                                            const Tensor& scale, const Tensor& shift, float epsilon,
+                                            Activation, const Tensor& y, const Tensor& z, const Tensor& mean,
+                                            const Tensor& var, void* workspace);
 
 #define ADWP_BACKEND_METHOD(name, ...) virtual void do_##name(__VA_ARGS__) = 0
+  // Of gemm and batched_gemm: a, b and c have three axes, the first is the batch.
   ADWP_BACKEND_METHOD(gemm, const Gemm&, const Tensor& a, const Tensor& b, const Tensor& bias, Activation,
                       const Tensor& c, GradMode, void* workspace);
   ADWP_BACKEND_METHOD(column_sum, const Tensor& x, const Tensor& sum, GradMode, void* workspace);

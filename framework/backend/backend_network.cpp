@@ -20,8 +20,8 @@ double flops(const Conv2d& conv, const Tensor& y, const Tensor& w) {
          static_cast<double>(conv.kernel * conv.kernel * w.shape()[3]);
 }
 
-std::string text(std::int64_t m, std::int64_t n, std::int64_t k) {
-  return fmt::format("{} x {} x {}", m, n, k);
+std::string text(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_t k) {
+  return fmt::format("{}{} x {} x {}", batch == 1 ? "" : fmt::format("{} of ", batch), m, n, k);
 }
 
 }  // namespace
@@ -30,22 +30,39 @@ void Backend::gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Ten
                    const Tensor& c, GradMode mode) {
   expect_rank("gemm", "a", a, 2);
   expect_rank("gemm", "b", b, 2);
-  const std::int64_t m = a.shape()[spec.transpose_a ? 1 : 0];
-  const std::int64_t k = a.shape()[spec.transpose_a ? 0 : 1];
-  const std::int64_t n = b.shape()[spec.transpose_b ? 0 : 1];
-  expect("gemm", "b", b, spec.transpose_b ? Shape{n, k} : Shape{k, n});
-  expect("gemm", "c", c, Shape{m, n});
-  if (bias.defined()) expect("gemm", "bias", bias, Shape{n});
-  require(mode == GradMode::overwrite || (!bias.defined() && act == Activation::none), "gemm",
+  expect_rank("gemm", "c", c, 2);
+  if (bias.defined()) expect_rank("gemm", "bias", bias, 1);
+  auto one = [](const Tensor& t) { return t.view(0, Shape{1, t.shape()[0], t.shape()[1]}); };
+  multiply("gemm", spec, one(a), one(b), bias, act, one(c), mode);
+}
+
+void Backend::batched_gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias,
+                           Activation act, const Tensor& c, GradMode mode) {
+  expect_rank("batched_gemm", "a", a, 3);
+  expect_rank("batched_gemm", "b", b, 3);
+  multiply("batched_gemm", spec, a, b, bias, act, c, mode);
+}
+
+void Backend::multiply(const char* where, const Gemm& spec, const Tensor& a, const Tensor& b,
+                       const Tensor& bias, Activation act, const Tensor& c, GradMode mode) {
+  const std::int64_t batch = a.shape()[0];
+  const std::int64_t m = a.shape()[spec.transpose_a ? 2 : 1];
+  const std::int64_t k = a.shape()[spec.transpose_a ? 1 : 2];
+  const std::int64_t n = b.shape()[spec.transpose_b ? 1 : 2];
+  expect(where, "b", b, spec.transpose_b ? Shape{batch, n, k} : Shape{batch, k, n});
+  expect(where, "c", c, Shape{batch, m, n});
+  if (bias.defined()) expect(where, "bias", bias, bias.shape().rank() == 2 ? Shape{batch, n} : Shape{n});
+  require(mode == GradMode::overwrite || (!bias.defined() && act == Activation::none), where,
           "accumulation takes neither bias nor activation");
-  Workspace workspace(c, gemm_workspace(spec, m, n, k));
+  Workspace workspace(c, gemm_workspace(spec, c.shape(), k, mode));
   if (skip(c)) return;
   if (k == 0 && !bias.defined()) {  // a sum of nothing
     if (mode == GradMode::overwrite) c.zero();
     return;
   }
-  const ProfileScope scope(*this, profile_, "gemm", {&a, &b, &bias, &c}, 2.0 * static_cast<double>(m * n * k),
-                           [&] { return text(m, n, k); });
+  const ProfileScope scope(*this, profile_, where, {&a, &b, &bias, &c},
+                           2.0 * static_cast<double>(batch * m * n * k),
+                           [&] { return text(batch, m, n, k); });
   do_gemm(spec, a, b, bias, act, c, mode, workspace.data());
 }
 
@@ -124,6 +141,38 @@ void Backend::batch_norm_forward(const Tensor& x, const Tensor& scale, const Ten
   const ProfileScope scope(*this, profile_, "batch_norm_forward", {&x, &scale, &shift, &y, &mean, &var}, 0,
                            [&] { return x.shape().text(); });
   do_batch_norm_forward(x, scale, shift, epsilon, act, y, mean, var, workspace.data());
+}
+
+std::optional<std::size_t> Backend::conv2d_batch_norm_workspace(const Conv2d&, const Shape&, const Shape&) {
+  return std::nullopt;
+}
+void Backend::do_conv2d_batch_norm_forward(const Conv2d&, const Tensor&, const Tensor&, const Tensor&,
+                                           const Tensor&, float, Activation, const Tensor&, const Tensor&,
+                                           const Tensor&, const Tensor&, void*) {
+  fail("conv2d_batch_norm_forward", "{} has workspace for it and no method", name());
+}
+
+void Backend::conv2d_batch_norm_forward(const Conv2d& conv, const Tensor& x, const Tensor& w,
+                                        const Tensor& scale, const Tensor& shift, float epsilon,
+                                        Activation act, const Tensor& y, const Tensor& z, const Tensor& mean,
+                                        const Tensor& var) {
+  const char* where = "conv2d_batch_norm_forward";
+  expect_rank(where, "x", x, 4);
+  expect_rank(where, "w", w, 4);
+  expect(where, "y", y, conv2d_output(conv, x.shape(), w.shape()));
+  expect(where, "z", z, y.shape());
+  expect_batch_norm(where, y, {scale, shift, mean, var});
+  const std::optional<std::size_t> bytes = conv2d_batch_norm_workspace(conv, x.shape(), w.shape());
+  if (!bytes) {
+    conv2d_forward(conv, x, w, y);
+    batch_norm_forward(y, scale, shift, epsilon, act, z, mean, var);
+    return;
+  }
+  Workspace workspace(z, *bytes);
+  if (skip(z)) return;
+  const ProfileScope scope(*this, profile_, where, {&x, &w, &scale, &shift, &y, &z, &mean, &var},
+                           flops(conv, y, w), [&] { return text(conv, x, w); });
+  do_conv2d_batch_norm_forward(conv, x, w, scale, shift, epsilon, act, y, z, mean, var, workspace.data());
 }
 
 void Backend::batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& var,

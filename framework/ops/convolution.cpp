@@ -1,11 +1,16 @@
-#include "framework/ops/network.h"
+#include "framework/ops/records.h"
 
 namespace adwp::ops {
 
 Variable conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w) {
+  const Tensor y = tape.tensor(conv2d_output(conv, x.shape(), w.shape()));
+  tape.backend().conv2d_forward(conv, x.value(), w.value(), y);
+  return record_conv2d(tape, conv, x, w, y);
+}
+
+Variable record_conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w,
+                       const Tensor& y) {
   Backend& backend = tape.backend();
-  Tensor y = tape.tensor(conv2d_output(conv, x.shape(), w.shape()));
-  backend.conv2d_forward(conv, x.value(), w.value(), y);
   if (!tape.needs_grad({&x, &w})) return Variable::constant(y);
   return tape.record(y, {&x, &w},
                      [&backend, conv, dx = x.gradient(), dw = w.gradient(),

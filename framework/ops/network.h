@@ -17,7 +17,11 @@ struct BatchStatistics {
 inline constexpr float batch_norm_epsilon = 1e-5f;
 Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const Variable& shift,
                     Activation act, BatchStatistics* statistics = nullptr);
-// The same with given statistics; for evaluation, records nothing.
+// batch_norm of conv2d, in one where the device can.
+Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w,
+                           const Variable& scale, const Variable& shift, Activation act,
+                           BatchStatistics* statistics = nullptr);
+// Batch norm with given statistics; for evaluation, records nothing.
 Variable batch_norm_inference(Tape& tape, const Variable& x, const BatchStatistics& statistics,
                               const Variable& scale, const Variable& shift, Activation act);
 

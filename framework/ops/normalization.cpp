@@ -1,21 +1,39 @@
-#include "framework/ops/network.h"
+#include "framework/ops/records.h"
 
 namespace adwp::ops {
 
 Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const Variable& shift,
                     Activation act, BatchStatistics* statistics) {
-  Backend& backend = tape.backend();
   const Shape channels{x.shape().back()};
-  const Tensor mean = tape.tensor(channels);
-  const Tensor var = tape.tensor(channels);
+  const BatchStatistics own{tape.tensor(channels), tape.tensor(channels)};
   const Tensor y = tape.tensor(x.shape());
-  backend.batch_norm_forward(x.value(), scale.value(), shift.value(), batch_norm_epsilon, act, y, mean, var);
-  if (statistics != nullptr) *statistics = {mean, var};
+  tape.backend().batch_norm_forward(x.value(), scale.value(), shift.value(), batch_norm_epsilon, act, y,
+                                    own.mean, own.var);
+  if (statistics != nullptr) *statistics = own;
+  return record_batch_norm(tape, x, scale, shift, act, y, own);
+}
+
+Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w,
+                           const Variable& scale, const Variable& shift, Activation act,
+                           BatchStatistics* statistics) {
+  const Tensor y = tape.tensor(conv2d_output(conv, x.shape(), w.shape()));
+  const Shape channels{y.shape().back()};
+  const BatchStatistics own{tape.tensor(channels), tape.tensor(channels)};
+  const Tensor z = tape.tensor(y.shape());
+  tape.backend().conv2d_batch_norm_forward(conv, x.value(), w.value(), scale.value(), shift.value(),
+                                           batch_norm_epsilon, act, y, z, own.mean, own.var);
+  if (statistics != nullptr) *statistics = own;
+  return record_batch_norm(tape, record_conv2d(tape, conv, x, w, y), scale, shift, act, z, own);
+}
+
+Variable record_batch_norm(Tape& tape, const Variable& x, const Variable& scale, const Variable& shift,
+                           Activation act, const Tensor& y, const BatchStatistics& statistics) {
+  Backend& backend = tape.backend();
   if (!tape.needs_grad({&x, &scale, &shift})) return Variable::constant(y);
   return tape.record(
       y, {&x, &scale, &shift},
-      [&tape, &backend, act, mean, var, xv = x.value(), scale_value = scale.value(),
-       shift_value = shift.value(), dx = x.gradient(), dscale = scale.gradient(),
+      [&tape, &backend, act, mean = statistics.mean, var = statistics.var, xv = x.value(),
+       scale_value = scale.value(), shift_value = shift.value(), dx = x.gradient(), dscale = scale.gradient(),
        dshift = shift.gradient()](const Tensor& dy) {
         // The backend writes all three gradients in one pass; those that nobody asked for go into
         // tensors of this call.

@@ -2,7 +2,8 @@
 //
 // Prediction, assembly, forward passes and the counting of hits stay on the device; the host reads
 // one table for all networks of a call. Batch norm uses the statistics of the batch at hand, each
-// network its own.
+// network its own. Where a device records work, the batches of a network are recorded once and replayed
+// (framework/backend/replay.h).
 #pragma once
 
 #include <functional>

@@ -16,11 +16,11 @@ Variable bias_layer(Tape& tape, const LayerSpec& layer, const LayerWeights& w, c
 
 Variable norm_layer(Tape& tape, const LayerSpec& layer, const LayerWeights& w, const Variable& x,
                     const ops::BatchStatistics* given, ops::BatchStatistics* collect) {
-  const Variable y = ops::conv2d(tape, layer.conv, x, w.kernel);
   if (given != nullptr) {
+    const Variable y = ops::conv2d(tape, layer.conv, x, w.kernel);
     return ops::batch_norm_inference(tape, y, *given, w.scale, w.shift, layer.act);
   }
-  return ops::batch_norm(tape, y, w.scale, w.shift, layer.act, collect);
+  return ops::conv2d_batch_norm(tape, layer.conv, x, w.kernel, w.scale, w.shift, layer.act, collect);
 }
 
 }  // namespace

@@ -43,6 +43,54 @@ TEST_P(Contract, GemmInAllForms) {
   }
 }
 
+// Each of the batch by itself is what gemm is held to.
+TEST_P(Contract, BatchedGemmInAllForms) {
+  struct Case {
+    std::int64_t batch, m, n, k;
+  };
+  for (const Case& c : {Case{1, 17, 33, 65}, Case{3, 5, 12, 20}, Case{2, 130, 70, 36}, Case{7, 1, 9, 33},
+                        Case{2, 9, 20, 1040}, Case{0, 4, 5, 6}, Case{3, 0, 4, 5}, Case{2, 4, 4, 0}}) {
+    for (const Gemm spec : {Gemm{false, false}, Gemm{true, false}, Gemm{false, true}, Gemm{true, true}}) {
+      const Array a = random_array(spec.transpose_a ? Shape{c.batch, c.k, c.m} : Shape{c.batch, c.m, c.k}, 1);
+      const Array b = random_array(spec.transpose_b ? Shape{c.batch, c.n, c.k} : Shape{c.batch, c.k, c.n}, 2);
+      const Array row = random_array(Shape{c.n}, 3), rows = random_array(Shape{c.batch, c.n}, 4);
+      const std::string name =
+          fmt::format("{} of {}x{}x{} {}{}", c.batch, c.m, c.n, c.k, spec.transpose_a, spec.transpose_b);
+      auto expected = [&](const Array& bias, Activation act) {
+        return oracle::batched_gemm(spec, a, b, bias, act);
+      };
+      auto run = [&](const Tensor& bias, Activation act, const Tensor& out, GradMode mode) {
+        backend().batched_gemm(spec, upload(a), upload(b), bias, act, out, mode);
+        return to_array(out);
+      };
+      const Shape shape{c.batch, c.m, c.n};
+      for (const Activation act : {Activation::none, Activation::silu}) {
+        for (const Array& bias : {row, rows, Array()}) {
+          const Tensor given = bias.values.empty() && bias.shape.rank() == 0 ? Tensor() : upload(bias);
+          const Tensor out(arena(), shape);
+          EXPECT_LE(nmse(run(given, act, out, GradMode::overwrite), expected(bias, act)), 1e-7) << name;
+        }
+      }
+      const Array before = random_array(shape, 5);
+      EXPECT_LE(nmse(run({}, Activation::none, upload(before), GradMode::accumulate),
+                     oracle::add(before, expected({}, Activation::none))),
+                1e-7)
+          << name << " summed";
+    }
+  }
+}
+
+// More of them than one grid has layers.
+TEST_P(Contract, BatchedGemmOfManyTinyProducts) {
+  const std::int64_t batch = 65537;
+  const Array a = random_array(Shape{batch, 1, 2}, 6), b = random_array(Shape{batch, 1, 2}, 7);
+  const Array bias = random_array(Shape{batch, 1}, 8);
+  const Tensor c(arena(), Shape{batch, 1, 1});
+  const Gemm spec{.transpose_b = true};
+  backend().batched_gemm(spec, upload(a), upload(b), upload(bias), Activation::none, c, GradMode::overwrite);
+  EXPECT_LE(nmse(to_array(c), oracle::batched_gemm(spec, a, b, bias, Activation::none)), 1e-12);
+}
+
 TEST_P(Contract, ColumnSum) {
   for (Shape s : {Shape{1, 5}, Shape{333, 17}, Shape{4096, 8}, Shape{0, 3}}) {
     const Array x = random_array(s, 5, 0, 1);
@@ -77,6 +125,32 @@ TEST_P(Contract, BatchNormLeavesMeanAndBiasedVariance) {
   backend().batch_norm_forward(upload(x), ones, ones, 1e-5f, Activation::none, y, mean, var);
   EXPECT_LE(nmse(to_array(mean), expected.mean), 1e-10);
   EXPECT_LE(nmse(to_array(var), expected.var), 1e-10);
+}
+
+// Statistics out of the convolution's sums: of outputs far from zero against their deviation, in one tile of
+// rows and in many, as exact as those of batch norm by itself.
+TEST_P(Contract, ConvolutionLeavesExactStatistics) {
+  for (const Shape& shape : {Shape{1, 4, 4, 8}, Shape{4, 16, 16, 8}, Shape{3, 13, 11, 3}}) {
+    const Conv2d point{1, 1, 0, false};
+    const Array x = random_array(shape, 11, 999.5, 1000.5);
+    const Array w = random_array(Shape{20, 1, 1, shape[3]}, 12, 0.9, 1.1);
+    const Array ones(Shape{20}, std::vector<double>(20, 1.0));
+    const Tensor y(arena(), Shape{shape[0], shape[1], shape[2], 20}), z(arena(), y.shape());
+    const Tensor mean(arena(), Shape{20}), var(arena(), Shape{20});
+    const Tensor scale = upload(ones);
+    backend().conv2d_batch_norm_forward(point, upload(x), upload(w), scale, scale, 1e-5f, Activation::none, y,
+                                        z, mean, var);
+    const oracle::Moments expected = oracle::moments(to_array(y));  // of what was rounded to f32
+    EXPECT_LE(nmse(to_array(mean), expected.mean), 1e-14) << shape.text();
+    EXPECT_LE(nmse(to_array(var), expected.var), 1e-11) << shape.text();
+    const Tensor own_mean(arena(), Shape{20}), own_var(arena(), Shape{20}), own(arena(), y.shape());
+    backend().batch_norm_forward(y, scale, scale, 1e-5f, Activation::none, own, own_mean, own_var);
+    EXPECT_LE(nmse(to_array(var), expected.var), 2 * nmse(to_array(own_var), expected.var) + 1e-14);
+    // As for batch norm far from zero: the inputs' own spacing is 5e-4.
+    EXPECT_LE(
+        nmse(to_array(z), oracle::batch_norm(to_array(y), expected, ones, ones, 1e-5, Activation::none)),
+        1e-6);
+  }
 }
 
 TEST_P(Contract, CountHitsAddsUp) {
@@ -238,6 +312,17 @@ TEST_P(Contract, RefusesOperandsThatDoNotFit) {
   EXPECT_THROW(backend().gemm({}, c8, c8, {}, Activation::none, c8, GradMode::overwrite), Error);
   EXPECT_THROW(backend().gemm({}, Tensor(arena(), Shape{2, 3}), Tensor(arena(), Shape{4, 5}), {},
                               Activation::none, Tensor(arena(), Shape{2, 5}), GradMode::overwrite),
+               Error);
+  const Tensor three(arena(), Shape{2, 3, 4}), other(arena(), Shape{3, 4, 3}),
+      result(arena(), Shape{2, 3, 3});
+  EXPECT_THROW(backend().batched_gemm({}, three, other, {}, Activation::none, result, GradMode::overwrite),
+               Error);
+  EXPECT_THROW(backend().batched_gemm({}, three, three, {}, Activation::none, result, GradMode::overwrite),
+               Error);
+  EXPECT_THROW(backend().batched_gemm({.transpose_b = true}, three, three, c8, Activation::none, result,
+                                      GradMode::overwrite),
+               Error);
+  EXPECT_THROW(backend().conv2d_batch_norm_forward(conv, x, w, c7, c8, 1e-5f, Activation::none, y, y, c8, c8),
                Error);
   EXPECT_THROW(backend().lerp(c7, 0.5f, c8), Error);
   EXPECT_THROW(backend().add(x, Tensor(), y), Error);

@@ -61,21 +61,27 @@ class Choice : public testing::Test {
   void open(Engine engine) {
     choice_ = std::make_unique<emulated::EngineChoice>(engine, device_, std::make_unique<Counted>());
   }
-  // What a product leaves behind: the engine that ran last.
+  // What a product leaves behind: the engine that ran last on the result.
   std::string run(std::int64_t shape, bool accumulate = false) {
+    float spare = 99;
     std::string last;
+    auto leave = [&](float* to, const char* who) {
+      *to = accumulate ? *to + 1 : 1;
+      if (to == &result_) last = who;
+    };
     choice_->run(
-        emulated::key_of({shape, 1, 1, false, false}, false, Activation::none), accumulate,
-        [&] {
+        emulated::key_of({shape, 1, 1, false, false}, false, Activation::none),
+        {&result_, accumulate ? &spare : nullptr, sizeof(float)},
+        [&](float* to) {
           std::this_thread::sleep_for(hand_);
           ++hand_calls_;
-          last = "hand";
+          leave(to, "hand");
         },
-        [&](emulated::VendorProducts&) {
+        [&](emulated::VendorProducts&, float* to) {
           if (!able_) return false;
           std::this_thread::sleep_for(vendor_);
           ++vendor_calls_;
-          last = "vendor";
+          leave(to, "vendor");
           return true;
         });
     return last;
@@ -86,13 +92,14 @@ class Choice : public testing::Test {
   std::chrono::milliseconds hand_{0}, vendor_{0};
   bool able_ = true;
   int hand_calls_ = 0, vendor_calls_ = 0;
+  float result_ = 0;
 };
 
 TEST_F(Choice, HandAsksTheVendorNothing) {
   open(Engine::hand);
   EXPECT_EQ(run(1), "hand");
   EXPECT_EQ(vendor_calls_, 0);
-  EXPECT_EQ(choice_->workspace(10), 10u);
+  EXPECT_EQ(choice_->workspace(10, 40, GradMode::accumulate), 10u);
   EXPECT_EQ(choice_->description(), "");
 }
 
@@ -103,8 +110,8 @@ TEST_F(Choice, VendorIsReplacedWhereItCannot) {
   EXPECT_EQ(hand_calls_, 0);
   able_ = false;
   EXPECT_EQ(run(1), "hand");
-  EXPECT_EQ(choice_->workspace(10), 1000u);
-  EXPECT_EQ(choice_->workspace(5000), 5000u);
+  EXPECT_EQ(choice_->workspace(10, 40, GradMode::accumulate), 1000u);
+  EXPECT_EQ(choice_->workspace(5000, 40, GradMode::accumulate), 5000u);
 }
 
 TEST_F(Choice, AutomaticRemembersTheFaster) {
@@ -120,15 +127,79 @@ TEST_F(Choice, AutomaticRemembersTheFaster) {
   EXPECT_EQ(run(2), "hand");  // another shape
 }
 
-TEST_F(Choice, AutomaticMeasuresNeitherSumsNorCaptures) {
+// A weight gradient always accumulates: it is timed on memory beside it and added to the result once.
+TEST_F(Choice, AutomaticMeasuresSumsBesideTheResult) {
   open(Engine::automatic);
   hand_ = std::chrono::milliseconds(4);
-  EXPECT_EQ(run(1, true), "hand");
-  EXPECT_EQ(hand_calls_ + vendor_calls_, 1);
-  device_.capture([&] { EXPECT_EQ(run(1), "hand"); });
+  result_ = 5;
+  EXPECT_EQ(run(1, true), "vendor");
+  EXPECT_EQ(result_, 6);
+  const int measured = hand_calls_;
+  EXPECT_GT(measured, 1);
+  EXPECT_EQ(run(1, true), "vendor");
+  EXPECT_EQ(result_, 7);
+  EXPECT_EQ(run(1, false), "vendor");  // remembered for both
+  EXPECT_EQ(result_, 1);
+  EXPECT_EQ(hand_calls_, measured);
+  // Memory for that, behind which the products find theirs as before.
+  EXPECT_EQ(choice_->workspace(10, 40, GradMode::overwrite), 1000u);
+  EXPECT_EQ(choice_->workspace(10, 40, GradMode::accumulate), 1256u);
+  Arena arena(*open_device("emulated"), 4096);
+  const Tensor tensor(arena, Shape{10});
+  alignas(256) std::byte memory[1256];
+  const auto sum = choice_->take_apart(memory, tensor, GradMode::accumulate);
+  EXPECT_EQ(sum.target.result, tensor.data<float>());
+  EXPECT_EQ(static_cast<void*>(sum.target.spare), memory);
+  EXPECT_EQ(sum.target.bytes, 40u);
+  EXPECT_EQ(sum.rest, memory + 256);
+  const auto plain = choice_->take_apart(memory, tensor, GradMode::overwrite);
+  EXPECT_EQ(plain.target.spare, nullptr);
+  EXPECT_EQ(plain.rest, memory);
+}
+
+TEST_F(Choice, AutomaticMeasuresNothingInACapture) {
+  open(Engine::automatic);
+  hand_ = std::chrono::milliseconds(4);
+  for (const bool accumulate : {false, true}) {
+    device_.capture([&] { EXPECT_EQ(run(1, accumulate), "hand"); });
+  }
   EXPECT_EQ(hand_calls_ + vendor_calls_, 2);
   EXPECT_EQ(run(1), "vendor");
   device_.capture([&] { EXPECT_EQ(run(1), "vendor"); });
+}
+
+TEST_F(Choice, NotesTellWhatTheVendorCouldNotDo) {
+  open(Engine::hand);
+  run(1);
+  EXPECT_TRUE(choice_->notes().empty());
+  open(Engine::vendor);
+  run(1);
+  EXPECT_TRUE(choice_->notes().empty()) << "the vendor did it all";
+  able_ = false;
+  run(2, true);
+  run(2, true);
+  ASSERT_EQ(choice_->notes().size(), 2u);
+  EXPECT_EQ(
+      choice_->notes()[0],
+      "engine: 1 of 2 products were done by the kernels here, for want of a deterministic way by counted");
+  EXPECT_EQ(choice_->notes()[1], "engine: by hand gemm 2 x 1 x 1, 2 calls");
+  open(Engine::automatic);
+  run(1);
+  able_ = true;
+  hand_ = std::chrono::milliseconds(4);
+  run(2);
+  ASSERT_EQ(choice_->notes().size(), 3u);
+  EXPECT_EQ(choice_->notes()[0],
+            "engine auto: of 2 products, by pass and shape, 1 went to the vendor, 0 to the kernels here");
+  EXPECT_EQ(choice_->notes()[2], "engine: by hand gemm 1 x 1 x 1");
+}
+
+TEST(Engine, ProductsByName) {
+  EXPECT_EQ(emulated::text_of(emulated::key_of({2, 3, 4, true, true, 5}, false, Activation::none)),
+            "gemm 5 of 2 (A^T) x 3 (B^T) x 4");
+  EXPECT_EQ(emulated::text_of(
+                emulated::key_of(ConvPass::wgrad, {5, 2, 2, true}, Shape{64, 8, 9, 40}, Shape{40, 5, 5, 1})),
+            "conv2d_wgrad depthwise 5x5 s2 (64, 8, 9, 40) -> 40");
 }
 
 TEST_F(Choice, AutomaticKeepsToHandWhereTheVendorCannot) {
@@ -147,7 +218,7 @@ TEST(Engine, BiasAndActivationBehindAProduct) {
       for (std::int64_t i = 0; with_bias && i < 7 * 33; ++i) expected.at(i) += bias.at(i % 33);
       std::vector<float> found = to_floats(y);
       emulated::kernels::bias_activation(nullptr, with_bias ? to_floats(bias).data() : nullptr, act,
-                                         found.data(), 7, 33);
+                                         found.data(), 1, 7, 33);
       EXPECT_LE(nmse(Array(y.shape, std::vector<double>(found.begin(), found.end())),
                      oracle::activation(act, expected)),
                 1e-10);
@@ -251,6 +322,15 @@ TEST_F(VendorOnGpu, Gemms) {
       for (const Activation act : {Activation::none, Activation::silu}) {
         compare(name, Shape{m, n}, [&](Backend& backend, const auto& upload, const Tensor& c) {
           backend.gemm(spec, upload(a), upload(b), upload(bias), act, c, GradMode::overwrite);
+        });
+      }
+      // Two of them, by cuBLAS's batched call or the kernels' blockIdx.z.
+      const Array a2 = random_array(Shape{2, a.shape[0], a.shape[1]}, 7);
+      const Array b2 = random_array(Shape{2, b.shape[0], b.shape[1]}, 8);
+      for (const Array& each : {bias, random_array(Shape{2, n}, 9)}) {
+        compare(name + " batch", Shape{2, m, n}, [&](Backend& backend, const auto& upload, const Tensor& c) {
+          backend.batched_gemm(spec, upload(a2), upload(b2), upload(each), Activation::relu, c,
+                               GradMode::overwrite);
         });
       }
       compare(name + " sum", Shape{m, n}, [&](Backend& backend, const auto& upload, const Tensor& c) {

@@ -130,6 +130,49 @@ TEST_P(Precisions, ProductsAndConvolutionsStayWithinTheirRounding) {
   }
 }
 
+TEST_P(Precisions, BatchesStayWithinTheirRounding) {
+  const auto backend = emulated::open({.precision = GetParam()});
+  Arena arena(*backend, std::size_t{32} << 20);
+  const double tolerance =
+      GetParam() == Precision::f32 ? 1e-12 : (GetParam() == Precision::tf32 ? 3e-7 : 2e-5);
+  auto upload = [&](const oracle::Array& array) {
+    return Tensor::from_host(arena, array.shape, std::span<const float>(to_floats(array)));
+  };
+  for (const std::int64_t k : {36, 600}) {  // the second is split
+    const oracle::Array a = random_array(Shape{3, 140, k}, 53), b = random_array(Shape{3, k, 68}, 54);
+    const oracle::Array bias = random_array(Shape{3, 68}, 55);
+    const Tensor c(arena, Shape{3, 140, 68});
+    backend->batched_gemm({}, upload(a), upload(b), upload(bias), Activation::relu, c, GradMode::overwrite);
+    EXPECT_LT(nmse(to_array(c), oracle::batched_gemm({}, a, b, bias, Activation::relu)), tolerance) << k;
+  }
+}
+
+// The convolution rounds its operands; the statistics are of what it made, and exact.
+TEST_P(Precisions, MomentsAreThoseOfTheConvolutionsOutput) {
+  const auto backend = emulated::open({.precision = GetParam()});
+  Arena arena(*backend, std::size_t{32} << 20);
+  auto upload = [&](const oracle::Array& array) {
+    return Tensor::from_host(arena, array.shape, std::span<const float>(to_floats(array)));
+  };
+  const Shape channels{72};
+  const oracle::Array scale = random_array(channels, 58, 0.5, 1.5), shift = random_array(channels, 59);
+  const Tensor x = upload(random_array(Shape{3, 9, 8, 12}, 56, 0, 50));
+  const Tensor w = upload(random_array(Shape{72, 3, 3, 12}, 57, 0, 1));
+  const Tensor y(arena, Shape{3, 9, 8, 72}), z(arena, y.shape()), plain(arena, y.shape());
+  const Tensor mean(arena, channels), var(arena, channels);
+  const Conv2d conv{3, 1, 1, false};
+  backend->conv2d_batch_norm_forward(conv, x, w, upload(scale), upload(shift), 1e-5f, Activation::silu, y, z,
+                                     mean, var);
+  backend->conv2d_forward(conv, x, w, plain);
+  EXPECT_EQ(y.to_host<float>(), plain.to_host<float>());
+  const oracle::Moments expected = oracle::moments(to_array(y));
+  EXPECT_LT(nmse(to_array(mean), expected.mean), 1e-14);
+  EXPECT_LT(nmse(to_array(var), expected.var), 1e-12);
+  EXPECT_LT(
+      nmse(to_array(z), oracle::batch_norm(to_array(y), expected, scale, shift, 1e-5, Activation::silu)),
+      1e-10);
+}
+
 std::string name_of_precision(const testing::TestParamInfo<Precision>& info) {
   return info.param == Precision::f32 ? "f32" : (info.param == Precision::tf32 ? "tf32" : "bf16");
 }

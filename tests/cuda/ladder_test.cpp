@@ -35,6 +35,11 @@ std::vector<oracle::Array> results(KernelLevel level, const std::vector<Case>& c
   const Tensor c(arena, Shape{70, 33});
   backend->gemm({.transpose_b = true}, a, b, bias, Activation::relu, c, GradMode::overwrite);
   all.push_back(to_array(c));
+  const Tensor a3 = upload(Shape{3, 20, 37}, 68), b3 = upload(Shape{3, 37, 18}, 69),
+               bias3 = upload(Shape{3, 18}, 70);
+  const Tensor c3(arena, Shape{3, 20, 18});
+  backend->batched_gemm({}, a3, b3, bias3, Activation::silu, c3, GradMode::overwrite);
+  all.push_back(to_array(c3));
   return all;
 }
 

@@ -42,6 +42,26 @@ Array gemm(const Gemm& spec, const Array& a, const Array& b, const Array& bias, 
   return c;
 }
 
+Array batched_gemm(const Gemm& spec, const Array& a, const Array& b, const Array& bias, Activation act) {
+  const std::int64_t batch = a.shape[0];
+  auto matrix = [](const Array& all, std::int64_t i) {
+    Array one(Shape{all.shape[1], all.shape[2]});
+    for (std::int64_t e = 0; e < one.shape.elements(); ++e) one.at(e) = all.at(i * one.shape.elements() + e);
+    return one;
+  };
+  Array c(Shape{batch, a.shape[spec.transpose_a ? 2 : 1], b.shape[spec.transpose_b ? 1 : 2]});
+  for (std::int64_t i = 0; i < batch; ++i) {
+    Array row = bias;
+    if (bias.shape.rank() == 2) {
+      row = Array(Shape{bias.shape[1]});
+      for (std::int64_t j = 0; j < bias.shape[1]; ++j) row.at(j) = bias.at(i * bias.shape[1] + j);
+    }
+    const Array one = gemm(spec, matrix(a, i), matrix(b, i), row, act);
+    for (std::int64_t e = 0; e < one.shape.elements(); ++e) c.at(i * one.shape.elements() + e) = one.at(e);
+  }
+  return c;
+}
+
 Array conv2d(const Conv2d& conv, const Array& x, const Array& w) {
   const std::int64_t channels = w.shape[3];
   Array y(conv2d_output(conv, x.shape, w.shape));

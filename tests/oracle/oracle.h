@@ -32,6 +32,8 @@ struct Array {
 double activate(Activation act, double x);
 
 Array gemm(const Gemm& spec, const Array& a, const Array& b, const Array& bias, Activation act);
+// Of a batch: a, b and the result (B, ..); bias (N), (B, N) or empty.
+Array batched_gemm(const Gemm& spec, const Array& a, const Array& b, const Array& bias, Activation act);
 Array conv2d(const Conv2d& conv, const Array& x, const Array& w);
 struct Moments {
   Array mean, var;

@@ -40,6 +40,22 @@ OperatorCase batch_norm(const std::string& name, Shape x, Activation act, double
           }};
 }
 
+// low, high: of the images; the kernels' mean is set by theirs.
+OperatorCase convolution_batch_norm(const std::string& name, Shape x, std::int64_t filters,
+                                    const Conv2d& conv, Activation act, double low = -1, double high = 1) {
+  const Shape w{filters, conv.kernel, conv.kernel, conv.depthwise ? 1 : x[3]};
+  const Shape channels{filters};
+  return {"conv2d_batch_norm_" + name + "_" + name_of(act),
+          {{x, low, high}, {w}, {channels, 0.5, 1.5}, {channels, -0.5, 0.5}},
+          [=](Tape& tape, const Variables& v) {
+            return ops::conv2d_batch_norm(tape, conv, v[0], v[1], v[2], v[3], act);
+          },
+          [=](const Arrays& a) {
+            const Array y = oracle::conv2d(conv, a[0], a[1]);
+            return oracle::batch_norm(y, oracle::moments(y), a[2], a[3], ops::batch_norm_epsilon, act);
+          }};
+}
+
 OperatorCase layer_norm(std::int64_t rows, std::int64_t width, Activation act) {
   return {fmt::format("layer_norm_{}x{}_{}", rows, width, name_of(act)),
           {{Shape{rows, width}, -2, 3}},
@@ -145,6 +161,23 @@ std::vector<OperatorCase> normalization_cases() {
   // Near 1000 the inputs' own spacing is 6e-5, against a deviation of 0.6.
   offset.tolerance = offset.gradient_tolerance = 1e-6;
   cases.push_back(offset);
+  const Conv2d point{1, 1, 0, false}, three{3, 1, 1, false}, halving{3, 2, 1, false};
+  // One tile and several, whole and ragged in rows and columns; images of 3 channels; k that is split.
+  for (Activation act : all_activations) {
+    cases.push_back(convolution_batch_norm("2x5x5x8_to_24", Shape{2, 5, 5, 8}, 24, three, act));
+  }
+  cases.push_back(convolution_batch_norm("3x9x9x16_to_72", Shape{3, 9, 9, 16}, 72, point, Activation::relu));
+  cases.push_back(
+      convolution_batch_norm("5x16x16x3_to_16", Shape{5, 16, 16, 3}, 16, three, Activation::relu));
+  cases.push_back(
+      convolution_batch_norm("4x16x16x4_to_66", Shape{4, 16, 16, 4}, 66, point, Activation::none));
+  cases.push_back(
+      convolution_batch_norm("2x15x15x8_to_8", Shape{2, 15, 15, 8}, 8, halving, Activation::silu));
+  cases.push_back(convolution_batch_norm("1x3x3x5_to_7", Shape{1, 3, 3, 5}, 7, point, Activation::none));
+  cases.push_back(convolution_batch_norm("2x6x6x64_to_8", Shape{2, 6, 6, 64}, 8, three, Activation::relu));
+  cases.push_back(
+      convolution_batch_norm("depthwise", Shape{2, 6, 6, 16}, 16, {3, 1, 1, true}, Activation::relu));
+  cases.push_back(convolution_batch_norm("empty", Shape{0, 6, 6, 8}, 16, three, Activation::relu));
   for (Activation act : {Activation::none, Activation::relu, Activation::silu}) {
     cases.push_back(layer_norm(5, 64, act));
   }

@@ -1,0 +1,62 @@
+// The moments of every column of a tile of C, taken from the sums while they stand in registers: what batch
+// norm wants to know of a convolution's output, without reading it again.
+//
+// A tile leaves three numbers a column, (3, n): its mean as rounded, and the sums of the differences from
+// that and of their squares. The first pass is for the mean alone; differences from it, small whatever the
+// mean, lose nothing in f32. A kernel of batch norm merges the tiles in ascending order, in double
+// (batch_norm.cu).
+#pragma once
+
+#include "cuda/kernels/math.cuh"
+#include "cuda/kernels/product.h"
+
+namespace adwp::ADWP_GPU {
+
+// sums[group][column] of term(element, j), over the rows of the tile that there are.
+template <typename Sums, typename Term>
+__device__ void column_sums(const Sums& sums, std::int64_t rows, float* groups, Term&& term) {
+  UNROLL for (int j = 0; j < Sums::columns; ++j) {
+    float sum = 0;
+    UNROLL for (int i = 0; i < Sums::rows; ++i) {
+      if (Sums::row(i) < rows) sum += term(sums.at(i, j), j);
+    }
+    sum = Sums::over_lanes(sum);
+    if (Sums::first_of_lanes()) groups[Sums::group() * tile_n + Sums::column(j)] = sum;
+  }
+}
+
+template <typename Sums>
+__device__ float column_total(const float* groups, int column) {
+  float total = 0;
+  UNROLL for (int group = 0; group < Sums::groups; ++group) total += groups[group * tile_n + column];
+  return total;
+}
+
+// For all threads of a block. rows, columns: what is left of C from this tile on. `memory`: where the block's
+// operands lay. moments: (3, n) from the tile's first column on.
+template <typename Sums>
+__device__ void tile_moments(const Sums& sums, float* memory, std::int64_t rows, std::int64_t columns,
+                             float* moments, std::int64_t n) {
+  constexpr int size = Sums::groups * tile_n;
+  float *values = memory, *first = memory + size, *second = memory + 2 * size;
+  const float share = 1.0f / static_cast<float>(rows < tile_m ? rows : tile_m);
+
+  __syncthreads();  // until here others may read operands
+  column_sums(sums, rows, values, [](float value, int) { return value; });
+  __syncthreads();
+  float mean[Sums::columns];
+  UNROLL for (int j = 0; j < Sums::columns; ++j) {
+    mean[j] = column_total<Sums>(values, Sums::column(j)) * share;
+  }
+  column_sums(sums, rows, first, [&](float value, int j) { return value - mean[j]; });
+  column_sums(sums, rows, second, [&](float value, int j) { return (value - mean[j]) * (value - mean[j]); });
+  __syncthreads();
+  const int column = static_cast<int>(threadIdx.x);
+  if (column < tile_n && column < columns) {
+    moments[column] = column_total<Sums>(values, column) * share;
+    moments[n + column] = column_total<Sums>(first, column);
+    moments[2 * n + column] = column_total<Sums>(second, column);
+  }
+}
+
+}  // namespace adwp::ADWP_GPU
