@@ -8,7 +8,7 @@ ARGS ?=
 
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: help setup build search test bench format lint sanitize gpu-bundle gpu-check clean
+.PHONY: help setup build search test bench format lint sanitize fuzz gpu-bundle gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -34,6 +34,10 @@ sanitize: setup ## Tests and a tiny search under ASan and UBSan, kernels under T
 	@scripts/sanitize.sh $(BUILD)-sanitize
 	@scripts/sanitize_threads.sh $(BUILD)-threads
 
+fuzz: setup ## Fuzz every parser, a minute each
+	@scripts/setup.sh fuzz
+	@scripts/fuzz.sh 60 $(BUILD)-fuzz
+
 gpu-bundle: build ## Make a folder that checks and measures everything on a machine with a GPU
 	@scripts/gpu_bundle.sh $(BUILD) $(BUILD)-gpu dist/gpu-bundle
 
@@ -50,4 +54,4 @@ lint: build ## Check format and run clang-tidy
 	@run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) 'main/(framework|cpu|data|nas|apps)/'
 
 clean: ## Remove the build folders
-	@rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-threads $(BUILD)-gpu dist
+	@rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-threads $(BUILD)-fuzz $(BUILD)-gpu dist

@@ -6,15 +6,17 @@
 namespace adwp::data {
 namespace {
 
+constexpr std::size_t most_records = 100'000;  // the largest published file has 50,000
 constexpr std::int64_t side = 32, channels = 3, pixels = side * side;
 
 void append(const std::string& path, bool hundred, std::int64_t classes, ImageSet& set) {
-  const std::vector<std::uint8_t> bytes = read_file(path, std::size_t{512} << 20);
   const std::size_t label_bytes = hundred ? 2 : 1;  // CIFAR-100: coarse, then fine
   const std::size_t record = label_bytes + channels * pixels;
+  const std::vector<std::uint8_t> bytes = read_file(path, most_records * record);
   if (bytes.empty() || bytes.size() % record != 0) {
     fail("data", "{} is damaged, got {} bytes, expected a multiple of {}", path, bytes.size(), record);
   }
+  set.pixels.reserve(set.pixels.size() + bytes.size());
   for (std::size_t start = 0; start < bytes.size(); start += record) {
     const std::uint8_t label = bytes[start + label_bytes - 1];
     if (label >= classes) {

@@ -25,6 +25,7 @@ ImageSet empty_like(const ImageSet& set) {
 
 ImageSet resized(const ImageSet& set, std::int64_t size) {
   if (size == 0 || (set.height == size && set.width == size)) return set;
+  require_room(set.count(), size, size, set.channels);
   ImageSet result{.height = size, .width = size, .channels = set.channels, .labels = set.labels};
   for (std::int64_t n = 0; n < set.count(); ++n) {
     const auto image =
@@ -114,12 +115,13 @@ TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double
   TrainingData data;
   data.name = spec.text;
   data.classes = all.classes;
-  all.images = resized(all.images, spec.size);
-  if (all.images.height != all.images.width) {
+  if (spec.size == 0 && all.images.height != all.images.width) {
     fail("data", "images must be square, got {} x {}; give ?size=PIXELS", all.images.height,
          all.images.width);
   }
   split_by_class(all, spec, seed, validation_fraction, data);
+  data.train = resized(data.train, spec.size);  // what the limit cut away is not resized
+  data.validation = resized(data.validation, spec.size);
   data.norm = measure(data.train);
   return data;
 }

@@ -21,6 +21,7 @@ std::int64_t number(std::string_view text, std::int64_t low, std::int64_t high, 
 }  // namespace
 
 DataSpec parse_data_spec(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) fail_usage("data", "a data set's name with a zero byte");
   DataSpec spec;
   spec.text = text;
   std::string_view rest = text;

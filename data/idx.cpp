@@ -51,10 +51,17 @@ LabelledImages read_idx(const std::string& directory, Split split) {
          "labels",
          prefix, image_extents[0], image_extents[1], image_extents[2], label_extents[0]);
   }
+  // A strip would grow to a square of its length: a small file, and memory without end.
+  const std::int64_t shortest = std::min(image_extents[1], image_extents[2]);
+  if (shortest < 4 || std::max(image_extents[1], image_extents[2]) > 4 * shortest) {
+    fail("data", "{}-*: got images of {} x {} pixels, expected sides from 4, none over 4 times the other",
+         prefix, image_extents[1], image_extents[2]);
+  }
   // Centred on a square of a multiple of 4 pixels (28 -> 32): stages halve the size twice or more.
   const std::int64_t height = image_extents[1], width = image_extents[2];
   const std::int64_t longest = std::max(height, width);
   const std::int64_t side = (longest + 4 + 3) / 4 * 4;
+  require_room(image_extents[0], side, side, 3);
   LabelledImages result;
   ImageSet& set = result.images;
   set.height = set.width = side;

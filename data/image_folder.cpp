@@ -28,9 +28,12 @@ std::vector<fs::path> sorted_entries(const fs::path& folder, bool folders) {
          error.message());
   }
   std::vector<fs::path> paths;
-  for (const fs::directory_entry& entry : entries) {
-    if (folders ? entry.is_directory(error) : is_image(entry.path())) paths.push_back(entry.path());
+  for (; entries != fs::directory_iterator(); entries.increment(error)) {
+    std::error_code no_directory;
+    const bool wanted = folders ? entries->is_directory(no_directory) : is_image(entries->path());
+    if (wanted) paths.push_back(entries->path());
   }
+  if (error) fail("data", "cannot read the folder {}: {}", folder.string(), error.message());
   std::sort(paths.begin(), paths.end());
   return paths;
 }
@@ -81,6 +84,7 @@ LabelledImages read_folder(const std::string& directory, Split split, std::int64
       size > 0 ? size : std::min<std::int64_t>(std::max(first.height, first.width), 512);
   set.height = set.width = side;
   set.channels = 3;
+  require_room(std::ssize(files), side, side, 3);
   set.pixels.resize(files.size() * static_cast<std::size_t>(set.image_bytes()));
   on_all_cores(files.size(), [&](std::size_t i) {
     const std::vector<std::uint8_t> pixels = read_image(files[i], 3, side);

@@ -24,4 +24,15 @@ std::vector<std::uint8_t> read_file(const std::string& path, std::size_t most) {
   return bytes;
 }
 
+void require_room(std::int64_t count, std::int64_t height, std::int64_t width, std::int64_t channels) {
+  const std::int64_t image = height * width * channels;  // sides are bounded: no overflow
+  if (image > 0 && count > most_set_bytes / image) {
+    fail(
+        "data",
+        "the data set is too large, got {} images of {} x {} pixels, expected at most {} GiB; give a smaller "
+        "?limit=N or ?size=PIXELS",
+        count, height, width, most_set_bytes >> 30);
+  }
+}
+
 }  // namespace adwp::data

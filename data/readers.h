@@ -33,5 +33,9 @@ inline constexpr std::size_t most_file_bytes = std::size_t{64} << 20;
 inline constexpr std::int64_t most_images = 10'000'000;
 inline constexpr std::int64_t most_classes = 10'000;
 inline constexpr std::int64_t most_side = 4096;
+inline constexpr std::int64_t most_set_bytes = std::int64_t{32} << 30;
+
+// Throws Error unless so many images fit into `most_set_bytes`. To be asked before they are made room for.
+void require_room(std::int64_t count, std::int64_t height, std::int64_t width, std::int64_t channels);
 
 }  // namespace adwp::data

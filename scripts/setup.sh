@@ -3,14 +3,18 @@
 #
 #   scripts/setup.sh         compiler, CMake and libraries
 #   scripts/setup.sh lint    also what `make format` and `make lint` run
+#   scripts/setup.sh fuzz    also what scripts/fuzz.sh builds with: clang and libFuzzer
+#   scripts/setup.sh report  also the browser of tests/report/check_report.sh
 #
 # Asks for nothing when everything is there; uses sudo only when not root.
 set -euo pipefail
 
 packages=(g++ make cmake ninja-build ccache libdnnl-dev libcli11-dev libtomlplusplus-dev
           nlohmann-json3-dev libfmt-dev libspdlog-dev libstb-dev libsqlite3-dev libgtest-dev libbenchmark-dev
-          libboost-context-dev libprotobuf-dev protobuf-compiler libonnx-dev)
+          libboost-context-dev libprotobuf-dev protobuf-compiler libonnx-dev libjs-chart.js)
 if [[ ${1:-} == lint ]]; then packages+=(clang-format clang-tidy); fi
+if [[ ${1:-} == fuzz ]]; then packages+=(clang libclang-rt-dev); fi
+if [[ ${1:-} == report ]]; then packages+=(chromium python3); fi
 
 if ! command -v dpkg-query > /dev/null; then
   echo "setup: no dpkg here, so nothing is installed; see README.md for the libraries needed" >&2

@@ -14,10 +14,14 @@ namespace adwp {
 
 enum class Fault { failed = 1, usage = 2 };  // the values are the exit codes
 
+// Names in a message come from files and folders of anyone: control characters become "\n" or "\x1b", and
+// a text without end is cut.
+std::string one_line(std::string_view text);
+
 class Error : public std::runtime_error {
  public:
   Error(Fault fault, std::string_view where, std::string_view what)
-      : std::runtime_error(fmt::format("[{}] {}", where, what)), fault_(fault) {}
+      : std::runtime_error(one_line(fmt::format("[{}] {}", where, what))), fault_(fault) {}
   Fault fault() const { return fault_; }
 
  private:

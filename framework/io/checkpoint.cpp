@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstring>
 #include <filesystem>
 
 #include "framework/core/error.h"
@@ -18,6 +20,7 @@ using Named = std::vector<std::pair<std::string, Tensor>>;
 
 const std::string steps_key = "optimizer.steps";
 const std::string checksum_key = "checksum";
+constexpr const char* interrupted = ".interrupted";
 
 // The tensors of a checkpoint and their names in the file.
 Named contents(const nn::ParameterStore& store, const optim::Optimizer* optimizer, const Named& extra) {
@@ -50,15 +53,12 @@ std::string checksum_of(const SafeTensors& file) {
   return fmt::format("{:016x}", hash);
 }
 
-// The file, whole: throws where it is not.
-SafeTensors read_checkpoint(const std::string& path) {
-  SafeTensors file = SafeTensors::load(path);
-  const std::string expected = checksum_of(file);
-  const auto found = file.metadata.find(checksum_key);
-  require(found != file.metadata.end() && found->second == expected, "checkpoint",
-          "{} is damaged: checksum, got {}, expected {}", path,
-          found == file.metadata.end() ? "none" : found->second, expected);
-  return file;
+void verify(const StoredCheckpoint& stored) {
+  const std::string expected = checksum_of(stored.file);
+  const auto found = stored.file.metadata.find(checksum_key);
+  const std::string got = found == stored.file.metadata.end() ? "none" : found->second;
+  require(got == expected, "checkpoint", "{} is damaged: checksum, got {}, expected {}", stored.path, got,
+          expected);
 }
 
 void restore(const SafeTensors& file, const std::string& path, const nn::ParameterStore& store,
@@ -72,10 +72,34 @@ void restore(const SafeTensors& file, const std::string& path, const nn::Paramet
     std::int64_t steps = -1;
     if (found != file.metadata.end()) {
       const std::string& text = found->second;
-      std::from_chars(text.data(), text.data() + text.size(), steps);
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), steps);
+      if (error != std::errc() || end != text.data() + text.size()) steps = -1;
     }
     require(steps >= 0, "checkpoint", "{} does not say how many steps were made", path);
     optimizer->set_steps(steps);
+  }
+}
+
+// A loss that is still finite can leave weights that are not: going on from them would be of no use.
+void require_finite(const std::string& name, const HostTensor& tensor, const std::string& path) {
+  if (tensor.dtype != DType::f32) return;
+  for (std::size_t at = 0; at < tensor.bytes.size(); at += sizeof(float)) {
+    float value = 0;
+    std::memcpy(&value, tensor.bytes.data() + at, sizeof value);
+    require(std::isfinite(value), "checkpoint",
+            "'{}' has come to hold {}, so it is not saved to {}; lower the learning rate", name, value, path);
+  }
+}
+
+// Nothing when there is none, or a damaged one.
+std::optional<StoredCheckpoint> read_whole(const std::string& path, const OnDamage& on_damage) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return std::nullopt;
+  try {
+    return read_checkpoint(path);
+  } catch (const Error& error) {
+    on_damage(path, error);
+    return std::nullopt;
   }
 }
 
@@ -87,6 +111,25 @@ std::string with_suffix(const std::string& path, const char* suffix) {
 
 }  // namespace
 
+void seal(SafeTensors& file) { file.metadata[checksum_key] = checksum_of(file); }
+
+StoredCheckpoint read_stored(const std::string& path) {
+  StoredCheckpoint stored{path, SafeTensors::load(path)};
+  if (stored.file.metadata.contains(checksum_key)) verify(stored);
+  return stored;
+}
+
+StoredCheckpoint read_checkpoint(const std::string& path) {
+  StoredCheckpoint stored{path, SafeTensors::load(path)};
+  verify(stored);
+  return stored;
+}
+
+std::optional<StoredCheckpoint> read_newest(const std::string& path, const OnDamage& on_damage) {
+  std::optional<StoredCheckpoint> newest = read_whole(path, on_damage);
+  return newest ? std::move(newest) : read_whole(previous_checkpoint(path), on_damage);
+}
+
 void save_checkpoint(const std::string& path, const nn::ParameterStore& store,
                      const optim::Optimizer* optimizer, const Named& extra,
                      const std::map<std::string, std::string>& facts) {
@@ -94,15 +137,16 @@ void save_checkpoint(const std::string& path, const nn::ParameterStore& store,
   file.metadata = facts;
   if (optimizer != nullptr) file.metadata[steps_key] = std::to_string(optimizer->steps());
   for (const auto& [name, tensor] : contents(store, optimizer, extra)) file.add(name, tensor);
-  file.metadata[checksum_key] = checksum_of(file);
+  for (const auto& [name, tensor] : file.tensors) require_finite(name, tensor, path);
+  seal(file);
   file.save(path);
 }
 
 std::map<std::string, std::string> load_checkpoint(const std::string& path, const nn::ParameterStore& store,
                                                    optim::Optimizer* optimizer, const Named& extra) {
-  const SafeTensors file = read_checkpoint(path);
-  restore(file, path, store, optimizer, extra);
-  return file.metadata;
+  const StoredCheckpoint checkpoint = read_checkpoint(path);
+  restore(checkpoint.file, path, store, optimizer, extra);
+  return checkpoint.file.metadata;
 }
 
 std::string previous_checkpoint(const std::string& path) { return with_suffix(path, ".previous"); }
@@ -111,7 +155,21 @@ CheckpointPair::CheckpointPair(std::string path, const nn::ParameterStore& store
                                Named extra)
     : path_(std::move(path)), store_(store), optimizer_(optimizer), extra_(std::move(extra)) {}
 
+void CheckpointPair::save_interrupted(const Facts& facts) const {
+  save_checkpoint(with_suffix(path_, interrupted), store_, optimizer_, extra_, facts);
+}
+
+void CheckpointPair::discard_interrupted() const { fs::remove(with_suffix(path_, interrupted)); }
+
+std::optional<std::string> CheckpointPair::newest() const {
+  for (const std::string& path : {path_, previous_checkpoint(path_)}) {
+    if (fs::exists(path)) return path;
+  }
+  return std::nullopt;
+}
+
 void CheckpointPair::save(const Facts& facts) const {
+  discard_interrupted();  // first: it must never outlive the epoch it was made in
   const std::string previous = previous_checkpoint(path_);
   // One file under both names: a kill came between the two steps below.
   const bool kept = fs::exists(path_) && fs::exists(previous) && fs::equivalent(path_, previous);
@@ -133,25 +191,22 @@ void CheckpointPair::save(const Facts& facts) const {
 }
 
 std::optional<CheckpointPair::Facts> CheckpointPair::load(const Facts& same, const Report& report) const {
-  for (const std::string& path : {path_, previous_checkpoint(path_)}) {
-    if (!fs::exists(path)) continue;
-    std::optional<SafeTensors> file;
-    try {
-      file = read_checkpoint(path);
-    } catch (const Error& error) {
-      report(fmt::format("{}; going on from what was saved before it", error.what()));
-      fs::rename(path, with_suffix(path_, ".damaged"));  // so that it cannot take the other's place
-      continue;
-    }
-    const auto fits = [&](const auto& fact) {
-      const auto found = file->metadata.find(fact.first);
-      return found != file->metadata.end() && found->second == fact.second;
-    };
-    if (!std::all_of(same.begin(), same.end(), fits)) return std::nullopt;
-    restore(*file, path, store_, optimizer_, extra_);
-    return file->metadata;
-  }
-  return std::nullopt;
+  const OnDamage set_aside = [&](const std::string& damaged, const Error& error) {
+    report(fmt::format("{}; going on from what was saved before it", error.what()));
+    fs::rename(damaged, with_suffix(path_, ".damaged"));  // so that it cannot take the other's place
+  };
+  const auto fits = [&](const StoredCheckpoint& stored) {
+    return std::all_of(same.begin(), same.end(), [&](const auto& fact) {
+      const auto found = stored.file.metadata.find(fact.first);
+      return found != stored.file.metadata.end() && found->second == fact.second;
+    });
+  };
+  std::optional<StoredCheckpoint> newest = read_whole(with_suffix(path_, interrupted), set_aside);
+  // One of another training says nothing about this.
+  if (!newest || !fits(*newest)) newest = read_newest(path_, set_aside);
+  if (!newest || !fits(*newest)) return std::nullopt;
+  restore(newest->file, newest->path, store_, optimizer_, extra_);
+  return newest->file.metadata;
 }
 
 }  // namespace adwp::io

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "framework/core/error.h"
+#include "framework/io/safetensors.h"
 #include "framework/nn/parameter_store.h"
 #include "framework/optim/optimizer.h"
 
@@ -29,11 +31,30 @@ std::map<std::string, std::string> load_checkpoint(const std::string& path, cons
                                                    optim::Optimizer* optimizer,
                                                    const std::vector<std::pair<std::string, Tensor>>& extra);
 
+// A checkpoint as its file holds it.
+struct StoredCheckpoint {
+  std::string path;
+  SafeTensors file;
+};
+
+// Throws Error when the file is damaged: no safetensors, or another checksum than its own.
+StoredCheckpoint read_checkpoint(const std::string& path);
+// The same for a file that need not be ours: it may do without a checksum.
+StoredCheckpoint read_stored(const std::string& path);
+void seal(SafeTensors& file);  // puts the checksum into the metadata
+
 // NAME.previous.safetensors for NAME.safetensors.
 std::string previous_checkpoint(const std::string& path);
 
+// Told of each damaged checkpoint, by its path.
+using OnDamage = std::function<void(const std::string& path, const Error& error)>;
+
+// The newest whole one of `path` and previous_checkpoint(path); nothing when there is none.
+std::optional<StoredCheckpoint> read_newest(const std::string& path, const OnDamage& on_damage);
+
 // The last two checkpoints of one training: `path`, and the one before it as previous_checkpoint(path). At
-// every moment, also in the middle of a save, a whole one lies on the disk.
+// every moment, also in the middle of a save, a whole one lies on the disk. Beside them, an interrupted run
+// leaves NAME.interrupted.safetensors.
 class CheckpointPair {
  public:
   using Facts = std::map<std::string, std::string>;
@@ -44,9 +65,17 @@ class CheckpointPair {
 
   void save(const Facts& facts) const;
 
-  // Restores the newest whole one and returns its facts; nothing when there is none, or when it differs in
-  // one of `same`, the facts that say whose training it is. A damaged one is moved to
-  // NAME.damaged.safetensors and `report` is told so in one line.
+  // For a run that stops within an epoch: beside the other two, which stay as they are. Gone with the next
+  // save(), or when discarded.
+  void save_interrupted(const Facts& facts) const;
+  void discard_interrupted() const;
+
+  // The file that load() would try first among those between epochs; nothing while there is none.
+  std::optional<std::string> newest() const;
+
+  // Restores the newest whole one (an interrupted one is newer than the others) and returns its facts;
+  // nothing when there is none, or when it differs in one of `same`, the facts that say whose training it is.
+  // A damaged one is moved to NAME.damaged.safetensors and `report` is told so in one line.
   std::optional<Facts> load(const Facts& same, const Report& report) const;
 
  private:

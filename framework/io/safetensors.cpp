@@ -1,8 +1,12 @@
 #include "framework/io/safetensors.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
@@ -15,6 +19,9 @@ using Json = nlohmann::json;
 
 constexpr std::size_t most_header = std::size_t{16} << 20;
 constexpr std::size_t most_file = std::size_t{8} << 30;
+constexpr std::size_t most_values = 1'000'000;  // of the header's JSON: some 100,000 tensors
+constexpr int most_depth = 8;
+constexpr std::size_t length_bytes = 8;  // the header's length stands before it
 
 constexpr std::pair<DType, const char*> dtype_names[] = {
     {DType::f32, "F32"}, {DType::u8, "U8"}, {DType::i32, "I32"}};
@@ -57,6 +64,101 @@ Shape read_shape(const Json& json, const std::string& name, const std::string& p
     default:
       return Shape{extents[0], extents[1], extents[2], extents[3]};
   }
+}
+
+// From the file's first bytes, whose size is known.
+std::size_t header_length(std::string_view start, std::size_t file_bytes, const std::string& path) {
+  if (file_bytes < length_bytes) reject(path, "{} bytes are no header", file_bytes);
+  std::uint64_t length = 0;
+  for (std::size_t i = 0; i < length_bytes; ++i) {
+    length |= std::uint64_t{static_cast<unsigned char>(start[i])} << (8 * i);
+  }
+  if (length > most_header || length > file_bytes - length_bytes) reject(path, "header of {} bytes", length);
+  return length;
+}
+
+// A name twice would silently hide a tensor: the parser is told to object.
+Json parse_without_repeats(std::string_view text, const std::string& path) {
+  if (json_exceeds(text, most_depth, most_values)) reject(path, "header nested too deeply, or too long");
+  std::vector<std::unordered_set<std::string>> seen(most_depth + 1);  // keys of the object open at each depth
+  bool twice = false;
+  Json header = Json::parse(
+      text,
+      [&](int depth, Json::parse_event_t event, Json& parsed) {
+        // An object's start is told at the depth around it, its keys at the depth within.
+        if (event == Json::parse_event_t::object_start) seen[static_cast<std::size_t>(depth) + 1].clear();
+        if (event == Json::parse_event_t::key) {
+          twice |= !seen[static_cast<std::size_t>(depth)].insert(parsed.get<std::string>()).second;
+        }
+        return true;
+      },
+      false);
+  if (header.is_discarded() || !header.is_object()) reject(path, "header is not a JSON object");
+  if (twice) reject(path, "a name stands twice");
+  return header;
+}
+
+void read_metadata(const Json& entries, const std::string& path, SafeTensors& file) {
+  if (!entries.is_object()) reject(path, "metadata");
+  for (const auto& [key, value] : entries.items()) {
+    if (!value.is_string()) reject(path, "metadata '{}'", key);
+    file.metadata[key] = value.get<std::string>();
+  }
+}
+
+// Where a tensor's bytes stand.
+struct Place {
+  HostTensor* tensor;
+  std::size_t begin, bytes;
+};
+
+Place read_entry(const Json& entry, const std::string& name, std::size_t data_bytes, const std::string& path,
+                 HostTensor& tensor) {
+  if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
+      !entry.contains("data_offsets")) {
+    reject(path, "entry '{}'", name);
+  }
+  bool known = false;
+  for (const auto& [dtype, text_name] : dtype_names) {
+    if (entry["dtype"] == text_name) tensor.dtype = dtype, known = true;
+  }
+  if (!known) reject(path, "dtype of '{}'", name);
+  tensor.shape = read_shape(entry["shape"], name, path);
+  const Json& offsets = entry["data_offsets"];
+  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
+      !offsets[1].is_number_unsigned()) {
+    reject(path, "offsets of '{}'", name);
+  }
+  const auto begin = offsets[0].get<std::size_t>(), end = offsets[1].get<std::size_t>();
+  const std::size_t expected = static_cast<std::size_t>(tensor.shape.elements()) * size_of(tensor.dtype);
+  if (begin > end || end > data_bytes || end - begin != expected) {
+    reject(path, "data of '{}' from {} to {}, expected {} bytes of {}", name, begin, end, expected,
+           data_bytes);
+  }
+  return {&tensor, begin, end - begin};
+}
+
+// Metadata and tensors, their bytes still to be filled in: side by side, in the order given back.
+std::vector<Place> read_header(std::string_view text, std::size_t data_bytes, const std::string& path,
+                               SafeTensors& file) {
+  const Json header = parse_without_repeats(text, path);
+  std::vector<Place> places;
+  for (const auto& [name, entry] : header.items()) {
+    if (name == "__metadata__") {
+      read_metadata(entry, path, file);
+    } else {
+      places.push_back(read_entry(entry, name, data_bytes, path, file.tensors[name]));
+    }
+  }
+  std::erase_if(places, [](const Place& place) { return place.bytes == 0; });
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.begin < b.begin; });
+  std::size_t covered = 0;
+  for (const Place& place : places) {
+    if (place.begin != covered) reject(path, "gap or overlap at byte {}", covered);
+    covered += place.bytes;
+  }
+  if (covered != data_bytes) reject(path, "{} bytes that belong to no tensor", data_bytes - covered);
+  return places;
 }
 
 }  // namespace
@@ -103,79 +205,40 @@ void SafeTensors::save(const std::string& path) const {
   write_atomically(path, bytes);
 }
 
-SafeTensors SafeTensors::load(const std::string& path) { return parse(read_text(path, most_file), path); }
+SafeTensors SafeTensors::load(const std::string& path) {
+  std::error_code error;
+  const bool regular = std::filesystem::is_regular_file(path, error);
+  const std::uintmax_t size = regular ? std::filesystem::file_size(path, error) : 0;
+  if (!regular || error) fail_usage("safetensors", "cannot read {}: no such file", path);
+  require(size <= most_file, "safetensors", "{} is too large, got {} bytes, expected at most {}", path, size,
+          most_file);
+  std::ifstream file(path, std::ios::binary);
+  const auto read = [&](void* bytes, std::size_t count) {
+    file.read(static_cast<char*>(bytes), static_cast<std::streamsize>(count));
+    require(file.good(), "safetensors", "cannot read {}: {}", path, std::strerror(errno));
+  };
+  std::string start(std::min<std::size_t>(size, length_bytes), '\0');
+  read(start.data(), start.size());
+  std::string text(header_length(start, size, path), '\0');
+  read(text.data(), text.size());
+  SafeTensors result;
+  for (const Place& place : read_header(text, size - length_bytes - text.size(), path, result)) {
+    place.tensor->bytes.resize(place.bytes);
+    read(place.tensor->bytes.data(), place.bytes);
+  }
+  return result;
+}
 
 SafeTensors SafeTensors::parse(std::string_view bytes, const std::string& path) {
-  if (bytes.size() < 8) reject(path, "{} bytes are no header", bytes.size());
-  std::uint64_t length = 0;
-  for (std::size_t i = 0; i < 8; ++i) {
-    length |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
-  }
-  if (length > most_header || length > bytes.size() - 8) reject(path, "header of {} bytes", length);
-  const std::string_view text = bytes.substr(8, length);
-  const std::string_view data = bytes.substr(8 + length);
-  if (nested_deeper(text, 8)) reject(path, "header nested too deeply");
-  // A name twice would silently hide a tensor: the parser is told to object.
-  std::vector<std::string> seen;
-  bool twice = false;
-  const Json header = Json::parse(
-      text,
-      [&](int depth, Json::parse_event_t event, Json& parsed) {
-        if (event == Json::parse_event_t::key && depth == 1) {
-          const auto key = parsed.get<std::string>();
-          twice = twice || std::find(seen.begin(), seen.end(), key) != seen.end();
-          seen.push_back(key);
-        }
-        return true;
-      },
-      false);
-  if (header.is_discarded() || !header.is_object()) reject(path, "header is not a JSON object");
-  if (twice) reject(path, "a name stands twice");
-
+  const std::size_t length = header_length(bytes, bytes.size(), path);
+  const std::string_view text = bytes.substr(length_bytes, length);
+  const std::string_view data = bytes.substr(length_bytes + length);
+  const auto* from = reinterpret_cast<const std::byte*>(data.data());
   SafeTensors result;
-  std::map<std::size_t, std::size_t> ranges;  // begin -> end
-  for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") {
-      if (!entry.is_object()) reject(path, "metadata");
-      for (const auto& [key, value] : entry.items()) {
-        if (!value.is_string()) reject(path, "metadata '{}'", key);
-        result.metadata[key] = value.get<std::string>();
-      }
-      continue;
-    }
-    if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
-        !entry.contains("data_offsets")) {
-      reject(path, "entry '{}'", name);
-    }
-    HostTensor tensor;
-    bool known = false;
-    for (const auto& [dtype, text_name] : dtype_names) {
-      if (entry["dtype"] == text_name) tensor.dtype = dtype, known = true;
-    }
-    if (!known) reject(path, "dtype of '{}'", name);
-    tensor.shape = read_shape(entry["shape"], name, path);
-    const Json& offsets = entry["data_offsets"];
-    if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
-        !offsets[1].is_number_unsigned()) {
-      reject(path, "offsets of '{}'", name);
-    }
-    const auto begin = offsets[0].get<std::size_t>(), end = offsets[1].get<std::size_t>();
-    const std::size_t expected = static_cast<std::size_t>(tensor.shape.elements()) * size_of(tensor.dtype);
-    if (begin > end || end > data.size() || end - begin != expected) {
-      reject(path, "data of '{}' from {} to {}, expected {} bytes of {}", name, begin, end, expected,
-             data.size());
-    }
-    if (begin != end && !ranges.emplace(begin, end).second) reject(path, "data of '{}' overlaps", name);
-    const auto* first = reinterpret_cast<const std::byte*>(data.data());
-    tensor.bytes.assign(first + begin, first + end);
-    result.tensors[name] = std::move(tensor);
+  for (const Place& place : read_header(text, data.size(), path, result)) {
+    place.tensor->bytes.assign(from, from + place.bytes);
+    from += place.bytes;
   }
-  std::size_t covered = 0;
-  for (const auto& [begin, end] : ranges) {
-    if (begin != covered) reject(path, "gap or overlap at byte {}", covered);
-    covered = end;
-  }
-  if (covered != data.size()) reject(path, "{} bytes that belong to no tensor", data.size() - covered);
   return result;
 }
 

@@ -28,7 +28,8 @@ struct SafeTensors {
 
   void save(const std::string& path) const;  // atomically
   // Strict: throws Error naming the file when anything about it is not as the format says (header
-  // over 16 MiB, unknown dtype, more than four dimensions, gaps, overlaps, sizes that do not fit).
+  // over 16 MiB or of a million values, unknown dtype, more than four dimensions, gaps, overlaps, sizes that
+  // do not fit).
   static SafeTensors load(const std::string& path);
   static SafeTensors parse(std::string_view bytes, const std::string& path);
 };

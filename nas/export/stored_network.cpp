@@ -28,7 +28,7 @@ std::string fact(const io::SafeTensors& file, const std::string& key, const std:
 Json json_fact(const io::SafeTensors& file, const std::string& key, const std::string& path) {
   const std::string text = fact(file, key, path);
   Json json;
-  if (!io::nested_deeper(text, 8)) json = Json::parse(text, nullptr, false);
+  if (!io::json_exceeds(text, 8, 100'000)) json = Json::parse(text, nullptr, false);
   if (!json.is_structured()) reject(path, "its metadata '{}' are not JSON", key);
   return json;
 }
@@ -120,8 +120,11 @@ std::map<std::string, std::string> network_facts(const NetworkPlan& plan, const 
           {"classes", Json(classes).dump(-1, ' ', false, Json::error_handler_t::replace)}};
 }
 
-StoredNetwork StoredNetwork::load(const std::string& path) {
-  io::SafeTensors file = io::SafeTensors::load(path);
+StoredNetwork StoredNetwork::load(const std::string& path) { return from(io::read_stored(path)); }
+
+StoredNetwork StoredNetwork::from(io::StoredCheckpoint checkpoint) {
+  const std::string& path = checkpoint.path;
+  io::SafeTensors& file = checkpoint.file;
   const Json input = json_fact(file, "input", path);
   StoredNetwork network;
   network.classes = read_classes(json_fact(file, "classes", path), path);

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "framework/io/safetensors.h"
+#include "framework/io/checkpoint.h"
 #include "nas/space/network_plan.h"
 
 namespace adwp::nas {
@@ -25,9 +25,10 @@ struct StoredNetwork {
   std::vector<std::string> classes;
   std::map<std::string, io::HostTensor> tensors;
 
-  // A checkpoint of `train` or a file of `save`. Throws Error naming the file when it is damaged or of
-  // something else.
+  // A checkpoint of `train` or a file of `save`, whose checksum, if it has one, is verified. Throws Error
+  // naming the file when it is damaged or of something else.
   static StoredNetwork load(const std::string& path);
+  static StoredNetwork from(io::StoredCheckpoint checkpoint);
   void save(const std::string& path) const;  // atomically; weights and statistics, no optimizer
 
   std::span<const float> values(const std::string& name) const;

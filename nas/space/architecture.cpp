@@ -18,6 +18,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_text = 1 << 20;
+// The largest has 4,000; ordered_json looks for a key in all of an object's.
+constexpr std::size_t most_values = 10'000;
 constexpr int most_blocks = 64;
 constexpr int most_stages = 8;
 constexpr int most_width = 4096;
@@ -197,7 +199,7 @@ std::string Architecture::to_json() const {
 }
 
 Architecture Architecture::from_json(std::string_view text) {
-  if (text.size() > most_text || io::nested_deeper(text, 16)) {
+  if (text.size() > most_text || io::json_exceeds(text, 16, most_values)) {
     fail_usage("architecture", "not an architecture, got {} bytes, expected flat JSON of at most {}",
                text.size(), most_text);
   }

@@ -7,10 +7,14 @@
 #include <sstream>
 
 #include "framework/core/error.h"
+#include "framework/io/atomic_file.h"
+#include "framework/io/toml_depth.h"
 #include "nas/space/search_space.h"
 
 namespace adwp::nas {
 namespace {
+
+constexpr std::size_t most_bytes = 1 << 20;  // a space is some kilobytes
 
 [[noreturn]] void reject(const std::string& path, const toml::source_region& at, const std::string& what) {
   fail_usage("search space", "{}:{}: {}", path, at.begin.line, what);
@@ -109,7 +113,9 @@ StageSpace read_stage(const toml::table& table, const std::string& path) {
 SearchSpace SearchSpace::from_toml(const std::string& path) {
   toml::table root;
   try {
-    root = toml::parse_file(path);
+    const std::string text = io::read_text(path, most_bytes);
+    if (io::toml_nests_deeply(text)) fail_usage("search space", "{}: a key of too many parts", path);
+    root = toml::parse(text);
   } catch (const toml::parse_error& error) {
     reject(path, error.source(), std::string(error.description()));
   }

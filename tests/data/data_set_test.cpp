@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "data/readers.h"
 #include "data/test_split.h"
 #include "framework/core/error.h"
 #include "framework/core/random.h"
@@ -31,9 +32,10 @@ TEST(DataSpec, ReadsEveryForm) {
 }
 
 TEST(DataSpec, RefusesEverythingElseAsWrongUse) {
-  for (const char* text : {"", "synthetic:", "synthetic:x", "synthetic:5", "synthetic:-3", "cifar10",
-                           "cifar10:", "imagenet:x", "folder:x?limit=0", "folder:x?size=2",
-                           "folder:x?colour=1", "folder:x?limit", "synthetic:99999999999999999999"}) {
+  for (const char* text :
+       {"", "synthetic:", "synthetic:x", "synthetic:5", "synthetic:-3", "cifar10", "cifar10:", "imagenet:x",
+        "folder:x?limit=0", "folder:x?size=2", "folder:x?colour=1", "folder:x?limit=2&size=", "folder:x?=3",
+        "folder:x?limit", "synthetic:99999999999999999999"}) {
     try {
       data::parse_data_spec(text);
       FAIL() << text;
@@ -41,6 +43,10 @@ TEST(DataSpec, RefusesEverythingElseAsWrongUse) {
       EXPECT_EQ(error.fault(), Fault::usage) << text;
     }
   }
+}
+
+TEST(DataSpec, RefusesZeroBytes) {
+  EXPECT_THROW(data::parse_data_spec(std::string_view("folder:a\0b", 10)), Error);
 }
 
 TEST(Split, TakesTheFractionOfEachClassAndDependsOnTheSeedAlone) {
@@ -131,6 +137,8 @@ TEST(Cifar, RefusesDamage) {
   EXPECT_THROW(data::load_training_data(spec, 1, 0.2), Error);  // label 127
   std::ofstream(folder.path() / "data_batch_3.bin", std::ios::binary);
   EXPECT_THROW(data::load_training_data(spec, 1, 0.2), Error);  // empty
+  std::filesystem::resize_file(folder.path() / "data_batch_3.bin", std::uintmax_t{3073} * 100'001);
+  EXPECT_THROW(data::load_training_data(spec, 1, 0.2), Error);  // ten times the data set, and not read
 }
 
 TEST(Idx, ReadsAndRefuses) {
@@ -152,6 +160,30 @@ TEST(Idx, ReadsAndRefuses) {
   file.write("\xff\xff\xff\xff", 4);  // four billion images
   file.close();
   EXPECT_THROW(data::load_training_data(spec, 1, 0.2), Error);
+}
+
+// A few kilobytes would become terabytes.
+TEST(Idx, RefusesImagesThatWouldGrowWithoutEnd) {
+  const TemporaryDirectory folder;
+  const DataSpec spec = data::parse_data_spec("idx:" + folder.path().string());
+  for (const auto& [height, width] :
+       std::vector<std::pair<int, int>>{{1, 4096}, {4096, 4}, {3, 3}, {5, 21}}) {
+    write_idx(folder.path(), "train", 40, height, width);
+    EXPECT_THROW(data::load_training_data(spec, 1, 0.2), Error) << height << " x " << width;
+  }
+  write_idx(folder.path(), "train", 40, 5, 20);
+  EXPECT_EQ(data::load_training_data(spec, 1, 0.2).train.height, 24);
+}
+
+TEST(Room, ADataSetThatFitsNoMachineIsRefusedBeforeItIsMade) {
+  EXPECT_NO_THROW(data::require_room(1'281'167, 64, 64, 3));
+  EXPECT_THROW(data::require_room(10'000'000, 512, 512, 3), Error);
+  EXPECT_THROW(data::require_room(data::most_images, data::most_side, data::most_side, 3), Error);
+  EXPECT_NO_THROW(data::require_room(data::most_images, 0, 512, 3));
+  // 100,000 images of the limit, not of all; 79 GB would be too much.
+  EXPECT_NO_THROW(
+      data::load_training_data(data::parse_data_spec("synthetic:100000?size=512&limit=40"), 1, 0.5));
+  EXPECT_THROW(data::load_training_data(data::parse_data_spec("synthetic:100000?size=512"), 1, 0.5), Error);
 }
 
 TEST(Folder, ReadsPngsResizesAndNamesClassesByFolder) {

@@ -1,11 +1,14 @@
 #include "framework/io/safetensors.h"
 
+#include <chrono>
 #include <cstring>
 #include <fstream>
 
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
+#include "framework/io/json_depth.h"
+#include "framework/io/toml_depth.h"
 #include "tests/support/device.h"
 #include "tests/support/temporary_directory.h"
 
@@ -49,6 +52,81 @@ TEST(SafeTensors, RefusesWhatTheFormatForbids) {
   for (const auto& [what, bytes] : bad) {
     EXPECT_THROW(io::SafeTensors::parse(bytes, "f"), Error) << what;
   }
+}
+
+TEST(SafeTensors, TextOfMetadataMayHoldAnything) {
+  io::SafeTensors file;
+  file.metadata["a"] = std::string(50, '[') + "\\\"{{{{{{{{{{{{";
+  file.metadata[std::string(50, '{')] = "\n";
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "f").string();
+  file.save(path);
+  EXPECT_EQ(io::SafeTensors::load(path).metadata, file.metadata);
+}
+
+TEST(SafeTensors, RefusesNamesThatStandTwiceAnywhere) {
+  for (
+      const char* header :
+      {R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})",
+       R"({"a":{"dtype":"U8","dtype":"F32","shape":[0],"data_offsets":[0,0]}})",
+       R"({"__metadata__":{"k":"1","k":"2"}})"}) {
+    EXPECT_THROW(io::SafeTensors::parse(file_with(header, 0), "f"), Error) << header;
+  }
+  const std::string same =
+      R"({"__metadata__":{"a":"1"},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})";
+  EXPECT_NO_THROW(io::SafeTensors::parse(file_with(same, 0), "f")) << "in different objects";
+}
+
+// Before: an hour for the names, half a gigabyte for the values.
+TEST(SafeTensors, AHeaderOfMillionsOfNamesOrValuesCostsNothing) {
+  std::string names = "{", values = "{\"a\":[";
+  for (int i = 0; i < 400'000; ++i) names += fmt::format("\"{}\":[],", i);
+  for (int i = 0; i < 2'000'000; ++i) values += "{},";
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_THROW(io::SafeTensors::parse(file_with(names + "\"z\":0}", 0), "f"), Error);
+  EXPECT_THROW(io::SafeTensors::parse(file_with(values + "0]}", 0), "f"), Error);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+}
+
+TEST(SafeTensors, LoadReadsWhatParseReads) {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "f").string();
+  const std::string good = file_with(R"({"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                                     R"("a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
+                                     0) +
+                           "xyz";
+  io::write_atomically(path, std::string_view(good));
+  for (const io::SafeTensors& file : {io::SafeTensors::load(path), io::SafeTensors::parse(good, "f")}) {
+    EXPECT_EQ(file.tensors.at("b").bytes, std::vector<std::byte>{std::byte{'x'}});
+    EXPECT_EQ(file.tensors.at("a").bytes, (std::vector<std::byte>{std::byte{'y'}, std::byte{'z'}}));
+  }
+  for (std::size_t length = 0; length < good.size(); ++length) {
+    io::write_atomically(path, std::string_view(good).substr(0, length));
+    EXPECT_THROW(io::SafeTensors::load(path), Error) << length;
+  }
+  EXPECT_THROW(io::SafeTensors::load(folder.path().string()), Error);
+}
+
+TEST(JsonExceeds, CountsBracketsAndValuesOutsideStrings) {
+  EXPECT_FALSE(io::json_exceeds(R"({"a":[1,{"b":2}]})", 3, 100));
+  EXPECT_TRUE(io::json_exceeds(R"({"a":[1,{"b":2}]})", 2, 100));
+  EXPECT_FALSE(io::json_exceeds(R"(["[[[[","\"[[[[","\\"])", 1, 100));
+  EXPECT_TRUE(io::json_exceeds(R"(["\\",[]])", 1, 100)) << "an escaped backslash ends before the quote";
+  EXPECT_FALSE(io::json_exceeds("[1,2,3,4]", 9, 5));
+  EXPECT_TRUE(io::json_exceeds("[1,2,3,4]", 9, 4));
+  EXPECT_FALSE(io::json_exceeds(R"(["1,2,3,4,5,6"])", 9, 4));
+}
+
+TEST(TomlNestsDeeply, CountsPartsOfAKey) {
+  const auto key = [](int parts) {
+    std::string text = "a";
+    for (int i = 1; i < parts; ++i) text += ". b";
+    return text + " = 1";
+  };
+  EXPECT_FALSE(io::toml_nests_deeply(key(24)));
+  EXPECT_TRUE(io::toml_nests_deeply(key(25)));
+  EXPECT_FALSE(io::toml_nests_deeply(key(20) + "\n" + key(20)));
+  EXPECT_FALSE(io::toml_nests_deeply("data = '" + std::string(300, '.') + "'"));
 }
 
 class SafeTensorsOnDevice : public DeviceTest {};
@@ -150,6 +228,10 @@ TEST_P(SafeTensorsOnDevice, OfTheLastTwoCheckpointsTheNewestWholeOneIsUsed) {
 
   flip(path, 3);
   EXPECT_THROW(io::load_checkpoint(path, store, nullptr, {}), Error);
+  std::string damaged;
+  const auto read = io::read_newest(path, [&](const std::string& one, const Error&) { damaged += one; });
+  EXPECT_EQ(read->path, previous) << "reading moves nothing away";
+  EXPECT_EQ(damaged, path);
   EXPECT_EQ(load()->at("epochs"), "3");
   EXPECT_EQ(store[0].value().to_host<float>(), std::vector<float>(8, 3));
   EXPECT_NE(reported.find("c.safetensors is damaged"), std::string::npos) << reported;

@@ -61,6 +61,21 @@ TEST(Architecture, HashIsStableAndTellsApart) {
   EXPECT_EQ(hashes.size(), texts.size());
 }
 
+TEST(Architecture, TheLargestIsReadAndAMillionKeysAreNot) {
+  Architecture largest = example();
+  const std::vector<Block> blocks(64, Block{.kind = BlockKind::inverted_residual, .expansion = 6});
+  largest.stages.assign(8, Stage{4096, 2, blocks});
+  EXPECT_EQ(Architecture::from_json(largest.to_json()), largest);
+  std::string keys = "{";  // each would be compared with all before it
+  for (int i = 0; i < 100'000; ++i) keys += std::to_string(i).insert(0, "\"") + "\":0,";
+  try {
+    Architecture::from_json(keys + "\"version\":1}");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("not an architecture"), std::string::npos) << error.what();
+  }
+}
+
 // Replaces the first occurrence.
 std::string with(std::string text, const std::string& what, const std::string& by) {
   const auto at = text.find(what);

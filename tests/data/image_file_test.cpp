@@ -1,0 +1,143 @@
+#include "data/image_file.h"
+
+#include <gtest/gtest.h>
+#include <stb/stb_image_write.h>
+
+#include <fstream>
+#include <memory>
+
+#include "framework/core/error.h"
+#include "tests/support/images.h"
+#include "tests/support/temporary_directory.h"
+
+// In stb_image_write's implementation, without a declaration.
+extern "C" unsigned char* stbi_zlib_compress(unsigned char* data, int size, int* compressed, int quality);
+
+namespace adwp::test {
+namespace {
+
+std::string contents(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string big_endian(std::size_t value) {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift);
+  return text;
+}
+
+class ImageFile : public testing::Test {
+ protected:
+  std::filesystem::path write(const std::string& bytes) const {
+    std::ofstream(path(), std::ios::binary) << bytes;
+    return path();
+  }
+  std::filesystem::path path() const { return folder_.path() / "image"; }
+
+ private:
+  TemporaryDirectory folder_;
+};
+
+// A PNG of 8 x 8 pixels whose compressed stream gives `bytes`.
+std::string png_with_stream(std::vector<unsigned char> stream, const std::string& good) {
+  int length = 0;
+  const std::unique_ptr<unsigned char, void (*)(void*)> compressed(
+      stbi_zlib_compress(stream.data(), static_cast<int>(stream.size()), &length, 8), std::free);
+  const std::string data(reinterpret_cast<const char*>(compressed.get()), static_cast<std::size_t>(length));
+  const std::size_t chunk = good.find("IDAT") - 4;
+  return good.substr(0, chunk) + big_endian(data.size()) + "IDAT" + data + "crc_" +
+         good.substr(good.find("IEND") - 4);
+}
+
+TEST_F(ImageFile, APngThatUnpacksWithoutEndIsRefused) {
+  write_png(path(), 8, 8, 3);
+  const std::string good = contents(path());
+  EXPECT_NO_THROW(data::decode_image(write(png_with_stream(std::vector<unsigned char>(8 * 25), good)), 3));
+  const std::string bomb = png_with_stream(std::vector<unsigned char>(8 << 20), good);
+  EXPECT_LT(bomb.size(), 100'000u);
+  EXPECT_THROW(data::decode_image(write(bomb), 3), Error);
+}
+
+TEST_F(ImageFile, LargeImagesOfAllKindsAreDecoded) {
+  const std::vector<unsigned char> pixels(4 * 1000 * 900, 77);
+  for (int channels = 1; channels <= 4; ++channels) {
+    stbi_write_png(path().c_str(), 1000, 900, channels, pixels.data(), 1000 * channels);
+    EXPECT_EQ(data::decode_image(path(), 3).pixels.size(), 2'700'000u);
+    stbi_write_jpg(path().c_str(), 1000, 900, channels, pixels.data(), 95);
+    EXPECT_EQ(data::decode_image(path(), 1).pixels.size(), 900'000u);
+  }
+}
+
+TEST_F(ImageFile, AJpegOfEndlessScansIsRefused) {
+  const std::vector<unsigned char> pixels(8 * 8 * 3, 77);
+  stbi_write_jpg(path().c_str(), 8, 8, 3, pixels.data(), 95);
+  const std::string good = contents(path());
+  EXPECT_NO_THROW(data::decode_image(write(good), 3));
+  const std::size_t scan = good.find("\xff\xda"), end = good.size() - 2;
+  std::string many = good.substr(0, end);
+  for (int i = 0; i < 120; ++i) many += good.substr(scan, end - scan);
+  try {
+    data::decode_image(write(many + good.substr(end)), 3);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("scans"), std::string::npos) << error.what();
+  }
+}
+
+// What the file lacks must not come from what memory held before.
+TEST_F(ImageFile, AJpegWithoutItsTablesOrItsEndReadsTheSameEachTime) {
+  std::vector<unsigned char> pixels;
+  for (int i = 0; i < 64 * 64 * 3; ++i) pixels.push_back(static_cast<unsigned char>(i * 37));
+  stbi_write_jpg(path().c_str(), 64, 64, 3, pixels.data(), 95);
+  const std::string good = contents(path());
+  const std::size_t tables = good.find("\xff\xc4"), scan = good.find("\xff\xda");
+  for (const std::string& bad :
+       {good.substr(0, tables) + good.substr(scan), good.substr(0, good.size() * 2 / 3)}) {
+    std::vector<std::vector<std::uint8_t>> read;
+    for (int i = 0; i < 4; ++i) {
+      if (i % 2 == 1) data::decode_image(write(good), 3);  // leaves its tables and pixels in freed memory
+      try {
+        read.push_back(data::decode_image(write(bad), 3).pixels);
+      } catch (const Error&) {
+        read.emplace_back();
+      }
+      EXPECT_EQ(read.back(), read.front());
+    }
+  }
+}
+
+// stb_image writes such a table behind the end of its own.
+TEST_F(ImageFile, AHuffmanTableThatOverflowsIsRefused) {
+  const std::vector<unsigned char> pixels(8 * 8 * 3, 77);
+  stbi_write_jpg(path().c_str(), 8, 8, 3, pixels.data(), 95);
+  const std::string good = contents(path());
+  const std::size_t scan = good.find("\xff\xda");
+  const auto with_table = [&](int longest) {  // a further one, of 255 codes and `longest` of 16 bits
+    std::string table = std::string("\xff\xc4", 2) + big_endian(2 + 17 + 255 + longest).substr(2) + '\3';
+    table += std::string(14, '\0') + '\xff' + static_cast<char>(longest) + std::string(255 + longest, '\0');
+    return good.substr(0, scan) + table + good.substr(scan);
+  };
+  EXPECT_NO_THROW(data::decode_image(write(with_table(1)), 3));
+  for (const std::string& bytes : {with_table(2), with_table(255)}) {
+    try {
+      data::decode_image(write(bytes), 3);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("Huffman"), std::string::npos) << error.what();
+    }
+  }
+  // What looks like one inside of a segment is none.
+  const std::string inside = std::string("\xff\xe5\0\x1d", 4) + "\xff\xc4\x7f\x7f" + std::string(23, '\x7f');
+  EXPECT_NO_THROW(data::decode_image(write(good.substr(0, scan) + inside + good.substr(scan)), 3));
+}
+
+TEST_F(ImageFile, SidesAreBounded) {
+  write_png(path(), 8, 8, 3);
+  std::string png = contents(path());
+  png.replace(png.find("IHDR") + 4, 4, big_endian(4097));
+  EXPECT_THROW(data::decode_image(write(png), 3), Error);
+}
+
+}  // namespace
+}  // namespace adwp::test
