@@ -49,7 +49,7 @@ void classify(int argc, char** argv) {
   apps::Settings settings("classify", "Says what a trained network sees in images.");
   declare(settings, options);
   if (!settings.parse(argc, argv)) return;
-  const auto network = nas::StoredNetwork::load(apps::checkpoint_of(options.network));
+  const auto network = nas::StoredNetwork::from(apps::trained_network(options.network));
   const data::ImageSet images = read_images(options.images, network.plan.task);
   const std::unique_ptr<Backend> backend =
       apps::devices(static_cast<int>(options.threads)).open(options.device);

@@ -42,7 +42,7 @@ nas::StoredNetwork open_network(const Options& o) {
     fail_usage("export", "got {}, expected either a trained network or --architecture; see export --help",
                o.network.empty() ? "nothing to export" : "both");
   }
-  if (!o.network.empty()) return nas::StoredNetwork::load(apps::checkpoint_of(o.network));
+  if (!o.network.empty()) return nas::StoredNetwork::from(apps::trained_network(o.network));
   const auto architecture = nas::Architecture::from_json(io::read_text(o.architecture, 1 << 20));
   const nas::NetworkPlan plan = nas::plan_network(architecture, {o.image, 3, o.classes});
   if (o.format == "dot" || o.format == "svg") return {plan, {}, {}, {}};  // drawn without weights

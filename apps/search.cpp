@@ -21,7 +21,7 @@ void search(int argc, char** argv) {
           .open(options.device);
   const apps::RunDirectory directory(options.out, options.resume);
   // Of threads only their number counts, which is found with the device.
-  const std::vector<std::string> free{"out", "device", "threads", "arena-mb"};
+  const std::vector<std::string> free{"out", "device", "threads", "arena-mb", "tensorboard"};
   if (directory.resumes()) settings.require_same(directory.config(), free);  // before data is read
   apps::SearchRun run(*backend, options, directory);
   for (const auto& [name, value] : run.found()) settings.found(name, value);

@@ -16,5 +16,15 @@ trap 'rm -rf "$out"' EXIT
 "$build/apps/search" --config apps/search/tiny.toml --out "$out/search"
 "$build/apps/train" --architecture "$out/search/best.json" --data 'synthetic:200?size=16' --epochs 1 \
     --out "$out/train"
-"$build/tests/adwp_tests" --gtest_brief=1 \
-    --gtest_filter='-*/cuda*:*Synthetic.A*:*TrainingASourceLearns*:*Weights*/emulated:*OnTheEmulated*:*PredictionBeatsChance*:*TheSameSeed*:*Killed*'
+# Two halves side by side, a core each.
+half() {
+  GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$1 OMP_NUM_THREADS=1 "$build/tests/adwp_tests" --gtest_brief=1 \
+      --gtest_filter='-*/cuda*:*Synthetic.A*:*TrainingASourceLearns*:*Weights*/emulated:*OnTheEmulated*:*PredictionBeatsChance*:*TheSameSeed*:*Killed*' \
+      > "$out/half$1.log" 2>&1
+}
+half 1 &
+failed=0
+half 0 || failed=1
+wait $! || failed=1
+cat "$out"/half?.log
+exit $failed

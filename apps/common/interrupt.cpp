@@ -9,7 +9,7 @@
 namespace adwp::apps {
 namespace {
 
-std::atomic<bool> interrupted = false;
+std::atomic<bool> signalled = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch nothing else");
 
 }  // namespace
@@ -23,7 +23,7 @@ void note_interrupts() {
   stack.ss_size = sizeof room;
   sigaltstack(&stack, nullptr);
   struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = true; };
+  action.sa_handler = [](int) { signalled = true; };
   action.sa_flags = SA_RESTART | SA_RESETHAND | SA_ONSTACK;
   for (int signal : {SIGINT, SIGTERM}) {
     struct sigaction old = {};
@@ -34,8 +34,10 @@ void note_interrupts() {
   }
 }
 
+bool interrupted() { return signalled; }
+
 void stop_if_interrupted(const std::string& program, const std::filesystem::path& config) {
-  if (!interrupted) return;
+  if (!interrupted()) return;
   throw Interrupted(
       fmt::format("what is done is saved; go on with `{} --config {} --resume`", program, config.string()));
 }

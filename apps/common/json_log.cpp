@@ -43,9 +43,9 @@ void JsonLog::write(std::string_view phase, const nlohmann::ordered_json& fields
   line["phase"] = phase;
   line.update(fields);
   const std::string text = line.dump() + "\n";
-  const bool written = std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size();
-  require(written && std::fflush(file_.get()) == 0, "log", "cannot write {}: {}", path_.string(),
-          last_error());
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() && std::fflush(file_.get()) == 0;
+  require(written, "log", "cannot write {}: {}", path_.string(), last_error());
 }
 
 }  // namespace adwp::apps

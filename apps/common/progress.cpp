@@ -43,22 +43,28 @@ void Progress::begin(std::string phase, double total, std::string unit, double d
   end();
   phase_ = std::move(phase);
   unit_ = std::move(unit);
+  note_.clear();
   total_ = total;
   before_ = done;
   start_ = Clock::now();
   drawn_ = {};
 }
 
-std::string Progress::describe(double done, std::string_view note) const {
+std::string Progress::describe(double done, std::size_t most) const {
   const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   const double rate = seconds > 0 ? (done - before_) / seconds : 0;
-  std::string text = fmt::format("{:<12} {:3.0f} %", phase_, 100 * std::min(1.0, done / total_));
-  if (!note.empty()) text += fmt::format("  {}", note);
+  const std::string head = fmt::format("{:<12} {:3.0f} %", phase_, 100 * std::min(1.0, done / total_));
+  std::string tail;
   if (rate > 0) {
-    text += fmt::format("  {}{}/s", rate_text(rate), unit_);
-    if (done < total_) text += fmt::format("  {} left", duration_text((total_ - done) / rate));
+    tail = fmt::format("  {}{}/s", rate_text(rate), unit_);
+    if (done < total_) tail += fmt::format("  {} left", duration_text((total_ - done) / rate));
   }
-  return text;
+  if (note_.empty()) return head + tail;
+  // On a narrow terminal the note loses its beginning: its figures stand at its end.
+  std::string note = "  " + note_;
+  const std::size_t length = head.size() + note.size() + tail.size();
+  if (length > most) note.replace(2, std::min(length - most + 3, note.size() - 2), "...");
+  return head + note + tail;
 }
 
 void Progress::redraw(const std::string& text) {
@@ -70,16 +76,18 @@ void Progress::redraw(const std::string& text) {
 
 void Progress::update(double done, std::string_view note) {
   if (quiet_ || !terminal_) return;
+  if (!note.empty()) note_ = note;
   if (std::chrono::duration<double>(Clock::now() - drawn_).count() < redraw_seconds) return;
-  redraw(describe(done, note));
+  redraw(describe(done, terminal_columns(stream_) - 1));
 }
 
 void Progress::milestone(double done, std::string_view note) {
   if (quiet_) return;
+  note_ = note;
   if (terminal_) {
-    redraw(describe(done, note));
+    redraw(describe(done, terminal_columns(stream_) - 1));
   } else {
-    say(describe(done, note));
+    say(describe(done, std::string::npos));
   }
 }
 

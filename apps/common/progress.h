@@ -22,7 +22,8 @@ class Progress {
   // A new phase of `total` > 0 units, of which `done` were done before (in a run that is resumed).
   // `unit` is the plural that follows a number, e.g. "images".
   void begin(std::string phase, double total, std::string unit, double done = 0);
-  // `done` units of the phase are done; `note` is a few words more, e.g. "loss 1.93".
+  // `done` units of the phase are done; `note` is a few words more, e.g. "loss 1.93". Without one, a terminal
+  // goes on showing the phase's last.
   void update(double done, std::string_view note = {});
   void milestone(double done, std::string_view note = {});
   void end();
@@ -31,14 +32,14 @@ class Progress {
 
  private:
   using Clock = std::chrono::steady_clock;
-  std::string describe(double done, std::string_view note) const;
+  std::string describe(double done, std::size_t most) const;  // in `most` characters, if it can
   void redraw(const std::string& text);
 
   std::FILE* stream_;
   bool quiet_;
   bool terminal_;
   bool line_open_ = false;
-  std::string phase_, unit_;
+  std::string phase_, unit_, note_;
   double total_ = 1, before_ = 0;
   Clock::time_point start_, drawn_;
 };

@@ -3,7 +3,8 @@
 //   config.toml   all settings and the version        result.json   the figures of the run
 //   log.jsonl     what happened, a JSON object a line  report.html   the same for people
 //   search.db     every evaluated architecture         best.json     the chosen architecture
-//   checkpoints/  *.safetensors
+//   checkpoints/  *.safetensors                        tensorboard/  event files, with --tensorboard
+//   test.json     a training's answers on the test split, for its report
 // docs/run_store.md says how a run is continued from them.
 //
 // Files are written with io::write_atomically, so that a reader finds them whole.
@@ -33,6 +34,7 @@ class RunDirectory {
   std::filesystem::path log() const { return path_ / "log.jsonl"; }
   std::filesystem::path database() const { return path_ / "search.db"; }
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
+  std::filesystem::path tensorboard() const { return path_ / "tensorboard"; }
   std::filesystem::path result() const { return path_ / "result.json"; }
   std::filesystem::path report() const { return path_ / "report.html"; }
   std::filesystem::path best() const { return path_ / "best.json"; }

@@ -24,6 +24,8 @@ bool to_number(const std::string& text, T& number) {
   return error == std::errc() && stop == end;
 }
 
+constexpr std::size_t longest_hinted = 64;  // bytes of an unknown name for which a known one is sought
+
 const std::string found_prefix = "found-";  // keys of config.toml that are no settings
 
 std::string sentence(std::string message) {  // CLI11 begins its messages with a capital
@@ -302,6 +304,7 @@ const Settings::Entry* Settings::find(const std::string& name) const {
 std::string Settings::hint(const std::string& unknown) const {
   const Entry* nearest = nullptr;
   std::size_t least = 3;  // two typing errors
+  if (unknown.size() > longest_hinted) return fmt::format("see {} --help", program_);
   for (const Entry& entry : entries_) {
     const std::size_t distance = edit_distance(unknown, entry.name);
     if (distance < least) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
+#include "framework/io/toml_depth.h"
 
 namespace adwp::apps {
 namespace {
@@ -72,7 +73,11 @@ std::string toml_quote(const std::string& text) {
 std::vector<TomlValue> read_flat_toml(const std::filesystem::path& path) {
   toml::table table;
   try {
-    table = toml::parse(read_file(path));
+    const std::string text = read_file(path);
+    if (io::toml_nests_deeply(text)) {
+      fail_usage("config", "{}: a key of too many parts, expected settings without tables", path.string());
+    }
+    table = toml::parse(text);
   } catch (const toml::parse_error& error) {
     fail_usage("config", "{}:{}: not valid TOML: {}", path.string(), error.source().begin.line,
                error.description());

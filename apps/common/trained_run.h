@@ -3,10 +3,12 @@
 
 #include <string>
 
+#include "framework/io/checkpoint.h"
+
 namespace adwp::apps {
 
-// The checkpoint of a run directory, or `path` itself when it is a file. Throws a usage Error when there is
-// none.
-std::string checkpoint_of(const std::string& path);
+// The newest whole checkpoint of a run directory, or the file `path`. A damaged checkpoint is left in its
+// place and named on standard error. Throws a usage Error when there is none, an Error when none is whole.
+io::StoredCheckpoint trained_network(const std::string& path);
 
 }  // namespace adwp::apps

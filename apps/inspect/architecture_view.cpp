@@ -55,13 +55,14 @@ nas::Task task_of_search(const fs::path& run, nas::Task task) {
   std::error_code ignored;
   if (!fs::exists(run / "result.json", ignored)) return task;
   const std::string text = io::read_text((run / "result.json").string());
-  const Json result = io::nested_deeper(text, 32) ? Json() : Json::parse(text, nullptr, false);
-  const Json data = result.is_object() ? result.value("dataset", Json()) : Json();
+  using Found = nlohmann::json;  // finds a key fast, of however many
+  const Found result = io::json_exceeds(text, 32, 1'000'000) ? Found() : Found::parse(text, nullptr, false);
+  const Found data = result.is_object() ? result.value("dataset", Found()) : Found();
   try {
-    const Json image = data.at("image");
+    const Found image = data.at("image");
     return {image.at(0).get<std::int64_t>(), image.at(2).get<std::int64_t>(),
             data.at("classes").get<std::int64_t>()};
-  } catch (const Json::exception&) {
+  } catch (const Found::exception&) {
     fail("inspect", "{} names no data set, expected the result of a search", (run / "result.json").string());
   }
 }
@@ -77,7 +78,7 @@ nas::NetworkPlan open_plan(const std::string& path, std::int64_t image, std::int
   nas::Task task;
   nas::Architecture architecture;
   if (is_checkpoint(path) || (directory && !fs::exists(best, ignored))) {
-    const nas::NetworkPlan plan = nas::StoredNetwork::load(checkpoint_of(path)).plan;
+    const nas::NetworkPlan plan = nas::StoredNetwork::from(trained_network(path)).plan;
     task = plan.task;
     architecture = plan.architecture;
   } else {

@@ -24,6 +24,7 @@ void declare(Settings& settings, SearchOptions& o) {
   settings.integer("seed", o.seed, "Seed of everything that is random", 0, 1'000'000'000);
   settings.integer("threads", o.threads, "Threads of the CPU device; 0: one a core", 0, 1024);
   settings.integer("arena-mb", o.arena_mb, "Size of the arena; 0: what a dry pass measures", 0, 1'000'000);
+  settings.flag("tensorboard", o.tensorboard, "Write event files for TensorBoard too, into DIR/tensorboard");
   settings.run_control(o.resume, o.quiet);
 
   settings.group("HyperNetwork");
@@ -48,6 +49,14 @@ void declare(Settings& settings, SearchOptions& o) {
   settings.integer("generations", o.generations, "Generations after the first", 0, 100'000);
   settings.integer("max-params", o.max_params, "Upper limit on parameters; 0: none", 0, many);
   settings.integer("max-macs", o.max_macs, "Upper limit on multiply-accumulates; 0: none", 0, many);
+  settings.flag("latency", o.latency,
+                "Measure each candidate's latency on the device, and make it an objective. Times are never "
+                "the same twice, so neither is such a search, but with --latencies");
+  settings.real("max-latency-us", o.max_latency_us,
+                "Upper limit on the latency of one image, in microseconds; 0: none. Means --latency", 0, 1e9);
+  settings.text("latencies", o.latencies, "FILE",
+                "search.db of an earlier search: where it has a latency, that is taken, so that the search "
+                "can be repeated to the bit. Means --latency");
   settings.integer("evaluation-batch", o.evaluation_batch, "Images an evaluation batch", 2, 65536);
 
   settings.group("Finalists");

@@ -25,11 +25,14 @@ struct SearchOptions {
   std::string strategy = "evolution";
   int population = 52, generations = 9;
   std::int64_t max_params = 0, max_macs = 0, evaluation_batch = 500;
+  bool latency = false;
+  double max_latency_us = 0;
+  std::string latencies;
 
   int finalists = 4, finalist_epochs = 3, halvings = 1;
   double finalist_lr = 0.1;
 
-  bool resume = false, quiet = false;
+  bool tensorboard = false, resume = false, quiet = false;
 };
 
 // Declares every option with its group, help and range.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "apps/common/table.h"
+#include "apps/report/report.h"
 #include "apps/search/search_run.h"
 #include "framework/io/atomic_file.h"
 #include "framework/version.h"
@@ -15,16 +16,35 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_shown = 20;  // rows of the front's table
 
+// A table of networks: what each is and costs, and `more` columns.
+Table network_table(bool latency, std::initializer_list<const char*> more) {
+  std::vector<Table::Column> columns{{"architecture", Table::Align::left}, {"params"}, {"MACs"}};
+  if (latency) columns.push_back({"latency"});
+  for (const char* title : more) columns.push_back({title});
+  return Table(columns);
+}
+
+void add_network(Table& table, const nas::Candidate& c, std::initializer_list<std::string> more) {
+  std::vector<std::string> cells{c.architecture.id(), std::to_string(c.params), std::to_string(c.macs)};
+  if (c.latency_us) cells.push_back(fmt::format("{:.0f} us", *c.latency_us));
+  cells.insert(cells.end(), more);
+  table.row(std::move(cells));
+}
+
 }  // namespace
 
 void SearchRun::write_results() {
   auto describe = [](const nas::Candidate& c) {
-    return Json{{"architecture", Json::parse(c.architecture.to_json())},
-                {"params", c.params},
-                {"macs", c.macs},
-                {"predicted_accuracy", c.predicted_accuracy},
-                {"predicted_loss", c.predicted_loss}};
+    Json json{{"architecture", Json::parse(c.architecture.to_json())},
+              {"params", c.params},
+              {"macs", c.macs},
+              {"predicted_accuracy", c.predicted_accuracy},
+              {"predicted_loss", c.predicted_loss}};
+    if (c.latency_us) json["latency_us"] = *c.latency_us;
+    if (c.latency_batch_us) json["latency_batch_us"] = *c.latency_batch_us;
+    return json;
   };
+  for (const std::string& note : backend_.notes()) log_.write("device", {{"note", note}});
   Json result;
   result["version"] = version;
   result["device"] = fmt::format("{} ({})", backend_.name(), backend_.description());
@@ -56,24 +76,19 @@ void SearchRun::write_results() {
   const nas::Architecture& best =
       finalists_.empty() ? front_.front().architecture : finalists_.front().candidate.architecture;
   io::write_atomically(directory_.best().string(), best.to_json() + "\n");
+  write_report(directory_.path());
 }
 
 std::string SearchRun::summary() const {
-  using Align = Table::Align;
   std::string text =
       fmt::format("\nPareto front of {} candidates ({:.0f} a minute)\n", state_.evaluated.size(),
                   search_facts_["candidates_per_minute"].get<double>());
-  Table front({{"architecture", Align::left},
-               {"params"},
-               {"MACs"},
-               {"predicted accuracy"},
-               {"predicted loss"},
-               {"score"}});
+  Table front = network_table(latency_counts(), {"predicted accuracy", "predicted loss", "score"});
   const std::size_t shown = std::min<std::size_t>(front_.size(), most_shown);
   for (const nas::Candidate& c : std::span(front_).first(shown)) {
-    front.row({c.architecture.id(), std::to_string(c.params), std::to_string(c.macs),
-               fmt::format("{:.3f}", c.predicted_accuracy), fmt::format("{:.3f}", c.predicted_loss),
-               fmt::format("{:.3f}", c.score)});
+    add_network(front, c,
+                {fmt::format("{:.3f}", c.predicted_accuracy), fmt::format("{:.3f}", c.predicted_loss),
+                 fmt::format("{:.3f}", c.score)});
   }
   text += front.text();
   if (front_.size() > shown) {
@@ -81,22 +96,17 @@ std::string SearchRun::summary() const {
   }
   if (!finalists_.empty()) {
     text += "\nFinalists, trained from scratch\n";
-    Table table({{"architecture", Align::left},
-                 {"params"},
-                 {"MACs"},
-                 {"predicted accuracy"},
-                 {"trained accuracy"},
-                 {"epochs"}});
+    Table table = network_table(latency_counts(), {"predicted accuracy", "trained accuracy", "epochs"});
     for (const Finalist& f : finalists_) {
-      const nas::Candidate& c = f.candidate;
-      table.row({c.architecture.id(), std::to_string(c.params), std::to_string(c.macs),
-                 fmt::format("{:.3f}", c.predicted_accuracy), fmt::format("{:.3f}", f.trained_accuracy),
-                 std::to_string(f.epochs)});
+      add_network(table, f.candidate,
+                  {fmt::format("{:.3f}", f.candidate.predicted_accuracy),
+                   fmt::format("{:.3f}", f.trained_accuracy), std::to_string(f.epochs)});
     }
     text += table.text();
   }
   if (agreement_.sample > 0) text += "\n" + agreement_.table();
-  text += fmt::format("\nresult {}\nbest   {}\n", directory_.result().string(), directory_.best().string());
+  text += fmt::format("\nresult {}\nreport {}\nbest   {}\n", directory_.result().string(),
+                      directory_.report().string(), directory_.best().string());
   return text;
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <limits>
 
 #include "apps/common/interrupt.h"
 #include "framework/core/error.h"
@@ -11,6 +13,12 @@
 #include "nas/weights/shared_weights.h"
 
 namespace adwp::apps {
+namespace {
+
+// Of what is drawn to see whether a network can be fast enough; generations have the small numbers.
+constexpr std::uint64_t latency_stream = std::uint64_t{1} << 41;
+
+}  // namespace
 
 SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDirectory& directory)
     : backend_(backend),
@@ -20,7 +28,15 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
       log_(directory.log()),
       space_(nas::SearchSpace::open(options.space)),
       data_(data::load_training_data(data::parse_data_spec(options.data), options.seed, options.validation)) {
+  if (options.tensorboard) EventFile::require_supported();
   task_ = {data_.train.height, data_.train.channels, static_cast<std::int64_t>(data_.classes.size())};
+  if (!options.latencies.empty()) {
+    if (!std::filesystem::is_regular_file(options.latencies)) {
+      fail_usage("search", "no such file, got --latencies {}, expected search.db of a search",
+                 options.latencies);
+    }
+    earlier_.emplace(options.latencies);
+  }
   if (options.max_params > 0 || options.max_macs > 0) {  // can they be met? Ask before training
     Random random(options.seed, Purpose::evolution, 0);
     space_.sample(random, limits(), task_);
@@ -61,7 +77,40 @@ nas::Limits SearchRun::limits() const {
   auto limit = [](std::int64_t value) {
     return value > 0 ? std::optional<std::int64_t>(value) : std::nullopt;
   };
-  return {limit(options_.max_params), limit(options_.max_macs), std::nullopt};
+  return {limit(options_.max_params), limit(options_.max_macs),
+          options_.max_latency_us > 0 ? std::optional(options_.max_latency_us) : std::nullopt};
+}
+
+bool SearchRun::latency_counts() const {
+  return options_.latency || options_.max_latency_us > 0 || !options_.latencies.empty();
+}
+
+double SearchRun::latency(const nas::NetworkPlan& plan, std::int64_t batch) {
+  const std::uint64_t hash = plan.architecture.hash();
+  if (const auto known = store_->latency(hash, batch)) return *known;
+  std::optional<double> microseconds = earlier_ ? earlier_->latency(hash, batch) : std::nullopt;
+  if (!microseconds) {
+    stop_if_asked();
+    microseconds = nas::LatencyMeter(backend_, *arena_, *source_).measure(plan, batch);
+  }
+  store_->save_latency(hash, batch, *microseconds);
+  return *microseconds;
+}
+
+// Asked before training, for training is dear. The weights do not matter to the time.
+void SearchRun::require_fast_enough() {
+  if (options_.max_latency_us == 0) return;
+  constexpr int samples = 200;
+  double fastest = std::numeric_limits<double>::infinity();
+  Random random(options_.seed, Purpose::evolution, latency_stream);
+  for (int i = 0; i < samples; ++i) {
+    fastest = std::min(fastest, latency(nas::plan_network(space_.sample(random, limits(), task_), task_), 1));
+    if (fastest <= options_.max_latency_us) return;
+  }
+  fail_usage("search",
+             "no network of the space is fast enough, got --max-latency-us {}, expected at least {:.0f}, "
+             "which is the fastest of {} tried",
+             options_.max_latency_us, fastest, samples);
 }
 
 nas::HyperTrainingOptions SearchRun::hyper_options() const {
@@ -113,6 +162,8 @@ std::vector<std::pair<std::string, std::string>> SearchRun::found() const {
 void SearchRun::run() {
   store_.emplace(directory_.database().string());
   lap_ = Clock::now();
+  if (options_.tensorboard) events_.emplace(directory_.tensorboard());
+  require_fast_enough();
   train_source();
   train_rank_sample();
   evolve();
@@ -125,6 +176,10 @@ nas::PhaseCost SearchRun::lap() {
   const std::chrono::duration<double> seconds = now - lap_;
   lap_ = now;
   return {seconds.count(), static_cast<std::int64_t>(arena_->peak())};
+}
+
+void SearchRun::show(std::int64_t step, const std::vector<std::pair<std::string, double>>& scalars) {
+  if (events_) events_->write(step, scalars);
 }
 
 void SearchRun::stop_if_asked() const { stop_if_interrupted("search", directory_.config()); }

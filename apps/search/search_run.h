@@ -11,12 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "apps/common/event_file.h"
 #include "apps/common/json_log.h"
 #include "apps/common/progress.h"
 #include "apps/common/run_directory.h"
 #include "apps/search/options.h"
 #include "data/loader.h"
 #include "nas/evaluation/evaluator.h"
+#include "nas/evaluation/latency.h"
 #include "nas/report/rank_agreement.h"
 #include "nas/search/search.h"
 #include "nas/store/run_store.h"
@@ -61,11 +63,20 @@ class SearchRun {
   void train_finalists();
   void write_results();
 
-  // Trains a network from scratch, with a checkpoint an epoch; its score on the validation split. `progress`
-  // is told the epochs done.
+  // Trains a network from scratch, with a checkpoint an epoch and when interrupted; its score on the
+  // validation split. `progress` is told the epochs done.
   nas::Score train_network(const nas::NetworkPlan& plan, int epochs, std::uint64_t seed, nas::Phase phase,
                            const std::function<void(double)>& progress);
 
+  bool latency_counts() const;  // as an objective
+  // Of one image or of an evaluation batch, in microseconds; measured once in a run.
+  double latency(const nas::NetworkPlan& plan, std::int64_t batch);
+  void require_fast_enough();  // throws a usage Error when no network seems to be
+
+  // For TensorBoard, if it is wanted; before what is saved of the same step.
+  void show(std::int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
+  void record_generation(const nas::SearchState& state);  // in store, log, progress and events
+  void show_generation(const nas::SearchState& state);
   nas::PhaseCost lap();  // what was spent since the last call
   void stop_if_asked() const;
   void report_damage(const std::string& what);
@@ -75,6 +86,7 @@ class SearchRun {
   const RunDirectory& directory_;
   Progress progress_;
   JsonLog log_;
+  std::optional<EventFile> events_;
 
   nas::SearchSpace space_;
   data::TrainingData data_;
@@ -86,6 +98,7 @@ class SearchRun {
   std::unique_ptr<nas::Evaluator> evaluator_;
 
   std::optional<nas::RunStore> store_;
+  std::optional<nas::RunStore> earlier_;  // whose latencies are used
   Clock::time_point lap_;
 
   std::vector<nas::Measured> measured_;  // the rank sample

@@ -4,13 +4,20 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <utility>
 
+#include "apps/common/event_file.h"
 #include "apps/common/interrupt.h"
+#include "apps/common/last_good.h"
+#include "apps/report/report.h"
+#include "apps/report/test_outcome.h"
 #include "data/test_split.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
 #include "framework/version.h"
+#include "nas/export/inference.h"
 #include "nas/export/stored_network.h"
 
 namespace adwp::apps {
@@ -23,6 +30,12 @@ nas::NetworkPlan read_plan(const std::string& path, const data::TrainingData& da
   const nas::Task task{data.train.height, data.train.channels,
                        static_cast<std::int64_t>(data.classes.size())};
   return nas::plan_network(nas::Architecture::from_json(io::read_text(path, 1 << 20)), task);
+}
+
+// What stands in the progress line; no score before the first evaluation.
+std::string note(double loss, const nas::Score& score) {
+  const std::string text = fmt::format("loss {:.3f}", loss);
+  return score.loss > 0 ? text + fmt::format(", validation accuracy {:.4f}", score.accuracy) : text;
 }
 
 }  // namespace
@@ -49,6 +62,7 @@ void declare(Settings& settings, TrainOptions& o) {
   settings.integer("seed", o.seed, "Seed of everything that is random", 0, 1'000'000'000);
   settings.integer("threads", o.threads, "Threads of the CPU device; 0: one a core", 0, 1024);
   settings.integer("arena-mb", o.arena_mb, "Size of the arena; 0: what a dry pass measures", 0, 1'000'000);
+  settings.flag("tensorboard", o.tensorboard, "Write event files for TensorBoard too, into DIR/tensorboard");
   settings.run_control(o.resume, o.quiet);
   settings.group("Training");
   settings.choice("recipe", o.recipe,
@@ -71,6 +85,7 @@ TrainRun::TrainRun(Backend& backend, const TrainOptions& options, const RunDirec
       data_(data::load_training_data(spec_, options.seed, options.validation)),
       plan_(read_plan(options.architecture, data_)) {
   data::require_test_split(spec_);
+  if (options.tensorboard) EventFile::require_supported();
   Arena counting = Arena::counting(backend);
   auto reserve = [&](const data::ImageSet& set) {
     return data::DeviceImages::reserve(counting, set.count(), set.height, set.width, set.channels);
@@ -119,7 +134,10 @@ void TrainRun::run() {
   const io::CheckpointPair checkpoints((directory_.checkpoints() / "network.safetensors").string(),
                                        trainer.weights().parameters(), &trainer.optimizer(),
                                        {{"running_statistics", trainer.statistics().flat()}});
+  std::optional<EventFile> events;
+  if (options_.tensorboard) events.emplace(directory_.tensorboard());
   std::int64_t first = 0;
+  nas::EpochPosition from;
   double loss = 0;
   std::size_t peak = 0;  // of the arena, in this process and those before
   nas::Score score;
@@ -131,34 +149,55 @@ void TrainRun::run() {
     first = std::stoll(facts->at("epochs"));
     loss = std::stod(facts->at("loss"));
     peak = std::stoull(facts->at("arena_peak"));
-    progress_.say(fmt::format("resumed after epoch {}", first));
+    from = nas::EpochPosition::read(*facts);
+    progress_.say(fmt::format("resumed after {}", from.after(first)));
     score = trainer.evaluate(validation, options_.evaluation_batch);
   }
-  const auto start = Clock::now();
-  progress_.begin("train", static_cast<double>(options_.epochs), "epochs", static_cast<double>(first));
-  for (std::int64_t epoch = first; epoch < options_.epochs; ++epoch) {
-    loss = trainer.run_epoch(epoch, [&](double fraction) {
-      progress_.update(static_cast<double>(epoch) + fraction);
-      stop_if_interrupted("train", directory_.config());
-    });
-    score = trainer.evaluate(validation, options_.evaluation_batch);
+  // What a checkpoint says after `epochs` whole ones.
+  const auto state = [&](std::int64_t epochs) {
     peak = std::max(peak, arena_->peak());
-    auto state = nas::network_facts(plan_, data_.norm, data_.classes);
-    state.insert({{"epochs", std::to_string(epoch + 1)},
+    io::CheckpointPair::Facts facts = nas::network_facts(plan_, data_.norm, data_.classes);
+    facts.insert({{"epochs", std::to_string(epochs)},
                   {"loss", fmt::format("{}", loss)},
                   {"arena_peak", std::to_string(peak)}});
-    checkpoints.save(state);
-    progress_.milestone(static_cast<double>(epoch + 1),
-                        fmt::format("loss {:.3f}, validation accuracy {:.4f}", loss, score.accuracy));
+    return facts;
+  };
+  const std::int64_t per_epoch = trainer.steps_per_epoch();
+  const std::int64_t batches_before = first * per_epoch + from.batches;
+  const auto start = Clock::now();
+  progress_.begin("train", static_cast<double>(options_.epochs), "epochs",
+                  static_cast<double>(batches_before) / static_cast<double>(per_epoch));
+  for (std::int64_t epoch = first; epoch < options_.epochs; ++epoch) {
+    const auto between_batches = [&](double fraction) {
+      const std::optional<double> so_far = trainer.loss_so_far();
+      progress_.update(static_cast<double>(epoch) + fraction, so_far ? note(*so_far, score) : std::string());
+      if (!interrupted()) return;
+      io::CheckpointPair::Facts facts = state(epoch);
+      trainer.position().write(facts);
+      checkpoints.save_interrupted(facts);
+      stop_if_interrupted("train", directory_.config());
+    };
+    or_last_good(checkpoints, "--lr", [&] {
+      loss = trainer.run_epoch(epoch, between_batches, std::exchange(from, {}));
+      score = trainer.evaluate(validation, options_.evaluation_batch);
+    });
+    if (events) {
+      events->write(epoch + 1, {{"train/loss", loss},
+                                {"train/learning_rate", trainer.learning_rate((epoch + 1) * per_epoch - 1)},
+                                {"validation/loss", score.loss},
+                                {"validation/accuracy", score.accuracy}});
+    }
+    // Before the checkpoint: an epoch that is not done again must stand in the log.
     log_.write("train", {{"epoch", epoch + 1},
                          {"loss", loss},
                          {"validation_loss", score.loss},
                          {"validation_accuracy", score.accuracy}});
+    checkpoints.save(state(epoch + 1));
+    progress_.milestone(static_cast<double>(epoch + 1), note(loss, score));
   }
   progress_.end();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  const double images =
-      static_cast<double>((options_.epochs - first) * trainer.steps_per_epoch() * options_.batch);
+  const double images = static_cast<double>((options_.epochs * per_epoch - batches_before) * options_.batch);
 
   const data::ImageSet test = data::load_test_split(spec_, data_.classes);
   // In an arena of their own: the one of training was sized without them.
@@ -166,6 +205,8 @@ void TrainRun::run() {
   Arena test_arena(backend_, test_bytes);
   const data::DeviceImages test_images = data::DeviceImages::upload(test_arena, test);
   const nas::Score test_score = trainer.evaluate(test_images, options_.evaluation_batch);
+  write_test_outcome(test);
+  for (const std::string& note : backend_.notes()) log_.write("device", {{"note", note}});
 
   result_["version"] = version;
   result_["device"] = fmt::format("{} ({})", backend_.name(), backend_.description());
@@ -188,13 +229,26 @@ void TrainRun::run() {
   result_["test_error"] = 1.0 - test_score.accuracy;
   result_["arena"] = {{"bytes", arena_->size()}, {"peak_bytes", std::max(peak, arena_->peak())}};
   io::write_atomically(directory_.result().string(), result_.dump(2) + "\n");
+  write_report(directory_.path());
+}
+
+void TrainRun::write_test_outcome(const data::ImageSet& test) const {
+  const std::string checkpoint = (directory_.checkpoints() / "network.safetensors").string();
+  nas::Inference inference(backend_, nas::StoredNetwork::load(checkpoint),
+                           std::min(options_.evaluation_batch, test.count()));
+  const Json outcome = test_outcome(test, inference.logits(test), data_.classes);
+  // Names of folders need not be UTF-8.
+  io::write_atomically((directory_.path() / "test.json").string(),
+                       outcome.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 std::string TrainRun::summary() const {
   return fmt::format(
-      "test accuracy {:.4f} after {} epochs ({:.0f} images a second)\nresult     {}\ncheckpoint {}\n",
+      "test accuracy {:.4f} after {} epochs ({:.0f} images a second)\nresult     {}\nreport     {}\n"
+      "checkpoint {}\n",
       result_["test_accuracy"].get<double>(), options_.epochs, result_["images_per_second"].get<double>(),
-      directory_.result().string(), (directory_.checkpoints() / "network.safetensors").string());
+      directory_.result().string(), directory_.report().string(),
+      (directory_.checkpoints() / "network.safetensors").string());
 }
 
 }  // namespace adwp::apps

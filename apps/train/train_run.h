@@ -22,7 +22,7 @@ struct TrainOptions {
   std::uint64_t seed = 0;
   std::int64_t epochs = 20, batch = 64, threads = 0, arena_mb = 0, evaluation_batch = 500;
   double lr = 0.1, validation = 0.02;
-  bool resume = false, quiet = false;
+  bool tensorboard = false, resume = false, quiet = false;
 };
 void declare(Settings& settings, TrainOptions& options);
 
@@ -33,13 +33,15 @@ class TrainRun {
   // What the run's bits depend on besides the settings (Settings::found).
   std::vector<std::pair<std::string, std::string>> found() const;
 
-  // Trains, saving a checkpoint every epoch, from the last one that an earlier process saved; reads the test
-  // split once, after the last epoch.
+  // Trains, saving a checkpoint every epoch and when interrupted, from the last one that an earlier process
+  // saved; reads the test split once, after the last epoch.
   void run();
   std::string summary() const;
 
  private:
   nas::NetworkTrainingOptions training_options() const;
+  // What the last checkpoint makes of the test split, into test.json.
+  void write_test_outcome(const data::ImageSet& test) const;
 
   Backend& backend_;
   const TrainOptions& options_;

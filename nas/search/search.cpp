@@ -10,6 +10,8 @@ namespace {
 
 // How often a new architecture is tried for before a generation is left smaller, per place.
 constexpr int tries_per_place = 200;
+// And how often one may prove too slow, which only a measurement tells.
+constexpr int too_slow_per_place = 20;
 
 struct Rank {
   std::size_t front = 0;
@@ -35,8 +37,13 @@ std::vector<Rank> rank_all(std::span<const Candidate> candidates) {
 
 }  // namespace
 
-Search::Search(const SearchSpace& space, const SearchSettings& settings, Scorer scorer, SearchState state)
-    : space_(space), settings_(settings), scorer_(std::move(scorer)), state_(std::move(state)) {
+Search::Search(const SearchSpace& space, const SearchSettings& settings, Scorer scorer, SearchState state,
+               Meter meter)
+    : space_(space),
+      settings_(settings),
+      scorer_(std::move(scorer)),
+      meter_(std::move(meter)),
+      state_(std::move(state)) {
   if (settings.population < 2 || settings.generations < 0) {
     fail_usage("search", "got population {} and {} generations, expected at least 2 and 0",
                settings.population, settings.generations);
@@ -51,10 +58,16 @@ bool Search::admit(const Architecture& architecture, std::vector<std::uint64_t> 
   const NetworkPlan plan = plan_network(architecture, settings_.task);
   if (!settings_.limits.admit(plan)) return false;
   met_.insert(hash);
+  const std::optional<double> latency = meter_ ? std::optional(meter_(plan)) : std::nullopt;
+  if (latency && settings_.limits.max_latency_us && *latency > *settings_.limits.max_latency_us) {
+    ++too_slow_;
+    return false;
+  }
   proposed.push_back({.architecture = architecture,
                       .hash = hash,
                       .params = plan.parameters(),
                       .macs = plan.macs(),
+                      .latency_us = latency,
                       .generation = state_.next_generation,
                       .parents = std::move(parents)});
   return true;
@@ -63,6 +76,11 @@ bool Search::admit(const Architecture& architecture, std::vector<std::uint64_t> 
 std::vector<Candidate> Search::propose(Random& random) {
   std::vector<Candidate> proposed;
   const auto wanted = static_cast<std::size_t>(settings_.population);
+  too_slow_ = 0;
+  const auto may_try = [&](int tries) {
+    return proposed.size() < wanted && tries < tries_per_place * settings_.population &&
+           too_slow_ < too_slow_per_place * settings_.population;
+  };
   const bool breed = settings_.strategy == Strategy::evolution && state_.population.size() >= 2;
   const std::vector<Rank> ranks = rank_all(state_.population);
   auto tournament = [&]() -> const Candidate& {
@@ -71,8 +89,7 @@ std::vector<Candidate> Search::propose(Random& random) {
     const auto& people = state_.population;
     return before(ranks[a], people[a], ranks[b], people[b]) ? people[a] : people[b];
   };
-  for (int tries = 0; breed && proposed.size() < wanted && tries < tries_per_place * settings_.population;
-       ++tries) {
+  for (int tries = 0; breed && may_try(tries); ++tries) {
     const Candidate& first = tournament();
     if (random.uniform() < settings_.mutation_only) {
       admit(space_.mutate(first.architecture, random), {first.hash}, proposed);
@@ -84,7 +101,7 @@ std::vector<Candidate> Search::propose(Random& random) {
   }
   // The first generation, random search, and places that breeding left empty. The first sample
   // under the limits also tells when they are impossible.
-  for (int tries = 0; proposed.size() < wanted && tries < tries_per_place * settings_.population; ++tries) {
+  for (int tries = 0; may_try(tries); ++tries) {
     const Architecture sampled =
         tries == 0 ? space_.sample(random, settings_.limits, settings_.task) : space_.sample(random);
     admit(sampled, {}, proposed);

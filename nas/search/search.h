@@ -37,8 +37,12 @@ class Search {
  public:
   // Fills in predicted_loss, predicted_accuracy and score of every candidate. Once a generation.
   using Scorer = std::function<void(std::span<Candidate>)>;
+  // The latency of a network on one image, in microseconds; the same each time it is asked for one network.
+  using Meter = std::function<double(const NetworkPlan&)>;
 
-  Search(const SearchSpace& space, const SearchSettings& settings, Scorer scorer, SearchState state = {});
+  // With a meter, latency is one of the objectives, and of the limits if they hold one.
+  Search(const SearchSpace& space, const SearchSettings& settings, Scorer scorer, SearchState state = {},
+         Meter meter = {});
 
   // Runs one generation; false when all are done or the space holds nothing new.
   bool step();
@@ -46,7 +50,7 @@ class Search {
 
  private:
   std::vector<Candidate> propose(Random& random);
-  // The candidate, unless it breaks a limit or was met before.
+  // The candidate, unless it breaks a limit or was met before. Latency comes last, for it is dear.
   bool admit(const Architecture& architecture, std::vector<std::uint64_t> parents,
              std::vector<Candidate>& proposed);
   std::vector<Candidate> select(std::vector<Candidate> candidates) const;
@@ -54,8 +58,10 @@ class Search {
   const SearchSpace& space_;
   SearchSettings settings_;
   Scorer scorer_;
+  Meter meter_;
   SearchState state_;
-  std::unordered_set<std::uint64_t> met_;
+  std::unordered_set<std::uint64_t> met_;  // scored, or too slow
+  int too_slow_ = 0;                       // in the generation at hand
 };
 
 // The `count` candidates worth training for real: half of the places go to the Pareto front's best by

@@ -2,13 +2,17 @@
 
 #include <sqlite3.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "framework/core/error.h"
 
 namespace adwp::nas {
 namespace {
 
-constexpr int patience_ms = 10'000;    // while a reader's tool holds the file
-constexpr int longest_text = 1 << 20;  // bytes of a text or a row: more is damage
+constexpr int patience_ms = 10'000;                              // while a reader's tool holds the file
+constexpr int longest_text = 1 << 20;                            // bytes of a text or a row: more is damage
+constexpr std::uintmax_t most_bytes = std::uintmax_t{16} << 30;  // some million candidates
 
 }  // namespace
 
@@ -65,6 +69,11 @@ std::optional<double> Statement::optional_real(int column) const {
 }
 
 Database::Database(const std::string& path) : path_(path) {
+  std::error_code none;
+  const std::uintmax_t size = std::filesystem::file_size(path, none);
+  if (!none && size > most_bytes) {
+    fail("store", "cannot use {}, got {} bytes, expected at most {}", path, size, most_bytes);
+  }
   sqlite3* connection = nullptr;
   const int code =
       sqlite3_open_v2(path.c_str(), &connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
@@ -95,7 +104,9 @@ void Database::check(int code) const {
     fail_damaged(why);
   }
   if (kind == SQLITE_FULL) fail("store", "cannot write {}: {}; make room and resume", path_, why);
-  fail("store", "cannot use {}: {}", path_, why);
+  const int reason = connection_ ? sqlite3_system_errno(connection_.get()) : 0;
+  fail("store", "cannot use {}: {}{}", path_, why,
+       reason == 0 ? "" : fmt::format(" ({})", std::generic_category().message(reason)));
 }
 
 void Database::fail_damaged(std::string_view why) const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 
 #include "framework/core/error.h"
 
@@ -30,9 +31,12 @@ CREATE TABLE generations (
 CREATE TABLE candidates (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, architecture TEXT NOT NULL,
   generation INTEGER NOT NULL REFERENCES generations, parent1 TEXT, parent2 TEXT,
-  params INTEGER NOT NULL, macs INTEGER NOT NULL, latency_us REAL,
+  params INTEGER NOT NULL, macs INTEGER NOT NULL, latency_us REAL, latency_batch_us REAL,
   predicted_loss REAL NOT NULL, predicted_accuracy REAL NOT NULL, score REAL NOT NULL,
   trained_accuracy REAL, population INTEGER
+);
+CREATE TABLE latencies (
+  id TEXT NOT NULL, batch INTEGER NOT NULL, latency_us REAL NOT NULL, PRIMARY KEY (id, batch)
 );
 CREATE TABLE finalists (
   id TEXT NOT NULL REFERENCES candidates (id), epochs INTEGER NOT NULL, trained_accuracy REAL NOT NULL,
@@ -73,8 +77,30 @@ RunStore::RunStore(const std::string& path) : database_(path) {
                "{} is of another version, got schema {}, expected {}; resume with the program that began it",
                path, found, schema);
   }
+  require_own_tables();
   Statement check = database_.prepare("PRAGMA quick_check(1)");
   if (!check.step() || check.text(0) != "ok") database_.fail_damaged(check.text(0));
+}
+
+// Under the name of a table may stand a view that never ends, or one with triggers: what is read and written
+// must be the tables that create() makes. Others beside them are left alone.
+void RunStore::require_own_tables() const {
+  const auto schema_of = [](const Database& database) {
+    std::map<std::string, std::string> objects;
+    Statement row = database.prepare("SELECT type, name, sql FROM sqlite_master");
+    while (row.step()) objects[row.text(0) + " " + row.text(1)] = row.text(2);
+    return objects;
+  };
+  const Database fresh(":memory:");
+  fresh.run(tables);
+  const auto found = schema_of(database_);
+  for (const auto& [name, sql] : schema_of(fresh)) {
+    const auto at = found.find(name);
+    if (at == found.end() || at->second != sql) database_.fail_damaged(fmt::format("{} is not as it was made", name));
+  }
+  for (const auto& [name, sql] : found) {
+    if (name.starts_with("trigger ")) database_.fail_damaged(fmt::format("{} was added", name));
+  }
 }
 
 void RunStore::create() {
@@ -150,8 +176,8 @@ SearchState RunStore::search_state() const {
   state.next_generation = static_cast<int>(database_.number("SELECT count(*) FROM generations"));
   std::vector<std::pair<std::int64_t, std::size_t>> population;  // place in it, number
   Statement row = database_.prepare(
-      "SELECT id, architecture, generation, parent1, parent2, params, macs, latency_us, predicted_loss, "
-      "predicted_accuracy, score, population FROM candidates ORDER BY number");
+      "SELECT id, architecture, generation, parent1, parent2, params, macs, latency_us, latency_batch_us, "
+      "predicted_loss, predicted_accuracy, score, population FROM candidates ORDER BY number");
   while (row.step()) {
     Candidate candidate;
     try {
@@ -163,6 +189,9 @@ SearchState RunStore::search_state() const {
     if (id_of(candidate.hash) != row.text(0)) {
       database_.fail_damaged(fmt::format("candidate {}: its architecture is another", row.text(0)));
     }
+    if (row.integer(2) < 0 || row.integer(2) >= state.next_generation) {
+      database_.fail_damaged(fmt::format("candidate {}: generation {}", row.text(0), row.integer(2)));
+    }
     candidate.generation = static_cast<int>(row.integer(2));
     for (int column : {3, 4}) {
       if (row.null(column)) continue;
@@ -173,13 +202,17 @@ SearchState RunStore::search_state() const {
     candidate.params = row.integer(5);
     candidate.macs = row.integer(6);
     candidate.latency_us = row.optional_real(7);
-    candidate.predicted_loss = row.real(8);
-    candidate.predicted_accuracy = row.real(9);
-    candidate.score = row.real(10);
-    if (!row.null(11)) population.emplace_back(row.integer(11), state.evaluated.size());
+    candidate.latency_batch_us = row.optional_real(8);
+    candidate.predicted_loss = row.real(9);
+    candidate.predicted_accuracy = row.real(10);
+    candidate.score = row.real(11);
+    if (!row.null(12)) population.emplace_back(row.integer(12), state.evaluated.size());
     state.evaluated.push_back(std::move(candidate));
   }
   std::sort(population.begin(), population.end());
+  for (std::size_t i = 0; i < population.size(); ++i) {
+    if (population[i].first != static_cast<std::int64_t>(i)) database_.fail_damaged("the population has a gap");
+  }
   for (const auto& [place, number] : population) state.population.push_back(state.evaluated[number]);
   return state;
 }
@@ -197,12 +230,12 @@ void RunStore::save_generation(const SearchState& state, const PhaseCost& cost) 
       .bind(generation, state.evaluated.end() - first, best->score)
       .run();
   Statement candidate =
-      database_.prepare("INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)");
+      database_.prepare("INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)");
   for (auto c = first; c != state.evaluated.end(); ++c) {
     candidate
         .bind(c - state.evaluated.begin(), id_of(c->hash), c->architecture.to_json(), c->generation,
-              parent(*c, 0), parent(*c, 1), c->params, c->macs, c->latency_us, c->predicted_loss,
-              c->predicted_accuracy, c->score)
+              parent(*c, 0), parent(*c, 1), c->params, c->macs, c->latency_us, c->latency_batch_us,
+              c->predicted_loss, c->predicted_accuracy, c->score)
         .run();
   }
   database_.run("UPDATE candidates SET population = NULL WHERE population IS NOT NULL");
@@ -211,6 +244,15 @@ void RunStore::save_generation(const SearchState& state, const PhaseCost& cost) 
     place.bind(i, id_of(state.population[i].hash)).run();
   add(Phase::search, cost);
   transaction.commit();
+}
+
+std::optional<double> RunStore::latency(std::uint64_t hash, std::int64_t batch) const {
+  Statement row = database_.prepare("SELECT latency_us FROM latencies WHERE id = ? AND batch = ?");
+  return row.bind(id_of(hash), batch).step() ? std::optional(row.real(0)) : std::nullopt;
+}
+
+void RunStore::save_latency(std::uint64_t hash, std::int64_t batch, double microseconds) {
+  database_.prepare("INSERT INTO latencies VALUES (?, ?, ?)").bind(id_of(hash), batch, microseconds).run();
 }
 
 std::optional<double> RunStore::trained_accuracy(const Candidate& finalist, int epochs) const {

@@ -25,7 +25,7 @@ struct PhaseCost {
 
 class RunStore {
  public:
-  static constexpr int schema = 1;
+  static constexpr int schema = 2;
 
   // Opens the database of a run or creates it. Throws an Error for a damaged one, and a usage Error for one
   // of a newer schema or of another program.
@@ -47,12 +47,18 @@ class RunStore {
   // Adds the generation before `state.next_generation`.
   void save_generation(const SearchState& state, const PhaseCost& cost);
 
+  // The latency of a network on `batch` images, in microseconds, as it was measured. Measurements come out
+  // otherwise each time: a run that goes on, or one that repeats it, uses these.
+  std::optional<double> latency(std::uint64_t hash, std::int64_t batch) const;
+  void save_latency(std::uint64_t hash, std::int64_t batch, double microseconds);
+
   // Accuracy on the validation split of a finalist trained from scratch for `epochs`.
   std::optional<double> trained_accuracy(const Candidate& finalist, int epochs) const;
   void save_finalist(const Candidate& finalist, int epochs, double accuracy, const PhaseCost& cost);
 
  private:
   void create();
+  void require_own_tables() const;
   void add(Phase phase, const PhaseCost& cost);
 
   Database database_;

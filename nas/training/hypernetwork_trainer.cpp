@@ -81,10 +81,15 @@ void HyperTrainer::dry_step(Arena& arena, WeightSource& source, const NetworkPla
   tape.backward(loss_of(tape, source, plan, x, y));
 }
 
-double HyperTrainer::run_epoch(std::int64_t epoch, const std::function<void(double)>& progress) {
+double HyperTrainer::run_epoch(std::int64_t epoch, const std::function<void(double)>& progress,
+                               const EpochPosition& from) {
+  require(from.batches >= 0 && from.batches <= steps_per_epoch(), "training",
+          "no such batch to go on from, got {}, expected 0 to {}", from.batches, steps_per_epoch());
+  log_.go_on(from.loss_sum, from.batches * options_.architectures_per_step);
   loader_.begin_epoch(epoch);
-  for (std::int64_t batch = 0; batch < steps_per_epoch(); ++batch) {
+  for (std::int64_t batch = from.batches; batch < steps_per_epoch(); ++batch) {
     step(epoch, batch);
+    batches_done_ = batch + 1;
     if (progress) progress(static_cast<double>(batch + 1) / static_cast<double>(steps_per_epoch()));
   }
   return log_.mean();

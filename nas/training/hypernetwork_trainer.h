@@ -11,6 +11,7 @@
 #include "data/loader.h"
 #include "framework/optim/optimizer.h"
 #include "nas/space/search_space.h"
+#include "nas/training/epoch_position.h"
 #include "nas/training/loss_log.h"
 #include "nas/weights/weight_source.h"
 
@@ -36,9 +37,15 @@ class HyperTrainer {
                const HyperTrainingOptions& options);
 
   // Trains epoch `epoch` (from 0) and returns its mean loss. Epochs depend on their number alone
-  // (and on the weights), so a run can go on from a checkpoint to the same bits. `progress` is told
-  // the fraction of the epoch that is done after every batch; it may throw to stop there.
-  double run_epoch(std::int64_t epoch, const std::function<void(double)>& progress = {});
+  // (and on the weights), so a run can go on from a checkpoint to the same bits, also within an epoch,
+  // `from` where position() was. `progress` is told the fraction of the epoch that is done after every
+  // batch; it may throw to stop there.
+  double run_epoch(std::int64_t epoch, const std::function<void(double)>& progress = {},
+                   const EpochPosition& from = {});
+
+  // For `progress`: where the epoch is (reads the device), and its mean loss up to a short while ago.
+  EpochPosition position() { return {batches_done_, log_.sum()}; }
+  std::optional<double> loss_so_far() const { return log_.mean_so_far(); }
 
   std::int64_t steps_per_epoch() const { return loader_.batches(); }
   std::int64_t images_per_epoch() const;  // images that networks saw: batches x architectures
@@ -70,6 +77,7 @@ class HyperTrainer {
   data::Loader loader_;
   optim::AdamW optimizer_;
   LossLog log_;
+  std::int64_t batches_done_ = 0;  // of the epoch at hand
 };
 
 }  // namespace adwp::nas

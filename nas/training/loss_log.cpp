@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "framework/core/error.h"
-
 namespace adwp::nas {
 
 LossLog::LossLog(Arena& arena) : losses_(arena, Shape{window}) {}
@@ -23,13 +21,28 @@ double LossLog::mean() {
   return mean;
 }
 
+double LossLog::sum() {
+  read();
+  return sum_;
+}
+
+void LossLog::go_on(double sum, std::int64_t count) {
+  pending_.clear();
+  sum_ = sum;
+  count_ = count;
+}
+
+std::optional<double> LossLog::mean_so_far() const {
+  return count_ == 0 ? std::nullopt : std::optional(sum_ / static_cast<double>(count_));
+}
+
 void LossLog::read() {
   if (pending_.empty()) return;
   const auto count = static_cast<std::int64_t>(pending_.size());
   const std::vector<float> losses = losses_.view(0, Shape{count}).to_host<float>();
   for (std::size_t i = 0; i < losses.size(); ++i) {
     if (!std::isfinite(losses[i])) {
-      fail("training", "the loss is {} at {}; lower the learning rate", losses[i], pending_[i]());
+      throw Diverged(fmt::format("the loss is {} at {}", losses[i], pending_[i]()));
     }
     sum_ += losses[i];
   }

@@ -6,12 +6,25 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "framework/backend/backend.h"
+#include "framework/core/error.h"
 
 namespace adwp::nas {
+
+// A loss is NaN or Inf: training has diverged, and going on would only spoil what was saved.
+class Diverged : public Error {
+ public:
+  explicit Diverged(std::string what)
+      : Error(Fault::failed, "training", what), description_(std::move(what)) {}
+  const std::string& description() const { return description_; }  // without `[where]`
+
+ private:
+  std::string description_;
+};
 
 class LossLog {
  public:
@@ -20,12 +33,19 @@ class LossLog {
   explicit LossLog(Arena& arena);
 
   // Takes the loss (1) of one step. `what` names the step for the message, and is called only when
-  // something is wrong. Throws, naming the first step whose loss is not finite, when a full window
-  // is read.
+  // something is wrong. Throws Diverged, naming the first step whose loss is not finite, when a full
+  // window is read.
   void add(const Tensor& loss, std::function<std::string()> what);
 
   // Reads what is pending; mean loss since the last call of this method (0 with no steps).
   double mean();
+
+  // The sum that mean() would divide: with what is pending read. An epoch that goes on from it elsewhere
+  // comes to the same mean, to the bit, for losses are added one by one in their order.
+  double sum();
+  void go_on(double sum, std::int64_t count);
+  // The mean of what was read already: costs nothing, and lags behind by a window. Nothing at first.
+  std::optional<double> mean_so_far() const;
 
  private:
   void read();

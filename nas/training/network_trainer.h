@@ -10,6 +10,7 @@
 #include "framework/optim/optimizer.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/network/macro_network.h"
+#include "nas/training/epoch_position.h"
 #include "nas/training/loss_log.h"
 #include "nas/weights/trained_weights.h"
 
@@ -52,9 +53,16 @@ class NetworkTrainer {
   NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan, const data::DeviceImages& images,
                  const PixelNorm& norm, const NetworkTrainingOptions& options);
 
-  // Trains epoch `epoch` (from 0); mean loss. Depends on the epoch's number and the state alone. `progress`
-  // is told the fraction that is done after every batch; it may throw to stop there.
-  double run_epoch(std::int64_t epoch, const std::function<void(double)>& progress = {});
+  // Trains epoch `epoch` (from 0); mean loss. Depends on the epoch's number and the state alone, and may go
+  // on within it, `from` where position() was. `progress` is told the fraction that is done after every
+  // batch; it may throw to stop there.
+  double run_epoch(std::int64_t epoch, const std::function<void(double)>& progress = {},
+                   const EpochPosition& from = {});
+
+  // For `progress`: where the epoch is (reads the device), and its mean loss up to a short while ago.
+  EpochPosition position() { return {batches_done_, log_.sum()}; }
+  std::optional<double> loss_so_far() const { return log_.mean_so_far(); }
+  float learning_rate(std::int64_t step) const;  // of one of all steps of the training
 
   // Loss and accuracy with running statistics, over all images of the set.
   Score evaluate(const data::DeviceImages& images, std::int64_t batch);
@@ -93,7 +101,8 @@ class NetworkTrainer {
   data::Loader loader_;
   optim::Sgd optimizer_;
   LossLog log_;
-  Tensor one_;  // (1): the gradient of the loss by itself
+  std::int64_t batches_done_ = 0;  // of the epoch at hand
+  Tensor one_;                     // (1): the gradient of the loss by itself
 };
 
 }  // namespace adwp::nas

@@ -30,7 +30,7 @@ TEST(RunMain, TurnsErrorsIntoOneLineAndAnExitCode) {
 
   const Outcome failed = outcome([] { fail("data", "file {} is\ncut short", "x"); });
   EXPECT_EQ(failed.code, 1);
-  EXPECT_EQ(failed.errors, "error: [data] file x is cut short\n");
+  EXPECT_EQ(failed.errors, "error: [data] file x is\\ncut short\n");
 
   const Outcome usage = outcome([] { fail_usage("options", "no such option"); });
   EXPECT_EQ(usage.code, 2);

@@ -248,5 +248,14 @@ TEST(Settings, ArgumentsWithoutAName) {
   }
 }
 
+TEST(Settings, AnEndlessKeyIsNotComparedWithEveryOption) {
+  const test::TemporaryDirectory folder;
+  const auto path = write_file(folder, std::string(500'000, 'k') + " = 1\n");
+  const std::string error = error_of({"--config", path.string()});
+  EXPECT_LT(error.size(), 10'000u);
+  const auto near = write_file(folder, "batchs = 1\n");
+  expect_part(error_of({"--config", near.string()}), "did you mean batch?");
+}
+
 }  // namespace
 }  // namespace adwp::apps

@@ -6,7 +6,7 @@
 For each preset space: random architectures (inspect --space), each with random weights (export
 --architecture) as safetensors, ONNX and PyTorch source; the logits of the same PNG files from classify, from
 ONNX Runtime and from the module. Prints a line a network; exits with 1 when two logits differ by more than
-1e-4. Needs: pip install -r tests/export/requirements.txt
+1e-4. Needs: pip install -r tests/python/requirements.txt
 """
 import argparse
 import importlib.util

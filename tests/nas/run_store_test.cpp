@@ -30,6 +30,7 @@ class RunStoreTest : public testing::Test {
             c.predicted_accuracy = std::nextafter(0.25, 1.0);
             c.score = -c.predicted_loss;
             c.latency_us = c.hash % 2 == 0 ? std::optional(awkward(1)) : std::nullopt;
+            c.latency_batch_us = c.hash % 2 == 0 ? std::optional(awkward(2)) : std::nullopt;
           }
         },
         std::move(state));
@@ -49,6 +50,7 @@ class RunStoreTest : public testing::Test {
       EXPECT_EQ(a[i].params, b[i].params);
       EXPECT_EQ(a[i].macs, b[i].macs);
       EXPECT_EQ(a[i].latency_us, b[i].latency_us);
+      EXPECT_EQ(a[i].latency_batch_us, b[i].latency_batch_us);
       EXPECT_EQ(a[i].predicted_loss, b[i].predicted_loss);
       EXPECT_EQ(a[i].predicted_accuracy, b[i].predicted_accuracy);
       EXPECT_EQ(a[i].score, b[i].score);
@@ -140,6 +142,12 @@ TEST_F(RunStoreTest, ContentThatCannotBeIsDamage) {
   const char* faults[] = {"UPDATE candidates SET architecture = '{' WHERE number = 1",
                           "UPDATE candidates SET id = 'x' WHERE number = 1",
                           "UPDATE candidates SET parent1 = 'nobody' WHERE number = 1",
+                          "PRAGMA foreign_keys = OFF; UPDATE candidates SET generation = 7 WHERE number = 1",
+                          "PRAGMA foreign_keys = OFF; UPDATE candidates SET generation = -1 WHERE number = 1",
+                          "UPDATE candidates SET population = 99 WHERE number = 1",
+                          "CREATE TRIGGER t AFTER INSERT ON candidates BEGIN DELETE FROM candidates; END",
+                          "ALTER TABLE rank_sample RENAME TO r; CREATE VIEW rank_sample AS WITH RECURSIVE "
+                          "n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
                           "DROP TABLE candidates"};
   for (const char* fault : faults) {
     std::filesystem::copy_file(path(), path() + "2", std::filesystem::copy_options::overwrite_existing);
@@ -151,6 +159,16 @@ TEST_F(RunStoreTest, ContentThatCannotBeIsDamage) {
       EXPECT_NE(std::string(error.what()).find("is damaged"), std::string::npos) << error.what();
     }
   }
+}
+
+// docs/run_store.md invites to queries: who keeps a view of them can still resume.
+TEST_F(RunStoreTest, WhatStandsBesideItsTablesIsLeftAlone) {
+  {
+    RunStore store(path());
+    search(&store, {}, 1);
+  }
+  Database(path()).run("CREATE VIEW best AS SELECT max(score) FROM candidates; CREATE INDEX i ON candidates (score)");
+  EXPECT_EQ(RunStore(path()).search_state().evaluated.size(), 5u);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "framework/core/error.h"
@@ -77,14 +78,15 @@ double made_up_score(const Candidate& c) {
          0.1 * std::log(static_cast<double>(c.params));
 }
 
-SearchState run(const SearchSettings& settings, SearchState state = {}, int steps = 1000) {
+SearchState run(const SearchSettings& settings, SearchState state = {}, int steps = 1000,
+                const Search::Meter& meter = {}) {
   static const SearchSpace space = SearchSpace::preset("tiny");
   Search search(
       space, settings,
       [](std::span<Candidate> candidates) {
         for (Candidate& c : candidates) c.score = made_up_score(c);
       },
-      std::move(state));
+      std::move(state), meter);
   for (int i = 0; i < steps && search.step(); ++i) {
   }
   return search.state();
@@ -108,6 +110,49 @@ TEST(Search, EvaluatesNothingTwiceAndKeepsLimits) {
   }
   EXPECT_EQ(state.evaluated.size(), 20u * 11u);
   EXPECT_EQ(state.population.size(), 20u);
+}
+
+TEST(Search, LatencyIsALimitBesidesTheOthersAndAnObjective) {
+  SearchSettings settings{.population = 12, .generations = 4, .seed = 1};
+  settings.limits = {.max_params = 100000, .max_macs = std::nullopt, .max_latency_us = 800};
+  std::map<std::uint64_t, double> measured;
+  int twice = 0;
+  // As if time were set by the number of layers, and otherwise by chance.
+  const Search::Meter meter = [&](const NetworkPlan& plan) {
+    const std::uint64_t hash = plan.architecture.hash();
+    const double us = 60.0 * static_cast<double>(plan.layers.size()) + static_cast<double>(hash % 100);
+    twice += measured.insert({hash, us}).second ? 0 : 1;
+    EXPECT_LE(plan.parameters(), 100000) << "measured, though another limit rejects it";
+    return us;
+  };
+  const SearchState state = run(settings, {}, 1000, meter);
+  ASSERT_EQ(state.evaluated.size(), 12u * 5u);
+  EXPECT_EQ(twice, 0);
+  EXPECT_GT(measured.size(), state.evaluated.size()) << "the limit rejected nothing: it was not tried";
+  for (const Candidate& c : state.evaluated) {
+    EXPECT_LE(c.params, 100000);
+    ASSERT_TRUE(c.latency_us);
+    EXPECT_LE(*c.latency_us, 800);
+    EXPECT_EQ(*c.latency_us, measured.at(c.hash));
+  }
+  Candidate fast = candidate(0.4, 100, 100, 1), good = candidate(0.5, 90, 90, 2);
+  fast.latency_us = 10;
+  good.latency_us = 20;
+  EXPECT_FALSE(dominates(good, fast));
+  fast.latency_us = 30;
+  EXPECT_TRUE(dominates(good, fast));
+}
+
+TEST(Search, ALimitOnLatencyThatNothingMeetsEndsTheSearch) {
+  SearchSettings settings{.population = 4, .generations = 2, .seed = 1};
+  settings.limits.max_latency_us = 1;
+  int measured = 0;
+  const SearchState state = run(settings, {}, 1000, [&](const NetworkPlan&) {
+    ++measured;
+    return 2.0;
+  });
+  EXPECT_TRUE(state.evaluated.empty());
+  EXPECT_LE(measured, 4 * 20 + 1);
 }
 
 TEST(Search, EvolutionBeatsRandomSearch) {

@@ -270,6 +270,51 @@ TEST_P(Weights, TrainingAndEvaluationReplayToTheSameBits) {
   EXPECT_EQ(trained(plain), trained(arena()));
 }
 
+// Two epochs, the second stopped after three batches and gone on with from there: the same losses and
+// weights, to the bit.
+TEST_P(Weights, AnEpochGoesOnFromABatch) {
+  struct Stop {};
+  const auto train = [](auto& trainer, bool stopped) {
+    std::vector<double> losses{trainer.run_epoch(0)};
+    nas::EpochPosition from;
+    if (stopped) {
+      try {
+        int batches = 0;
+        trainer.run_epoch(1, [&](double) {
+          if (++batches == 3) throw Stop{};
+        });
+      } catch (const Stop&) {
+        from = trainer.position();
+      }
+      EXPECT_EQ(from.batches, 3);
+      std::map<std::string, std::string> facts;  // as a checkpoint would hold it
+      from.write(facts);
+      from = nas::EpochPosition::read(facts);
+    }
+    losses.push_back(trainer.run_epoch(1, {}, from));
+    return losses;
+  };
+  const data::DeviceImages some = images(40);
+  auto network = [&](bool stopped) {
+    const Arena::Frame frame(arena());
+    nas::NetworkTrainer trainer(backend(), arena(), sample(60), some, norm(),
+                                {.epochs = 2, .batch = 8, .seed = 5});
+    const std::vector<double> losses = train(trainer, stopped);
+    return std::pair(losses, trainer.weights().parameters().values().template to_host<float>());
+  };
+  EXPECT_EQ(network(false), network(true));
+  const nas::SearchSpace s = space();
+  auto source = [&](bool stopped) {
+    const Arena::Frame frame(arena());
+    nas::HyperNetwork hypernetwork(arena(), s, task, {.width = 16}, 3);
+    nas::HyperTrainer trainer(backend(), arena(), hypernetwork, s, task, some, norm(),
+                              {.epochs = 2, .batch = 8, .architectures_per_step = 2, .seed = 5});
+    const std::vector<double> losses = train(trainer, stopped);
+    return std::pair(losses, hypernetwork.parameters().values().template to_host<float>());
+  };
+  EXPECT_EQ(source(false), source(true));
+}
+
 TEST_P(Weights, ALossThatIsNotFiniteStopsTrainingWithItsStepAndArchitecture) {
   const data::DeviceImages train = images(200);
   const Arena::Frame frame(arena());

@@ -91,6 +91,41 @@ TEST_F(HandingOn, ATrainedNetworkIsExportedAndClassifies) {
   EXPECT_EQ(layers["architecture"], Json::parse(network));
 }
 
+// Of a training that was killed by a bad disk, the epoch before is handed on.
+TEST_F(HandingOn, OfTwoCheckpointsTheNewestWholeOneIsUsed) {
+  const std::string folder = path("run") + "/checkpoints/";
+  const std::string newest = folder + "network.safetensors", previous = folder + "network.previous.safetensors";
+  const auto flip = [](const std::string& file) {
+    std::string bytes = io::read_text(file);
+    bytes[bytes.size() - 5] ^= 4;
+    std::ofstream(file, std::ios::binary) << bytes;
+  };
+  const auto exported = [&](const std::string& what) {
+    succeed({"export", what, "--format", "safetensors", "--out", path("out")});
+    return io::read_text(path("out"));
+  };
+  succeed({"train", "--architecture", path("net.json"), "--data", "synthetic:60?size=8", "--out", path("run"),
+           "--epochs", "2", "--batch", "8", "--quiet"});
+  const std::string second = exported(path("run")), first = exported(previous);
+  EXPECT_NE(first, second);
+  EXPECT_EQ(exported(newest), second);
+
+  flip(newest);
+  const Finished finished = run({program("export"), path("run"), "--format", "safetensors", "--out", path("out")});
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_NE(finished.err.find("network.safetensors is damaged"), std::string::npos) << finished.err;
+  EXPECT_NE(finished.err.find("network.previous.safetensors"), std::string::npos) << finished.err;
+  EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
+  EXPECT_EQ(io::read_text(path("out")), first);
+  EXPECT_EQ(Json::parse(succeed({"inspect", path("run"), "--json"}))["architecture"], Json::parse(network));
+  refuse({"export", newest, "--format", "safetensors", "--out", path("out2")}, 1, "is damaged");
+  EXPECT_TRUE(fs::exists(newest)) << "reading moves nothing";
+
+  flip(previous);
+  refuse({"export", path("run"), "--format", "safetensors", "--out", path("out2")}, 1, "no whole checkpoint");
+  EXPECT_FALSE(fs::exists(path("out2")));
+}
+
 TEST_F(HandingOn, EveryFormatIsWritten) {
   const std::string weights = random_network();
   for (const auto& [format, holds] :

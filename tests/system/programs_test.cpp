@@ -37,7 +37,7 @@ TEST(Programs, ATinySearchWritesEverythingItPromises) {
   for (const char* heading : {"Pareto front", "Finalists", "agreement with trained accuracy", "best.json"}) {
     EXPECT_NE(search.out.find(heading), std::string::npos) << heading;
   }
-  for (const char* file : {"config.toml", "log.jsonl", "result.json", "best.json", "search.db",
+  for (const char* file : {"config.toml", "log.jsonl", "result.json", "report.html", "best.json", "search.db",
                            "checkpoints/hypernetwork.safetensors"}) {
     EXPECT_TRUE(fs::exists(out / file)) << file;
   }
@@ -100,6 +100,32 @@ TEST(Programs, LimitsHoldForEveryCandidate) {
   }
 }
 
+TEST(Programs, LatenciesAreMeasuredOnceAndRepeatASearchToTheBit) {
+  const TemporaryDirectory place;
+  Arguments search = tiny_search("synthetic:300?size=16", place.path() / "measured");
+  add(search, {"--finalists", "0", "--rank-sample", "0", "--hyper-epochs", "1", "--population", "6",
+               "--max-latency-us", "1e8"});
+  const Finished measured = run(search);
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  const Json result = read_json(place.path() / "measured/result.json");
+  for (const Json& candidate : result["pareto"]) {
+    EXPECT_GT(candidate["latency_us"], 0);
+    EXPECT_GT(candidate["latency_batch_us"], 0);
+  }
+  EXPECT_NE(measured.out.find("latency"), std::string::npos);
+  add(search, {"--latencies", (place.path() / "measured/search.db").string(), "--out",
+               (place.path() / "repeated").string()});
+  const Finished repeated = run(search);
+  ASSERT_EQ(repeated.status, 0) << repeated.err;
+  EXPECT_EQ(without_times(read_json(place.path() / "repeated/result.json")), without_times(result));
+
+  add(search, {"--max-latency-us", "0.001", "--out", (place.path() / "impossible").string()});
+  const Finished impossible = run(search);
+  EXPECT_EQ(impossible.status, 2);
+  EXPECT_NE(impossible.err.find("no network of the space is fast enough"), std::string::npos)
+      << impossible.err;
+}
+
 // A space of one width and two operations, so small that every CUDA thread may be a fiber.
 constexpr const char* micro_space = R"(name = "micro"
 stem_width = 8
@@ -155,6 +181,11 @@ TEST(Programs, PredictionBeatsChanceAndTheChosenNetworkLearns) {
                        "test_error", "arena"});
   EXPECT_GT(result["test_accuracy"], 0.85);
   EXPECT_NEAR(result["test_accuracy"].get<double>() + result["test_error"].get<double>(), 1, 1e-12);
+  EXPECT_TRUE(fs::exists(net / "report.html"));
+  double hits = 0;
+  const Json test = read_json(net / "test.json");
+  for (const Json& entry : test["confusion"]) hits += entry[0] == entry[1] ? entry[2].get<double>() : 0;
+  EXPECT_NEAR(hits / test["images"].get<double>(), result["test_accuracy"], 1e-6) << "another evaluation";
 }
 
 TEST(Programs, RealImages) {

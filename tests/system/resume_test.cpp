@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "framework/io/atomic_file.h"
+#include "framework/io/safetensors.h"
 #include "nas/store/database.h"
 #include "nas/store/run_store.h"
 #include "tests/support/process.h"
@@ -155,6 +156,50 @@ TEST_F(Resume, CtrlCSavesAndSaysHowToGoOn) {
   expect_undisturbed(out());
 }
 
+// In the middle of an epoch, of each kind of training: what was done of it is not done again.
+TEST_F(Resume, CtrlCWithinAnEpochGoesOnFromTheBatch) {
+  Arguments arguments = search(out());
+  for (const auto& [line, file] : {std::pair{"HyperNetwork  33 %", "hypernetwork"},
+                                   {"rank sample   33 %", "training"},
+                                   {"finalists", "training"}}) {
+    Process process(arguments);
+    ASSERT_TRUE(process.wait_for(line)) << line << process.wait().err;
+    process.signal(SIGINT);
+    const Finished stopped = process.wait();
+    ASSERT_EQ(stopped.status, interrupted) << line << stopped.err;
+    const fs::path saved = out() / "checkpoints" / (std::string(file) + ".interrupted.safetensors");
+    ASSERT_TRUE(fs::exists(saved)) << line << stopped.err;
+    const auto facts = io::SafeTensors::load(saved.string()).metadata;
+    EXPECT_GT(std::stoi(facts.at("batches")), 0) << line;
+    arguments = resumed(search(out()));
+    // The next start says where it goes on, and is killed or interrupted itself.
+    Process again(arguments);
+    const std::string from = "after epoch " + facts.at("epochs") + ", batch " + facts.at("batches");
+    EXPECT_TRUE(again.wait_for(from)) << from << again.wait().err;
+    again.signal(SIGKILL);
+    again.wait();
+  }
+  const Finished finished = run(arguments);
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  expect_undisturbed(out());
+  for (const auto& entry : fs::directory_iterator(out() / "checkpoints")) {
+    EXPECT_TRUE(fs::exists(undisturbed() / "checkpoints" / entry.path().filename())) << entry.path();
+  }
+}
+
+TEST_F(Resume, ADamagedInterruptedCheckpointFallsBackToTheEpoch) {
+  Process process(search(out()));
+  ASSERT_TRUE(process.wait_for("HyperNetwork  33 %"));
+  process.signal(SIGINT);
+  ASSERT_EQ(process.wait().status, interrupted);
+  flip_a_byte(out() / "checkpoints/hypernetwork.interrupted.safetensors");
+  const Finished finished = run(resumed(search(out())));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_NE(finished.err.find("hypernetwork.interrupted.safetensors is damaged"), std::string::npos);
+  fs::remove(out() / "checkpoints/hypernetwork.damaged.safetensors");
+  expect_undisturbed(out());
+}
+
 TEST_F(Resume, ADamagedCheckpointIsNamedAndTheOneBeforeItUsed) {
   fs::copy(undisturbed(), out(), fs::copy_options::recursive);
   flip_a_byte(out() / hypernetwork);
@@ -178,8 +223,10 @@ TEST_F(Resume, DamagedAndForeignDatabasesAreRefused) {
     EXPECT_NE(refused.err.find(says), std::string::npos) << refused.err;
     EXPECT_NE(refused.err.find(database.string()), std::string::npos) << refused.err;
   };
-  nas::Database(database.string()).run("PRAGMA user_version = 2");
-  expect_refusal(wrong_use, "another version, got schema 2, expected 1");
+  constexpr int schema = nas::RunStore::schema;
+  nas::Database(database.string()).run("PRAGMA user_version = " + std::to_string(schema + 1));
+  expect_refusal(wrong_use, "another version, got schema " + std::to_string(schema + 1) + ", expected " +
+                                std::to_string(schema));
   nas::Database(database.string()).run("PRAGMA application_id = 7");
   expect_refusal(wrong_use, "no database of a search");
   std::ofstream(database, std::ios::binary) << std::string(10'000, 'x');
@@ -248,14 +295,26 @@ TEST_F(Resume, ATrainingKilledAndInterruptedComesToTheSameBits) {
   ASSERT_TRUE(process.wait_for("train         50 %"));
   process.signal(SIGTERM);
   EXPECT_EQ(process.wait().status, interrupted);
-  flip_a_byte(broken / "checkpoints/network.safetensors");
-  const Finished finished = run(resumed(train(broken)));
-  ASSERT_EQ(finished.status, 0) << finished.err;
-  EXPECT_NE(finished.err.find("network.safetensors is damaged"), std::string::npos) << finished.err;
-  EXPECT_EQ(without_times(read_json(broken / "result.json")),
-            without_times(read_json(whole / "result.json")));
-  for (const char* name : {"network.safetensors", "network.previous.safetensors"}) {
-    EXPECT_EQ(bytes_of(broken / "checkpoints" / name), bytes_of(whole / "checkpoints" / name)) << name;
+  const auto facts =
+      io::SafeTensors::load((broken / "checkpoints/network.interrupted.safetensors").string()).metadata;
+  EXPECT_GT(std::stoi(facts.at("batches")), 0);
+  const fs::path damaged = out() / "damaged";  // the same, with neither this checkpoint nor the epoch's
+  fs::copy(broken, damaged, fs::copy_options::recursive);
+  for (const char* name : {"network.interrupted.safetensors", "network.safetensors"}) {
+    flip_a_byte(damaged / "checkpoints" / name);
+  }
+  const std::string of_batch = "resumed after epoch " + facts.at("epochs") + ", batch " + facts.at("batches");
+  for (const auto& [path, says] :
+       {std::pair{broken, of_batch + "\n"}, {damaged, std::string("network.safetensors is damaged")}}) {
+    const Finished finished = run(resumed(train(path)));
+    ASSERT_EQ(finished.status, 0) << finished.err;
+    EXPECT_NE(finished.err.find(says), std::string::npos) << finished.err;
+    EXPECT_EQ(without_times(read_json(path / "result.json")),
+              without_times(read_json(whole / "result.json")));
+    for (const char* name : {"network.safetensors", "network.previous.safetensors"}) {
+      EXPECT_EQ(bytes_of(path / "checkpoints" / name), bytes_of(whole / "checkpoints" / name)) << name;
+    }
+    EXPECT_FALSE(fs::exists(path / "checkpoints/network.interrupted.safetensors"));
   }
 }
 
