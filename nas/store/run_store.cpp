@@ -96,7 +96,8 @@ void RunStore::require_own_tables() const {
   const auto found = schema_of(database_);
   for (const auto& [name, sql] : schema_of(fresh)) {
     const auto at = found.find(name);
-    if (at == found.end() || at->second != sql) database_.fail_damaged(fmt::format("{} is not as it was made", name));
+    if (at == found.end() || at->second != sql)
+      database_.fail_damaged(fmt::format("{} is not as it was made", name));
   }
   for (const auto& [name, sql] : found) {
     if (name.starts_with("trigger ")) database_.fail_damaged(fmt::format("{} was added", name));
@@ -211,7 +212,8 @@ SearchState RunStore::search_state() const {
   }
   std::sort(population.begin(), population.end());
   for (std::size_t i = 0; i < population.size(); ++i) {
-    if (population[i].first != static_cast<std::int64_t>(i)) database_.fail_damaged("the population has a gap");
+    if (population[i].first != static_cast<std::int64_t>(i))
+      database_.fail_damaged("the population has a gap");
   }
   for (const auto& [place, number] : population) state.population.push_back(state.evaluated[number]);
   return state;
