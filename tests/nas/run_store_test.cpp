@@ -167,7 +167,8 @@ TEST_F(RunStoreTest, WhatStandsBesideItsTablesIsLeftAlone) {
     RunStore store(path());
     search(&store, {}, 1);
   }
-  Database(path()).run("CREATE VIEW best AS SELECT max(score) FROM candidates; CREATE INDEX i ON candidates (score)");
+  Database(path()).run(
+      "CREATE VIEW best AS SELECT max(score) FROM candidates; CREATE INDEX i ON candidates (score)");
   EXPECT_EQ(RunStore(path()).search_state().evaluated.size(), 5u);
 }
 
