@@ -94,7 +94,8 @@ TEST_F(HandingOn, ATrainedNetworkIsExportedAndClassifies) {
 // Of a training that was killed by a bad disk, the epoch before is handed on.
 TEST_F(HandingOn, OfTwoCheckpointsTheNewestWholeOneIsUsed) {
   const std::string folder = path("run") + "/checkpoints/";
-  const std::string newest = folder + "network.safetensors", previous = folder + "network.previous.safetensors";
+  const std::string newest = folder + "network.safetensors",
+                    previous = folder + "network.previous.safetensors";
   const auto flip = [](const std::string& file) {
     std::string bytes = io::read_text(file);
     bytes[bytes.size() - 5] ^= 4;
@@ -111,7 +112,8 @@ TEST_F(HandingOn, OfTwoCheckpointsTheNewestWholeOneIsUsed) {
   EXPECT_EQ(exported(newest), second);
 
   flip(newest);
-  const Finished finished = run({program("export"), path("run"), "--format", "safetensors", "--out", path("out")});
+  const Finished finished =
+      run({program("export"), path("run"), "--format", "safetensors", "--out", path("out")});
   EXPECT_EQ(finished.status, 0);
   EXPECT_NE(finished.err.find("network.safetensors is damaged"), std::string::npos) << finished.err;
   EXPECT_NE(finished.err.find("network.previous.safetensors"), std::string::npos) << finished.err;
