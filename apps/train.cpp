@@ -1,11 +1,7 @@
 // Trains one network from scratch and reports its test error.
-#include <fmt/format.h>
-
-#include "apps/common/devices.h"
-#include "apps/common/interrupt.h"
 #include "apps/common/main.h"
+#include "apps/common/run_program.h"
 #include "apps/train/train_run.h"
-#include "framework/io/atomic_file.h"
 
 namespace {
 
@@ -14,24 +10,7 @@ void train(int argc, char** argv) {
   apps::TrainOptions options;
   apps::Settings settings("train", "Trains one network from scratch and reports its test error.");
   apps::declare(settings, options);
-  if (!settings.parse(argc, argv)) return;
-  const std::unique_ptr<Backend> backend =
-      apps::devices(static_cast<int>(options.threads), options.precision, options.engine)
-          .open(options.device);
-  const apps::RunDirectory directory(options.out, options.resume);
-  // Of threads only their number counts, which is found with the device.
-  const std::vector<std::string> free{"out", "device", "threads", "arena-mb", "tensorboard"};
-  if (directory.resumes()) settings.require_same(directory.config(), free);  // before data is read
-  apps::TrainRun run(*backend, options, directory);
-  for (const auto& [name, value] : run.found()) settings.found(name, value);
-  if (directory.resumes()) {
-    settings.require_same(directory.config(), free);
-  } else {
-    io::write_atomically(directory.config().string(), settings.toml());
-  }
-  apps::note_interrupts();
-  run.run();
-  fmt::print("{}", run.summary());
+  if (settings.parse(argc, argv)) apps::run_program<apps::TrainRun>(settings, options);
 }
 
 }  // namespace

@@ -194,14 +194,14 @@ void run(const Options& options) {
     times.push_back(time_all(way, kernels, &way != &ways.front(), repetitions));
   }
   const Json rows = report(kernels, ceilings, ways, times);
-  for (const Variant& way : ways) {
-    for (const std::string& note : way.backend->notes()) fmt::print("{}: {}\n", way.name, note);
-  }
-  if (options.json.empty()) return;
   Json notes = Json::object();
   for (const Variant& way : ways) {
-    if (!way.backend->notes().empty()) notes[way.name] = way.backend->notes();
+    if (way.apart) continue;  // the first one's backend
+    const std::vector<std::string> lines = way.backend->notes();
+    for (const std::string& line : lines) fmt::print("{}: {}\n", way.name, line);
+    if (!lines.empty()) notes[way.name] = lines;
   }
+  if (options.json.empty()) return;
   const Json json{{"device", backend.description()},
                   {"space", options.space},
                   {"batch", options.batch},

@@ -27,8 +27,9 @@ class EventFile {
   explicit EventFile(const std::filesystem::path& folder);
   ~EventFile();
 
-  // Writes one event, on disk at once. A tag that an earlier file or event has for this step already, or for
-  // a later one, is left out: a run that was resumed comes by the same steps again, with the same values.
+  // Writes one event, and hands it to the system at once: a kill does not lose it (a power cut may). A tag
+  // that an earlier file or event has for this step already, or for a later one, is left out: a run that was
+  // resumed comes by the same steps again, with the same values.
   // Throws an Error when it cannot be written.
   void write(std::int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
 

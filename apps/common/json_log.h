@@ -1,4 +1,5 @@
-// log.jsonl: what happened in a run, one JSON object a line, on disk as soon as it is written.
+// log.jsonl: what happened in a run, one JSON object a line. A line is handed to the system as soon as it is
+// written: a kill does not lose it (a power cut may).
 #pragma once
 
 #include <chrono>

@@ -75,7 +75,8 @@ std::vector<TomlValue> read_flat_toml(const std::filesystem::path& path) {
   try {
     const std::string text = read_file(path);
     if (io::toml_nests_deeply(text)) {
-      fail_usage("config", "{}: a key of too many parts, expected settings without tables", path.string());
+      fail_usage("config", "{}: a line with {} dots or more, expected keys of fewer parts", path.string(),
+                 io::most_key_parts);
     }
     table = toml::parse(text);
   } catch (const toml::parse_error& error) {

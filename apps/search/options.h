@@ -4,15 +4,14 @@
 #include <cstdint>
 #include <string>
 
-#include "apps/common/settings.h"
+#include "apps/common/run_options.h"
 
 namespace adwp::apps {
 
-struct SearchOptions {
-  std::string data, out, device = "auto", precision = "f32", engine = "hand", space = "tiny";
-  std::uint64_t seed = 0;
-  std::int64_t batch = 64, arena_mb = 0, threads = 0;
-  double validation = 0.1;
+struct SearchOptions : RunOptions {
+  SearchOptions() { validation = 0.1; }
+
+  std::string space = "tiny";
 
   std::string weights = "predicted";
   std::int64_t hyper_epochs = 10, hyper_width = 128;
@@ -24,15 +23,13 @@ struct SearchOptions {
 
   std::string strategy = "evolution";
   int population = 52, generations = 9;
-  std::int64_t max_params = 0, max_macs = 0, evaluation_batch = 500;
+  std::int64_t max_params = 0, max_macs = 0;
   bool latency = false;
   double max_latency_us = 0;
   std::string latencies;
 
   int finalists = 4, finalist_epochs = 3, halvings = 1;
   double finalist_lr = 0.1;
-
-  bool tensorboard = false, resume = false, quiet = false;
 };
 
 // Declares every option with its group, help and range.

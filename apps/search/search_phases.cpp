@@ -127,7 +127,7 @@ nas::Score SearchRun::train_network(const nas::NetworkPlan& plan, int epochs, st
 }
 
 void SearchRun::train_rank_sample() {
-  if (options_.rank_sample == 0) return;
+  if (options_.rank_sample == 0) return store_->finish(nas::Phase::rank_sample, {});
   const auto count = static_cast<std::size_t>(options_.rank_sample);
   const auto epochs = static_cast<int>(options_.rank_epochs);
   const std::uint64_t seed = options_.seed + 1;
@@ -147,6 +147,19 @@ void SearchRun::train_rank_sample() {
     const auto epochs_done = [&](double epoch) {
       progress_.update(static_cast<double>(i) + epoch / (epochs == 1 ? 1 : epochs + 1));
     };
+    // In the log first: what the store holds is not done again.
+    const auto keep = [&](const nas::Measured& network) {
+      if (network.one_epoch_accuracy) {
+        log_.write("rank_sample", {{"architecture", Json::parse(plans[i].architecture.to_json())},
+                                   {"params", network.params},
+                                   {"macs", network.macs},
+                                   {"predicted_loss", network.predicted_loss},
+                                   {"predicted_accuracy", network.predicted_accuracy},
+                                   {"one_epoch_accuracy", *network.one_epoch_accuracy},
+                                   {"trained_accuracy", network.trained_accuracy}});
+      }
+      store_->save_rank_network(i, plans[i].architecture, network, lap());
+    };
     if (i == measured_.size()) {
       const nas::Score trained = train_network(plans[i], epochs, seed, nas::Phase::rank_sample, epochs_done);
       measured_.push_back({.params = plans[i].parameters(),
@@ -157,7 +170,7 @@ void SearchRun::train_rank_sample() {
       if (epochs == 1) measured_[i].one_epoch_accuracy = trained.accuracy;
       show(static_cast<std::int64_t>(i + 1), {{"rank_sample/predicted_accuracy", predicted[i].accuracy},
                                               {"rank_sample/trained_accuracy", trained.accuracy}});
-      store_->save_rank_network(i, plans[i].architecture, measured_[i], lap());
+      keep(measured_[i]);
     }
     nas::Measured& network = measured_[i];
     if (!network.one_epoch_accuracy) {
@@ -165,18 +178,11 @@ void SearchRun::train_rank_sample() {
           train_network(plans[i], 1, seed + 1, nas::Phase::rank_sample, [&](double epoch) {
             epochs_done(epochs + epoch);
           }).accuracy;
-      store_->save_rank_network(i, plans[i].architecture, network, lap());
+      keep(network);
     }
     progress_.milestone(static_cast<double>(i + 1),
                         fmt::format("predicted {:.3f}, trained {:.3f}", network.predicted_accuracy,
                                     network.trained_accuracy));
-    log_.write("rank_sample", {{"architecture", Json::parse(plans[i].architecture.to_json())},
-                               {"params", network.params},
-                               {"macs", network.macs},
-                               {"predicted_loss", network.predicted_loss},
-                               {"predicted_accuracy", network.predicted_accuracy},
-                               {"one_epoch_accuracy", *network.one_epoch_accuracy},
-                               {"trained_accuracy", network.trained_accuracy}});
   }
   progress_.end();
   store_->finish(nas::Phase::rank_sample, lap());
@@ -202,12 +208,6 @@ void SearchRun::show_generation(const nas::SearchState& state) {
 
 void SearchRun::record_generation(const nas::SearchState& state) {
   show_generation(state);
-  store_->save_generation(state, lap());
-  const auto best =
-      std::max_element(state.evaluated.begin(), state.evaluated.end(),
-                       [](const nas::Candidate& a, const nas::Candidate& b) { return a.score < b.score; });
-  progress_.milestone(state.next_generation,
-                      fmt::format("{} candidates, best score {:.3f}", state.evaluated.size(), best->score));
   for (const nas::Candidate& c : state.evaluated) {
     if (c.generation + 1 != state.next_generation) continue;
     log_.write("candidate", {{"generation", c.generation},
@@ -220,6 +220,12 @@ void SearchRun::record_generation(const nas::SearchState& state) {
                              {"latency_us", c.latency_us ? Json(*c.latency_us) : Json()},
                              {"latency_batch_us", c.latency_batch_us ? Json(*c.latency_batch_us) : Json()}});
   }
+  store_->save_generation(state, lap());  // last: what it holds is not done again
+  const auto best =
+      std::max_element(state.evaluated.begin(), state.evaluated.end(),
+                       [](const nas::Candidate& a, const nas::Candidate& b) { return a.score < b.score; });
+  progress_.milestone(state.next_generation,
+                      fmt::format("{} candidates, best score {:.3f}", state.evaluated.size(), best->score));
 }
 
 void SearchRun::evolve() {
@@ -267,6 +273,16 @@ void SearchRun::evolve() {
   log_.write("search", {{"candidates", search.state().evaluated.size()},
                         {"seconds_here", std::chrono::duration<double>(Clock::now() - begin).count()},
                         {"seconds_of_records", std::chrono::duration<double>(records).count()}});
+  if (search.state().evaluated.empty()) {
+    fail("search",
+         "of the networks tried, none is within --max-latency-us {}; give a higher one and another "
+         "--out",
+         options_.max_latency_us);
+  }
+  if (search.state().next_generation <= options_.generations) {
+    progress_.say(fmt::format("no more generations after {}: nothing new is within the limits",
+                              search.state().next_generation));
+  }
   store_->finish(nas::Phase::search, lap());
   state_ = search.state();
   front_ = nas::pareto_front(state_.evaluated);
@@ -284,7 +300,7 @@ void SearchRun::evolve() {
 }
 
 void SearchRun::train_finalists() {
-  if (options_.finalists == 0) return;
+  if (options_.finalists == 0) return store_->finish(nas::Phase::finalists, {});
   const std::vector<nas::Candidate> chosen =
       nas::choose_finalists(state_.evaluated, static_cast<std::size_t>(options_.finalists));
   const std::vector<nas::Rung> rungs =
@@ -304,11 +320,11 @@ void SearchRun::train_finalists() {
                                            [&](double epoch) { progress_.update(before + epoch); });
     show(trained, {{"finalists/trained_accuracy", score.accuracy},
                    {"finalists/predicted_accuracy", finalist.predicted_accuracy}});
-    store_->save_finalist(finalist, epochs, score.accuracy, lap());
-    progress_.milestone(done, fmt::format("{} trained to {:.3f}", plan.architecture.id(), score.accuracy));
     log_.write(
         "finalist",
         {{"architecture", plan.architecture.id()}, {"epochs", epochs}, {"trained_accuracy", score.accuracy}});
+    store_->save_finalist(finalist, epochs, score.accuracy, lap());
+    progress_.milestone(done, fmt::format("{} trained to {:.3f}", plan.architecture.id(), score.accuracy));
     return score.accuracy;
   });
   progress_.end();

@@ -47,7 +47,7 @@ void SearchRun::write_results() {
   for (const std::string& note : backend_.notes()) log_.write("device", {{"note", note}});
   Json result;
   result["version"] = version;
-  result["device"] = fmt::format("{} ({})", backend_.name(), backend_.description());
+  result["device"] = device_name();
   result["dataset"] = {{"name", data_.name},
                        {"train", data_.train.count()},
                        {"validation", data_.validation.count()},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 
@@ -30,24 +31,18 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
       data_(data::load_training_data(data::parse_data_spec(options.data), options.seed, options.validation)) {
   if (options.tensorboard) EventFile::require_supported();
   task_ = {data_.train.height, data_.train.channels, static_cast<std::int64_t>(data_.classes.size())};
-  if (!options.latencies.empty()) {
-    if (!std::filesystem::is_regular_file(options.latencies)) {
-      fail_usage("search", "no such file, got --latencies {}, expected search.db of a search",
-                 options.latencies);
-    }
-    earlier_.emplace(options.latencies);
-  }
+  if (!options.latencies.empty()) take_latencies();
   if (options.max_params > 0 || options.max_macs > 0) {  // can they be met? Ask before training
     Random random(options.seed, Purpose::evolution, 0);
     space_.sample(random, limits(), task_);
   }
   const std::size_t need = measure_need();
   const std::size_t size = options.arena_mb > 0 ? static_cast<std::size_t>(options.arena_mb) << 20 : need;
-  progress_.say(fmt::format(
-      "{}: {} training and {} validation images of {} x {} in {} classes; device {} ({}); arena "
-      "{} MiB, {} measured",
-      data_.name, data_.train.count(), data_.validation.count(), task_.image_size, task_.image_size,
-      task_.classes, backend.name(), backend.description(), size >> 20, need >> 20));
+  progress_.say(
+      fmt::format("{}: {} training and {} validation images of {} x {} in {} classes; device {}; arena "
+                  "{} MiB, {} measured",
+                  data_.name, data_.train.count(), data_.validation.count(), task_.image_size,
+                  task_.image_size, task_.classes, device_name(), size >> 20, need >> 20));
   if (size < need) {
     fail_usage("arena", "too small, got --arena-mb {}, expected at least {}; or lower --batch",
                options.arena_mb, (need >> 20) + 1);
@@ -59,6 +54,11 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
   evaluator_ =
       std::make_unique<nas::Evaluator>(backend, *arena_, validation_, data_.norm, options.evaluation_batch,
                                        std::max<std::int64_t>(options.population, options.rank_sample));
+  if (options.max_latency_us > 0 && !directory.resumes()) require_fast_enough();
+}
+
+std::string SearchRun::device_name() const {
+  return fmt::format("{} ({})", backend_.name(), backend_.description());
 }
 
 std::unique_ptr<nas::WeightSource> SearchRun::make_source(Arena& arena) const {
@@ -86,20 +86,36 @@ bool SearchRun::latency_counts() const {
 }
 
 double SearchRun::latency(const nas::NetworkPlan& plan, std::int64_t batch) {
-  const std::uint64_t hash = plan.architecture.hash();
-  if (const auto known = store_->latency(hash, batch)) return *known;
-  std::optional<double> microseconds = earlier_ ? earlier_->latency(hash, batch) : std::nullopt;
-  if (!microseconds) {
-    stop_if_asked();
-    microseconds = nas::LatencyMeter(backend_, *arena_, *source_).measure(plan, batch);
+  const std::pair key{plan.architecture.hash(), batch};
+  const auto known = latencies_.find(key);
+  if (known != latencies_.end()) return known->second;
+  stop_if_asked();
+  const double microseconds = nas::LatencyMeter(backend_, *arena_, *source_).measure(plan, batch);
+  latencies_[key] = microseconds;
+  if (store_) store_->save({{key, microseconds}}, device_name(), task_.image_size);
+  return microseconds;
+}
+
+void SearchRun::take_latencies() {
+  const std::string& path = options_.latencies;
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored) || std::filesystem::is_empty(path, ignored)) {
+    fail_usage("search", "no such file, got --latencies {}, expected search.db of a search", path);
   }
-  store_->save_latency(hash, batch, *microseconds);
-  return *microseconds;
+  latencies_ = nas::RunStore(path).latencies(device_name(), task_.image_size);
+  given_latencies_ = fnv1a_start;
+  for (const auto& [of, microseconds] : latencies_) {
+    given_latencies_ =
+        fnv1a(fmt::format("{:x} {} {}\n", of.first, of.second, microseconds), given_latencies_);
+  }
+  if (latencies_.empty()) {
+    fail_usage("search", "--latencies {} has none for images of {} x {} on this device, {}", path,
+               task_.image_size, task_.image_size, device_name());
+  }
 }
 
 // Asked before training, for training is dear. The weights do not matter to the time.
 void SearchRun::require_fast_enough() {
-  if (options_.max_latency_us == 0) return;
   constexpr int samples = 200;
   double fastest = std::numeric_limits<double>::infinity();
   Random random(options_.seed, Purpose::evolution, latency_stream);
@@ -110,7 +126,7 @@ void SearchRun::require_fast_enough() {
   fail_usage("search",
              "no network of the space is fast enough, got --max-latency-us {}, expected at least {:.0f}, "
              "which is the fastest of {} tried",
-             options_.max_latency_us, fastest, samples);
+             options_.max_latency_us, std::ceil(fastest), samples);
 }
 
 nas::HyperTrainingOptions SearchRun::hyper_options() const {
@@ -154,16 +170,24 @@ std::size_t SearchRun::measure_need() {
 }
 
 std::vector<std::pair<std::string, std::string>> SearchRun::found() const {
-  return {{"device", fmt::format("{} ({})", backend_.name(), backend_.description())},
-          {"data", data::fingerprint(data_)},
-          {"space", fmt::format("{:016x}", fnv1a(space_.to_toml()))}};
+  std::vector<std::pair<std::string, std::string>> facts{
+      {"device", device_name()},
+      {"data", data::fingerprint(data_)},
+      {"space", fmt::format("{:016x}", fnv1a(space_.to_toml()))}};
+  if (!options_.latencies.empty()) facts.emplace_back("latencies", fmt::format("{:016x}", given_latencies_));
+  return facts;
 }
 
 void SearchRun::run() {
   store_.emplace(directory_.database().string());
   lap_ = Clock::now();
   if (options_.tensorboard) events_.emplace(directory_.tensorboard());
-  require_fast_enough();
+  if (latency_counts()) {
+    nas::Latencies stored = store_->latencies(device_name(), task_.image_size);
+    stored.merge(latencies_);  // what stands in the store stays
+    latencies_ = std::move(stored);
+    store_->save(latencies_, device_name(), task_.image_size);
+  }
   train_source();
   train_rank_sample();
   evolve();

@@ -68,9 +68,11 @@ class SearchRun {
   nas::Score train_network(const nas::NetworkPlan& plan, int epochs, std::uint64_t seed, nas::Phase phase,
                            const std::function<void(double)>& progress);
 
-  bool latency_counts() const;  // as an objective
+  std::string device_name() const;  // with the hardware
+  bool latency_counts() const;      // as an objective
   // Of one image or of an evaluation batch, in microseconds; measured once in a run.
   double latency(const nas::NetworkPlan& plan, std::int64_t batch);
+  void take_latencies();       // those of --latencies; throws a usage Error when there are none for this run
   void require_fast_enough();  // throws a usage Error when no network seems to be
 
   // For TensorBoard, if it is wanted; before what is saved of the same step.
@@ -98,7 +100,8 @@ class SearchRun {
   std::unique_ptr<nas::Evaluator> evaluator_;
 
   std::optional<nas::RunStore> store_;
-  std::optional<nas::RunStore> earlier_;  // whose latencies are used
+  nas::Latencies latencies_;           // all that is known
+  std::uint64_t given_latencies_ = 0;  // fingerprint of those of --latencies
   Clock::time_point lap_;
 
   std::vector<nas::Measured> measured_;  // the rank sample

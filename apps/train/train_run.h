@@ -10,19 +10,18 @@
 #include "apps/common/json_log.h"
 #include "apps/common/progress.h"
 #include "apps/common/run_directory.h"
-#include "apps/common/settings.h"
+#include "apps/common/run_options.h"
 #include "data/loader.h"
 #include "nas/training/network_trainer.h"
 
 namespace adwp::apps {
 
-struct TrainOptions {
-  std::string architecture, data, out, device = "auto", precision = "f32", engine = "hand";
-  std::string recipe = "standard";
-  std::uint64_t seed = 0;
-  std::int64_t epochs = 20, batch = 64, threads = 0, arena_mb = 0, evaluation_batch = 500;
-  double lr = 0.1, validation = 0.02;
-  bool tensorboard = false, resume = false, quiet = false;
+struct TrainOptions : RunOptions {
+  TrainOptions() { validation = 0.02; }
+
+  std::string architecture, recipe = "standard";
+  std::int64_t epochs = 20;
+  double lr = 0.1;
 };
 void declare(Settings& settings, TrainOptions& options);
 

@@ -1,6 +1,6 @@
 // Batch norm: one pass over x for the statistics, unless the convolution that made x has left moments of its
-// tiles, and one to normalise and activate; backward likewise,
-// one pass for the two sums a channel and one for dx.
+// tiles, and one to normalise and activate; backward likewise, one pass for the two sums a channel and one
+// for dx.
 //
 // All of it is bound by memory. Backward works out normalised values and the activation's derivative
 // anew from x rather than read them from memory: arithmetic is free here, bytes are not.

@@ -11,7 +11,6 @@ namespace {
 // --- kernels -----------------------------------------------------------------------------------------
 
 constexpr int most_skinny_rows = 8;
-constexpr std::int64_t most_in_grid = 65535;  // of blockIdx.z
 
 template <int M>
 __global__ void __launch_bounds__(256)
@@ -35,7 +34,7 @@ __global__ void __launch_bounds__(256)
 // --- launchers ---------------------------------------------------------------------------------------
 
 template <int M>
-void run_skinny(Stream stream, const GemmShape& shape, const float* x, const float* w, const Output& out) {
+void run_skinny(Stream stream, const ProductShape& shape, const float* x, const float* w, const Output& out) {
   if constexpr (M > 0) {
     if (shape.m != M) return run_skinny<M - 1>(stream, shape, x, w, out);
     const dim3 grid(ceil_divide(shape.n, 8), 1, static_cast<unsigned>(shape.batch));
@@ -47,17 +46,17 @@ bool aligned(const float* pointer, std::int64_t pitch) {
   return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0 && pitch % 4 == 0;
 }
 
-// Of a batch that one grid takes.
-void gemm_once(Stream stream, const ProductChoice& choice, const GemmShape& shape, const float* a,
-               const float* b, const Output& out, float* scratch) {
-  const auto [m, n, k, transpose_a, transpose_b, batch, bias_each] = shape;
+// In one launch.
+void gemm_once(Stream stream, const ProductChoice& choice, const ProductShape& shape, bool transpose_a,
+               bool transpose_b, const float* a, const float* b, const Output& out, float* scratch) {
+  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   if (choice.level == Level::fast && m <= most_skinny_rows && !transpose_a && transpose_b) {
     return run_skinny<most_skinny_rows>(stream, shape, a, b, out);
   }
   const std::int64_t pitch_a = transpose_a ? m : k, pitch_b = transpose_b ? k : n;
   const bool vector = aligned(a, pitch_a) && aligned(b, pitch_b);
   auto run = [&](const auto& left, const auto& right) {
-    run_product<false>("gemm", stream, choice, vector, left, right, out, {m, n, k, batch}, scratch);
+    run_product<false>("gemm", stream, choice, vector, left, right, out, shape, scratch);
   };
   auto with_left = [&](const auto& left) {
     if (transpose_b) {
@@ -79,13 +78,13 @@ void gemm(Stream stream, const ProductChoice& choice, const GemmShape& shape, co
           const float* bias, Activation act, float* c, bool accumulate, float* scratch) {
   const auto [m, n, k, transpose_a, transpose_b, batch, bias_each] = shape;
   const std::int64_t bias_pitch = bias_each ? n : 0;
-  GemmShape part = shape;
-  for (std::int64_t first = 0; first < batch; first += most_in_grid) {
-    part.batch = batch - first < most_in_grid ? batch - first : most_in_grid;
+  const ProductShape whole{m, n, k, batch};
+  for (std::int64_t first = 0; first < batch; first += most_in_launch) {
     const Output out{
         c + first * m * n, n,     1,         bias == nullptr ? nullptr : bias + first * bias_pitch, act,
         accumulate,        m * n, bias_pitch};
-    gemm_once(stream, choice, part, a + first * m * k, b + first * k * n, out, scratch);
+    gemm_once(stream, choice, part_of(whole, first), transpose_a, transpose_b, a + first * m * k,
+              b + first * k * n, out, scratch);
   }
 }
 

@@ -1,6 +1,7 @@
 // Matrix products: choices that GEMM and convolution share.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace adwp::ADWP_GPU {
@@ -32,6 +33,21 @@ inline std::int64_t product_splits(std::int64_t m, std::int64_t n, std::int64_t 
 inline std::int64_t product_scratch(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t batch = 1) {
   const std::int64_t splits = product_splits(m, n, k, batch);
   return splits > 1 ? batch * splits * m * n : 0;
+}
+
+inline constexpr std::int64_t most_in_launch = 65535;  // products of a batch: blockIdx.z
+
+struct ProductShape {
+  std::int64_t m, n, k;
+  std::int64_t batch = 1;
+  std::int64_t splits = product_splits(m, n, k, batch);
+};
+// What one launch takes of a batch, from its product `first` on. It is split as the whole batch is: that is
+// what the scratch was made for.
+inline ProductShape part_of(const ProductShape& whole, std::int64_t first) {
+  ProductShape part = whole;
+  part.batch = std::min(whole.batch - first, most_in_launch);
+  return part;
 }
 
 }  // namespace adwp::ADWP_GPU

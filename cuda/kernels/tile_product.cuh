@@ -379,19 +379,15 @@ __global__ void __launch_bounds__(256)
 
 // --- launching ---------------------------------------------------------------------------------------
 
-struct ProductShape {
-  std::int64_t m, n, k;
-  std::int64_t batch = 1;  // at most 65535
-};
-
 // `vector`: may chunks of four be loaded? If not, the fast kernel runs on single elements where `Single`
-// has it compiled (images of 3 channels), the tiled one elsewhere. `scratch`: product_scratch(m, n, k, batch)
-// floats. Out: Output, or OutputWithMoments, which only the fast kernel fills, of a product without splits.
+// has it compiled (images of 3 channels), the tiled one elsewhere. `shape`: of at most most_in_launch
+// products. `scratch`: product_scratch(m, n, k, batch) floats. Out: Output, or OutputWithMoments, which only
+// the fast kernel fills, of a product without splits.
 template <bool Single, typename A, typename B, typename Out>
 void run_product(const char* name, Stream stream, const ProductChoice& choice, bool vector, const A& a,
                  const B& b, const Out& out, const ProductShape& shape, float* scratch) {
-  const auto [m, n, k, batch] = shape;
-  const auto layers = static_cast<unsigned>(batch);
+  const auto [m, n, k, batch, parts] = shape;
+  const auto layers = static_cast<unsigned>(batch), splits = static_cast<unsigned>(parts);
   if (choice.level == Level::naive) {
     launch(name, naive_product<A, B>, dim3(blocks_for(m * n), 1, layers), 256, 0, stream, a, b, out, m, n, k);
     return;
@@ -401,7 +397,6 @@ void run_product(const char* name, Stream stream, const ProductChoice& choice, b
            b, out, m, n, k);
     return;
   }
-  const auto splits = static_cast<unsigned>(product_splits(m, n, k, batch));
   const std::int64_t per_split = (k + splits - 1) / splits;
   const std::int64_t k_per_split = (per_split + tile_k - 1) / tile_k * tile_k;
   auto run = [&]<typename Target>(const Target& target) {

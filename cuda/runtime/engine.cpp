@@ -123,7 +123,8 @@ std::vector<std::string> EngineChoice::notes() const {
   }
   if (replaced > 0) {
     lines.push_back(fmt::format(
-        "engine: {} of {} products were done by the kernels here, for want of a deterministic way by {}",
+        "engine: {} of {} products were done by the kernels here: {} has no deterministic way to do them in "
+        "this precision, shape and workspace",
         replaced, records_.size(), vendor_->description()));
   }
   for (const auto& [key, record] : records_) {

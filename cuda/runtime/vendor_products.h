@@ -13,8 +13,8 @@
 namespace adwp::ADWP_GPU {
 
 // All pointers are f32 on the device; formulas: framework/backend/backend.h. A method that returns false has
-// done nothing, for want of a deterministic way to do this product in this precision and workspace: the
-// kernels here do it then.
+// done nothing, for want of a deterministic way to do this product in this precision, shape and workspace:
+// the kernels here do it then.
 class VendorProducts {
  public:
   virtual ~VendorProducts() = default;

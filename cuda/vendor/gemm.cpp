@@ -22,13 +22,21 @@ bool Gemm::run(const kernels::GemmShape& shape, const float* a, const float* b, 
   const auto [m, n, k, transpose_a, transpose_b, batch, bias_each] = shape;
   if (k == 0) return false;  // no leading dimension that cuBLAS would take
   const auto operation = [](bool transposed) { return transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
+  const cublasOperation_t of_b = operation(transpose_b), of_a = operation(transpose_a);
+  const std::int64_t pitch_b = transpose_b ? k : n, pitch_a = transpose_a ? m : k;
   const float one = 1, keep = accumulate ? 1 : 0;
   cublas_.check(cublas_.cublasSetWorkspace_v2(handle_, workspace, workspace_bytes), "setting the workspace");
-  cublas_.check(cublas_.cublasGemmStridedBatchedEx_64(
-                    handle_, operation(transpose_b), operation(transpose_a), n, m, k, &one, b, CUDA_R_32F,
-                    transpose_b ? k : n, k * n, a, CUDA_R_32F, transpose_a ? m : k, m * k, &keep, c,
-                    CUDA_R_32F, n, m * n, batch, compute_, CUBLAS_GEMM_DEFAULT),
-                "GEMM");
+  if (batch == 1) {  // cuBLAS may choose otherwise for a batch of one
+    cublas_.check(
+        cublas_.cublasGemmEx_64(handle_, of_b, of_a, n, m, k, &one, b, CUDA_R_32F, pitch_b, a, CUDA_R_32F,
+                                pitch_a, &keep, c, CUDA_R_32F, n, compute_, CUBLAS_GEMM_DEFAULT),
+        "GEMM");
+  } else {
+    cublas_.check(cublas_.cublasGemmStridedBatchedEx_64(
+                      handle_, of_b, of_a, n, m, k, &one, b, CUDA_R_32F, pitch_b, k * n, a, CUDA_R_32F,
+                      pitch_a, m * k, &keep, c, CUDA_R_32F, n, m * n, batch, compute_, CUBLAS_GEMM_DEFAULT),
+                  "batched GEMM");
+  }
   if (bias != nullptr || act != Activation::none) {
     // One bias for all makes one tall matrix of the batch.
     const std::int64_t biases = bias_each ? batch : 1;

@@ -167,7 +167,7 @@ class Backend : public Memory {
                   const Augmentation& augmentation, const AugmentKey& key, const Tensor& x, const Tensor& y);
 
  private:
-  // gemm and batched_gemm, on tensors of rank 3.
+  // gemm and batched_gemm, on tensors of rank 3 whose shapes have been checked.
   void multiply(const char* where, const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias,
                 Activation act, const Tensor& c, GradMode mode);
 

@@ -24,14 +24,27 @@ std::string text(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_
   return fmt::format("{}{} x {} x {}", batch == 1 ? "" : fmt::format("{} of ", batch), m, n, k);
 }
 
+struct ProductSizes {
+  std::int64_t m, n, k;
+};
+
+// From the last two axes of the operands.
+ProductSizes sizes_of(const Gemm& spec, const Shape& a, const Shape& b) {
+  const int row = a.rank() - 2, column = a.rank() - 1;
+  return {a[spec.transpose_a ? column : row], b[spec.transpose_b ? row : column],
+          a[spec.transpose_a ? row : column]};
+}
+
 }  // namespace
 
 void Backend::gemm(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias, Activation act,
                    const Tensor& c, GradMode mode) {
   expect_rank("gemm", "a", a, 2);
   expect_rank("gemm", "b", b, 2);
-  expect_rank("gemm", "c", c, 2);
-  if (bias.defined()) expect_rank("gemm", "bias", bias, 1);
+  const auto [m, n, k] = sizes_of(spec, a.shape(), b.shape());
+  expect("gemm", "b", b, spec.transpose_b ? Shape{n, k} : Shape{k, n});
+  expect("gemm", "c", c, Shape{m, n});
+  if (bias.defined()) expect("gemm", "bias", bias, Shape{n});
   auto one = [](const Tensor& t) { return t.view(0, Shape{1, t.shape()[0], t.shape()[1]}); };
   multiply("gemm", spec, one(a), one(b), bias, act, one(c), mode);
 }
@@ -40,18 +53,20 @@ void Backend::batched_gemm(const Gemm& spec, const Tensor& a, const Tensor& b, c
                            Activation act, const Tensor& c, GradMode mode) {
   expect_rank("batched_gemm", "a", a, 3);
   expect_rank("batched_gemm", "b", b, 3);
+  const auto [m, n, k] = sizes_of(spec, a.shape(), b.shape());
+  const std::int64_t batch = a.shape()[0];
+  expect("batched_gemm", "b", b, spec.transpose_b ? Shape{batch, n, k} : Shape{batch, k, n});
+  expect("batched_gemm", "c", c, Shape{batch, m, n});
+  if (bias.defined()) {
+    expect("batched_gemm", "bias", bias, bias.shape().rank() == 2 ? Shape{batch, n} : Shape{n});
+  }
   multiply("batched_gemm", spec, a, b, bias, act, c, mode);
 }
 
 void Backend::multiply(const char* where, const Gemm& spec, const Tensor& a, const Tensor& b,
                        const Tensor& bias, Activation act, const Tensor& c, GradMode mode) {
   const std::int64_t batch = a.shape()[0];
-  const std::int64_t m = a.shape()[spec.transpose_a ? 2 : 1];
-  const std::int64_t k = a.shape()[spec.transpose_a ? 1 : 2];
-  const std::int64_t n = b.shape()[spec.transpose_b ? 1 : 2];
-  expect(where, "b", b, spec.transpose_b ? Shape{batch, n, k} : Shape{batch, k, n});
-  expect(where, "c", c, Shape{batch, m, n});
-  if (bias.defined()) expect(where, "bias", bias, bias.shape().rank() == 2 ? Shape{batch, n} : Shape{n});
+  const auto [m, n, k] = sizes_of(spec, a.shape(), b.shape());
   require(mode == GradMode::overwrite || (!bias.defined() && act == Activation::none), where,
           "accumulation takes neither bias nor activation");
   Workspace workspace(c, gemm_workspace(spec, c.shape(), k, mode));
@@ -62,7 +77,7 @@ void Backend::multiply(const char* where, const Gemm& spec, const Tensor& a, con
   }
   const ProfileScope scope(*this, profile_, where, {&a, &b, &bias, &c},
                            2.0 * static_cast<double>(batch * m * n * k),
-                           [&] { return text(batch, m, n, k); });
+                           [&, m = m, n = n, k = k] { return text(batch, m, n, k); });
   do_gemm(spec, a, b, bias, act, c, mode, workspace.data());
 }
 

@@ -91,10 +91,14 @@ void require_finite(const std::string& name, const HostTensor& tensor, const std
   }
 }
 
+bool is_there(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
 // Nothing when there is none, or a damaged one.
 std::optional<StoredCheckpoint> read_whole(const std::string& path, const OnDamage& on_damage) {
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) return std::nullopt;
+  if (!is_there(path)) return std::nullopt;
   try {
     return read_checkpoint(path);
   } catch (const Error& error) {
@@ -159,11 +163,16 @@ void CheckpointPair::save_interrupted(const Facts& facts) const {
   save_checkpoint(with_suffix(path_, interrupted), store_, optimizer_, extra_, facts);
 }
 
-void CheckpointPair::discard_interrupted() const { fs::remove(with_suffix(path_, interrupted)); }
+void CheckpointPair::discard_interrupted() const {
+  const std::string path = with_suffix(path_, interrupted);
+  std::error_code error;
+  fs::remove(path, error);
+  if (error) fail("checkpoint", "cannot remove {}: {}", path, error.message());
+}
 
 std::optional<std::string> CheckpointPair::newest() const {
   for (const std::string& path : {path_, previous_checkpoint(path_)}) {
-    if (fs::exists(path)) return path;
+    if (is_there(path)) return path;
   }
   return std::nullopt;
 }
@@ -172,8 +181,9 @@ void CheckpointPair::save(const Facts& facts) const {
   discard_interrupted();  // first: it must never outlive the epoch it was made in
   const std::string previous = previous_checkpoint(path_);
   // One file under both names: a kill came between the two steps below.
-  const bool kept = fs::exists(path_) && fs::exists(previous) && fs::equivalent(path_, previous);
-  if (fs::exists(path_) && !kept) {
+  std::error_code ignored;
+  const bool kept = is_there(path_) && is_there(previous) && fs::equivalent(path_, previous, ignored);
+  if (is_there(path_) && !kept) {
     // A second name for the file, put in place by a rename: neither name is ever without a whole file.
     // Where there are no hard links, a copy does.
     const std::string temporary = previous + ".tmp" + std::to_string(::getpid());
@@ -182,7 +192,6 @@ void CheckpointPair::save(const Facts& facts) const {
     if (error) fs::copy_file(path_, temporary, fs::copy_options::overwrite_existing, error);
     if (!error) fs::rename(temporary, previous, error);
     if (error) {
-      std::error_code ignored;
       fs::remove(temporary, ignored);
       fail("checkpoint", "cannot keep {}: {}", path_, error.message());
     }
@@ -193,7 +202,10 @@ void CheckpointPair::save(const Facts& facts) const {
 std::optional<CheckpointPair::Facts> CheckpointPair::load(const Facts& same, const Report& report) const {
   const OnDamage set_aside = [&](const std::string& damaged, const Error& error) {
     report(fmt::format("{}; going on from what was saved before it", error.what()));
-    fs::rename(damaged, with_suffix(path_, ".damaged"));  // so that it cannot take the other's place
+    const std::string aside = with_suffix(path_, ".damaged");
+    std::error_code reason;
+    fs::rename(damaged, aside, reason);  // so that it cannot take the other's place
+    if (reason) fail("checkpoint", "cannot rename {} to {}: {}", damaged, aside, reason.message());
   };
   const auto fits = [&](const StoredCheckpoint& stored) {
     return std::all_of(same.begin(), same.end(), [&](const auto& fact) {

@@ -6,9 +6,12 @@
 
 namespace adwp::io {
 
+inline constexpr int most_key_parts = 24;
+
 // Could a line hold a key of more than `most_parts` parts? Keys end with their line, and two dots in a row
-// stand in no key: paths like ../../.. may be as long as they like.
-inline bool toml_nests_deeply(std::string_view text, int most_parts = 24) {
+// stand in no key: paths like ../../.. may be as long as they like. Other dots in values count too, for what
+// tells a value from a key is the parser, which this guards.
+inline bool toml_nests_deeply(std::string_view text, int most_parts = most_key_parts) {
   int dots = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\n') dots = 0;

@@ -21,7 +21,9 @@ class LatencyMeter {
   LatencyMeter(Backend& backend, Arena& arena, WeightSource& source)
       : backend_(backend), arena_(arena), source_(source) {}
 
-  // Microseconds for `batch` images by the device's clock. Memory: no more than evaluating such a batch.
+  // Microseconds for `batch` images by the device's clock. Memory: about as much as evaluating such a batch;
+  // where the same network was laid out for training (NetworkTrainer::dry_run with evaluations of this batch)
+  // it fits, for that holds gradients and the optimizer's state besides.
   double measure(const NetworkPlan& plan, std::int64_t batch);
 
  private:

@@ -55,14 +55,19 @@ bool Search::admit(const Architecture& architecture, std::vector<std::uint64_t> 
                    std::vector<Candidate>& proposed) {
   const std::uint64_t hash = architecture.hash();
   if (met_.contains(hash)) return false;
-  const NetworkPlan plan = plan_network(architecture, settings_.task);
-  if (!settings_.limits.admit(plan)) return false;
-  met_.insert(hash);
-  const std::optional<double> latency = meter_ ? std::optional(meter_(plan)) : std::nullopt;
-  if (latency && settings_.limits.max_latency_us && *latency > *settings_.limits.max_latency_us) {
-    ++too_slow_;
+  if (too_slow_.contains(hash)) {
+    ++rejected_;
     return false;
   }
+  const NetworkPlan plan = plan_network(architecture, settings_.task);
+  if (!settings_.limits.admit(plan)) return false;
+  const std::optional<double> latency = meter_ ? std::optional(meter_(plan)) : std::nullopt;
+  if (latency && settings_.limits.max_latency_us && *latency > *settings_.limits.max_latency_us) {
+    too_slow_.insert(hash);
+    ++rejected_;
+    return false;
+  }
+  met_.insert(hash);
   proposed.push_back({.architecture = architecture,
                       .hash = hash,
                       .params = plan.parameters(),
@@ -76,10 +81,10 @@ bool Search::admit(const Architecture& architecture, std::vector<std::uint64_t> 
 std::vector<Candidate> Search::propose(Random& random) {
   std::vector<Candidate> proposed;
   const auto wanted = static_cast<std::size_t>(settings_.population);
-  too_slow_ = 0;
+  rejected_ = 0;
   const auto may_try = [&](int tries) {
     return proposed.size() < wanted && tries < tries_per_place * settings_.population &&
-           too_slow_ < too_slow_per_place * settings_.population;
+           rejected_ < too_slow_per_place * settings_.population;
   };
   const bool breed = settings_.strategy == Strategy::evolution && state_.population.size() >= 2;
   const std::vector<Rank> ranks = rank_all(state_.population);

@@ -60,8 +60,10 @@ class Search {
   Scorer scorer_;
   Meter meter_;
   SearchState state_;
-  std::unordered_set<std::uint64_t> met_;  // scored, or too slow
-  int too_slow_ = 0;                       // in the generation at hand
+  std::unordered_set<std::uint64_t> met_;       // scored, or about to be
+  std::unordered_set<std::uint64_t> too_slow_;  // measured, and rejected
+  int rejected_ =
+      0;  // too slow, in the generation at hand; known ones count, for a resumed search knows none
 };
 
 // The `count` candidates worth training for real: half of the places go to the Pareto front's best by

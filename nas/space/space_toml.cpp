@@ -114,7 +114,10 @@ SearchSpace SearchSpace::from_toml(const std::string& path) {
   toml::table root;
   try {
     const std::string text = io::read_text(path, most_bytes);
-    if (io::toml_nests_deeply(text)) fail_usage("search space", "{}: a key of too many parts", path);
+    if (io::toml_nests_deeply(text)) {
+      fail_usage("search space", "{}: a line with {} dots or more, expected keys of fewer parts", path,
+                 io::most_key_parts);
+    }
     root = toml::parse(text);
   } catch (const toml::parse_error& error) {
     reject(path, error.source(), std::string(error.description()));

@@ -110,7 +110,9 @@ void Database::check(int code) const {
 }
 
 void Database::fail_damaged(std::string_view why) const {
-  fail("store", "{} is damaged: {}; move it away and resume: what it held is done again, to the same result",
+  fail("store",
+       "{} is damaged: {}; move it away and resume: what it held is done again, to the same result unless "
+       "latencies were measured",
        path_, why);
 }
 

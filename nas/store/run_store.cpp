@@ -36,7 +36,8 @@ CREATE TABLE candidates (
   trained_accuracy REAL, population INTEGER
 );
 CREATE TABLE latencies (
-  id TEXT NOT NULL, batch INTEGER NOT NULL, latency_us REAL NOT NULL, PRIMARY KEY (id, batch)
+  id TEXT NOT NULL, batch INTEGER NOT NULL, image_size INTEGER NOT NULL, device TEXT NOT NULL,
+  latency_us REAL NOT NULL, PRIMARY KEY (id, batch, image_size, device)
 );
 CREATE TABLE finalists (
   id TEXT NOT NULL REFERENCES candidates (id), epochs INTEGER NOT NULL, trained_accuracy REAL NOT NULL,
@@ -248,13 +249,26 @@ void RunStore::save_generation(const SearchState& state, const PhaseCost& cost) 
   transaction.commit();
 }
 
-std::optional<double> RunStore::latency(std::uint64_t hash, std::int64_t batch) const {
-  Statement row = database_.prepare("SELECT latency_us FROM latencies WHERE id = ? AND batch = ?");
-  return row.bind(id_of(hash), batch).step() ? std::optional(row.real(0)) : std::nullopt;
+Latencies RunStore::latencies(const std::string& device, std::int64_t image_size) const {
+  Latencies latencies;
+  Statement row =
+      database_.prepare("SELECT id, batch, latency_us FROM latencies WHERE device = ? AND image_size = ?");
+  row.bind(device, image_size);
+  while (row.step()) {
+    const std::optional<std::uint64_t> hash = hash_of(row.text(0));
+    if (!hash || !(row.real(2) > 0)) database_.fail_damaged(fmt::format("latency of {}", row.text(0)));
+    latencies[{*hash, row.integer(1)}] = row.real(2);
+  }
+  return latencies;
 }
 
-void RunStore::save_latency(std::uint64_t hash, std::int64_t batch, double microseconds) {
-  database_.prepare("INSERT INTO latencies VALUES (?, ?, ?)").bind(id_of(hash), batch, microseconds).run();
+void RunStore::save(const Latencies& latencies, const std::string& device, std::int64_t image_size) {
+  Transaction transaction(database_);
+  Statement row = database_.prepare("INSERT OR REPLACE INTO latencies VALUES (?, ?, ?, ?, ?)");
+  for (const auto& [of, microseconds] : latencies) {
+    row.bind(id_of(of.first), of.second, image_size, device, microseconds).run();
+  }
+  transaction.commit();
 }
 
 std::optional<double> RunStore::trained_accuracy(const Candidate& finalist, int epochs) const {

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nas/report/rank_agreement.h"
@@ -23,12 +25,15 @@ struct PhaseCost {
   std::int64_t arena_peak = 0;  // bytes
 };
 
+// Microseconds by the network's hash and the number of images.
+using Latencies = std::map<std::pair<std::uint64_t, std::int64_t>, double>;
+
 class RunStore {
  public:
   static constexpr int schema = 2;
 
   // Opens the database of a run or creates it. Throws an Error for a damaged one, and a usage Error for one
-  // of a newer schema or of another program.
+  // of another schema or of another program.
   explicit RunStore(const std::string& path);
 
   // Everywhere `cost` is what came on top since the last call: seconds are added, of peaks the higher counts.
@@ -47,10 +52,10 @@ class RunStore {
   // Adds the generation before `state.next_generation`.
   void save_generation(const SearchState& state, const PhaseCost& cost);
 
-  // The latency of a network on `batch` images, in microseconds, as it was measured. Measurements come out
-  // otherwise each time: a run that goes on, or one that repeats it, uses these.
-  std::optional<double> latency(std::uint64_t hash, std::int64_t batch) const;
-  void save_latency(std::uint64_t hash, std::int64_t batch, double microseconds);
+  // What was measured on a device with square images of that size. Measurements come out otherwise each
+  // time: a run that goes on, or one that repeats it, uses these.
+  Latencies latencies(const std::string& device, std::int64_t image_size) const;
+  void save(const Latencies& latencies, const std::string& device, std::int64_t image_size);
 
   // Accuracy on the validation split of a finalist trained from scratch for `epochs`.
   std::optional<double> trained_accuracy(const Candidate& finalist, int epochs) const;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <limits>
 #include <set>
 
@@ -13,6 +14,8 @@
 #include "apps/report/train_data.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
+#include "framework/io/checkpoint.h"
+#include "nas/export/stored_network.h"
 #include "nas/search/pareto.h"
 #include "nas/store/run_store.h"
 #include "tests/support/temporary_directory.h"
@@ -184,6 +187,66 @@ TEST_F(ReportTest, ATrainingIsKnownByItsArchitecture) {
   EXPECT_NE(report_of(folder_.path()).find("Training of one network"), std::string::npos);
   write("result.json", "[1, 2");
   EXPECT_THROW(report_of(folder_.path()), Error);
+}
+
+// The page is still written; the network is the one saved before, or none.
+TEST_F(ReportTest, ADamagedCheckpointCostsTheNetworkAlone) {
+  write("config.toml", "version = \"0.1.0\"\narchitecture = \"a.json\"\n");
+  write("log.jsonl", "{\"phase\":\"train\",\"epoch\":1,\"loss\":2.5}\n");
+  const std::string newest = (folder_.path() / "checkpoints" / "network.safetensors").string();
+  std::filesystem::create_directory(folder_.path() / "checkpoints");
+  const auto save = [](const std::string& path, int stem_width) {
+    Random random(1, Purpose::test);
+    nas::Architecture architecture = nas::SearchSpace::preset("tiny").sample(random);
+    architecture.stem_width = stem_width;
+    const nas::NetworkPlan plan = nas::plan_network(architecture, {16, 3, 2});
+    io::SafeTensors file;
+    file.metadata = nas::network_facts(plan, {}, {"a", "b"});
+    for (const auto& [name, shape] : nas::tensors_of(plan)) {
+      file.tensors[name] = {shape, DType::f32,
+                            std::vector<std::byte>(static_cast<std::size_t>(shape.elements()) * 4)};
+    }
+    io::seal(file);
+    file.save(path);
+    return architecture.id();
+  };
+  const auto flip_last_byte = [](const std::string& path) {
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(-1, std::ios::end);
+    file.put('\x55');
+  };
+  // The warnings of train_data().
+  const auto network = [&](Json& found) {
+    testing::internal::CaptureStderr();
+    found = train_data(RunFiles(folder_.path()));
+    return testing::internal::GetCapturedStderr();
+  };
+  const std::string before = save(io::previous_checkpoint(newest), 8), last = save(newest, 16);
+  ASSERT_NE(before, last);
+  Json found;
+  EXPECT_EQ(network(found), "");
+  EXPECT_EQ(found["network"]["id"], last);
+
+  flip_last_byte(newest);
+  const std::string warning = network(found);
+  EXPECT_NE(warning.find("warning: [checkpoint] " + newest + " is damaged"), std::string::npos) << warning;
+  EXPECT_EQ(found["network"]["id"], before);
+  EXPECT_EQ(found["epochs"].size(), 1u);
+  const std::string page = io::read_text(write_report(folder_.path()).string());
+  EXPECT_NE(page.find(before), std::string::npos);
+
+  flip_last_byte(io::previous_checkpoint(newest));
+  network(found);
+  EXPECT_TRUE(found["network"].is_null());
+  EXPECT_EQ(found["epochs"].size(), 1u);
+  EXPECT_NO_THROW(write_report(folder_.path()));
+
+  io::SafeTensors other;  // whole, and no network
+  other.metadata["made-by"] = "another";
+  io::seal(other);
+  other.save(newest);
+  EXPECT_NE(network(found).find("is no trained network"), std::string::npos);
+  EXPECT_TRUE(found["network"].is_null());
 }
 
 TEST(TestOutcome, CountsEveryImageAndShowsTheSurestMistakes) {

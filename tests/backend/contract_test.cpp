@@ -313,6 +313,21 @@ TEST_P(Contract, RefusesOperandsThatDoNotFit) {
   EXPECT_THROW(backend().gemm({}, Tensor(arena(), Shape{2, 3}), Tensor(arena(), Shape{4, 5}), {},
                               Activation::none, Tensor(arena(), Shape{2, 5}), GradMode::overwrite),
                Error);
+  // In the axes that the caller gave: gemm is computed as a batch of one.
+  const Tensor a(arena(), Shape{2, 3}), b(arena(), Shape{3, 5}), c(arena(), Shape{2, 5});
+  auto expect_refused = [&](const Tensor& right, const Tensor& bias, const Tensor& result,
+                            const std::string& text) {
+    try {
+      backend().gemm({}, a, right, bias, Activation::none, result, GradMode::overwrite);
+      ADD_FAILURE() << "no error: " << text;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+    }
+  };
+  expect_refused(Tensor(arena(), Shape{4, 5}), {}, c, "b does not fit, got f32 (4, 5), expected f32 (3, 5)");
+  expect_refused(b, {}, Tensor(arena(), Shape{2, 4}), "c does not fit, got f32 (2, 4), expected f32 (2, 5)");
+  expect_refused(b, c7, c, "bias does not fit, got f32 (7), expected f32 (5)");
+  expect_refused(b, c, c, "bias does not fit, got f32 (2, 5), expected f32 (5)");
   const Tensor three(arena(), Shape{2, 3, 4}), other(arena(), Shape{3, 4, 3}),
       result(arena(), Shape{2, 3, 3});
   EXPECT_THROW(backend().batched_gemm({}, three, other, {}, Activation::none, result, GradMode::overwrite),

@@ -181,7 +181,8 @@ TEST_F(Choice, NotesTellWhatTheVendorCouldNotDo) {
   ASSERT_EQ(choice_->notes().size(), 2u);
   EXPECT_EQ(
       choice_->notes()[0],
-      "engine: 1 of 2 products were done by the kernels here, for want of a deterministic way by counted");
+      "engine: 1 of 2 products were done by the kernels here: counted has no deterministic way to do them in "
+      "this precision, shape and workspace");
   EXPECT_EQ(choice_->notes()[1], "engine: by hand gemm 2 x 1 x 1, 2 calls");
   open(Engine::automatic);
   run(1);

@@ -1,7 +1,9 @@
 // The lower steps of the ladder against the fast kernels, which are themselves held to the oracle.
+#define ADWP_GPU emulated
 #include <array>
 
 #include "cuda/cuda_backend.h"
+#include "cuda/kernels/product.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {
@@ -61,6 +63,19 @@ INSTANTIATE_TEST_SUITE_P(Emulated, Ladder, testing::Values(KernelLevel::naive, K
                          [](const auto& level) {
                            return level.param == KernelLevel::naive ? "naive" : "tiled";
                          });
+
+// By itself the small part that is left of a large batch would be split, for which there is no scratch.
+TEST(Product, PartsOfABatchAreSplitAsTheWhole) {
+  const emulated::ProductShape whole{16, 16, 4096, emulated::most_in_launch + 2};
+  const emulated::ProductShape first = emulated::part_of(whole, 0);
+  const emulated::ProductShape last = emulated::part_of(whole, emulated::most_in_launch);
+  EXPECT_EQ(first.batch, emulated::most_in_launch);
+  EXPECT_EQ(last.batch, 2);
+  EXPECT_EQ(first.splits, whole.splits);
+  EXPECT_EQ(last.splits, whole.splits);
+  EXPECT_GT(emulated::product_splits(16, 16, 4096, last.batch), 1);
+  EXPECT_EQ(emulated::product_scratch(16, 16, 4096, whole.batch), 0);
+}
 
 }  // namespace
 }  // namespace adwp::test

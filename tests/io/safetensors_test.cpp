@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <limits>
 
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
@@ -127,6 +128,7 @@ TEST(TomlNestsDeeply, CountsPartsOfAKey) {
   EXPECT_TRUE(io::toml_nests_deeply(key(25)));
   EXPECT_FALSE(io::toml_nests_deeply(key(20) + "\n" + key(20)));
   EXPECT_FALSE(io::toml_nests_deeply("data = '" + std::string(300, '.') + "'"));
+  EXPECT_TRUE(io::toml_nests_deeply("data = '" + key(25) + "'")) << "values are not told from keys";
 }
 
 class SafeTensorsOnDevice : public DeviceTest {};
@@ -245,6 +247,58 @@ TEST_P(SafeTensorsOnDevice, OfTheLastTwoCheckpointsTheNewestWholeOneIsUsed) {
   flip(previous, 1);
   EXPECT_FALSE(load());
   EXPECT_NE(reported.find("c.previous.safetensors is damaged"), std::string::npos) << reported;
+}
+
+// A loss may still be finite when the weights are not.
+TEST_P(SafeTensorsOnDevice, WhatIsNotFiniteIsNotSaved) {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "c.safetensors").string();
+  nn::ParameterStore store;
+  store.add("w", Shape{8}, nn::Decay::no, nn::Initial::constant(1));
+  store.build(arena(), 0);
+  io::save_checkpoint(path, store, nullptr, {}, {});
+  const std::string old = io::read_text(path);
+  for (float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    std::vector<float> values(8, 2);
+    values[7] = bad;
+    store[0].value().copy_from_host(std::span<const float>(values));
+    try {
+      io::save_checkpoint(path, store, nullptr, {}, {});
+      ADD_FAILURE() << bad << " was saved";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("[checkpoint] 'w' has come to hold "), std::string::npos)
+          << error.what();
+    }
+    EXPECT_EQ(io::read_text(path), old);
+  }
+}
+
+// Where a checkpoint should be moved or removed stands a folder.
+TEST_P(SafeTensorsOnDevice, WhatCannotBeRemovedOrRenamedIsSaidInOneLine) {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "c.safetensors").string();
+  nn::ParameterStore store;
+  store.add("w", Shape{8}, nn::Decay::no, nn::Initial::constant(1));
+  store.build(arena(), 0);
+  const io::CheckpointPair pair(path, store, nullptr);
+  const auto refuses = [](const std::string& says, const auto& call) {
+    try {
+      call();
+      ADD_FAILURE() << "nothing was thrown, expected: " << says;
+    } catch (const Error& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with(says)) << error.what();
+    }
+  };
+  const std::string interrupted = (folder.path() / "c.interrupted.safetensors").string();
+  std::filesystem::create_directories(interrupted + "/within");
+  refuses("[checkpoint] cannot remove " + interrupted + ": ", [&] { pair.save({}); });
+  std::filesystem::remove_all(interrupted);
+
+  io::write_atomically(path, "no checkpoint");
+  const std::string aside = (folder.path() / "c.damaged.safetensors").string();
+  std::filesystem::create_directory(aside);
+  refuses("[checkpoint] cannot rename " + path + " to " + aside + ": ",
+          [&] { pair.load({}, [](const std::string&) {}); });
 }
 
 ADWP_ON_EVERY_DEVICE(SafeTensorsOnDevice);

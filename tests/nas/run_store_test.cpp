@@ -122,6 +122,19 @@ TEST_F(RunStoreTest, RemembersFinalistsByLengthOfTraining) {
   EXPECT_FALSE(store.trained_accuracy(state.evaluated[1], 3));
 }
 
+TEST_F(RunStoreTest, LatenciesBelongToADeviceAndASizeOfImages) {
+  const Latencies measured{{{1, 1}, awkward(1)}, {{1, 500}, awkward(2)}, {{~std::uint64_t{0}, 1}, 3.0}};
+  {
+    RunStore store(path());
+    store.save(measured, "cpu (this)", 32);
+    store.save({{{1, 1}, 9.0}}, "cpu (that)", 32);
+  }
+  const RunStore store(path());
+  EXPECT_EQ(store.latencies("cpu (this)", 32), measured);
+  EXPECT_TRUE(store.latencies("cpu (this)", 16).empty());
+  EXPECT_EQ(store.latencies("cpu (that)", 32).size(), 1u);
+}
+
 TEST_F(RunStoreTest, AddsUpCosts) {
   RunStore store(path());
   store.spend(Phase::hypernetwork, {.seconds = 2, .arena_peak = 50});

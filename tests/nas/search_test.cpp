@@ -143,6 +143,25 @@ TEST(Search, LatencyIsALimitBesidesTheOthersAndAnObjective) {
   EXPECT_TRUE(dominates(good, fast));
 }
 
+TEST(Search, ContinuesToTheSameResultAlsoWhenMostAreTooSlow) {
+  SearchSettings settings{.population = 6, .generations = 8, .seed = 5};
+  settings.limits.max_latency_us = 3;
+  const Search::Meter meter = [](const NetworkPlan& plan) {
+    return static_cast<double>(plan.architecture.hash() % 100);
+  };
+  const SearchState whole = run(settings, {}, 1000, meter);
+  SearchState state;
+  for (int generation = 0; generation <= settings.generations; ++generation) {
+    state = run(settings, state, 1, meter);  // each in a process of its own
+  }
+  ASSERT_LT(whole.evaluated.size(), 6u * 9u) << "no generation gave up: the limit is not tight";
+  ASSERT_EQ(state.evaluated.size(), whole.evaluated.size());
+  for (std::size_t i = 0; i < whole.evaluated.size(); ++i) {
+    EXPECT_EQ(state.evaluated[i].hash, whole.evaluated[i].hash);
+    EXPECT_EQ(state.evaluated[i].generation, whole.evaluated[i].generation);
+  }
+}
+
 TEST(Search, ALimitOnLatencyThatNothingMeetsEndsTheSearch) {
   SearchSettings settings{.population = 4, .generations = 2, .seed = 1};
   settings.limits.max_latency_us = 1;

@@ -38,8 +38,8 @@ class HostileToml : public testing::Test {
 TEST_F(HostileToml, KeysOfAHundredThousandParts) {
   std::string key = "a";
   for (int i = 0; i < 100'000; ++i) key += ".a";
-  refuse(key + " = 1", "too many parts");
-  refuse("[" + key + "]", "too many parts");
+  refuse(key + " = 1", "a line with 24 dots or more");
+  refuse("[" + key + "]", "a line with 24 dots or more");
 }
 
 TEST_F(HostileToml, ValuesNestedWithoutEnd) {

@@ -10,7 +10,7 @@ if [[ -n ${PYTHON:-} ]]; then
 fi
 venv=${VENV:-build/venv}
 if [[ ! -f $venv/complete ]]; then
-  python3 -m venv "$venv" >&2
+  python3 -m venv "$venv" >&2  # in Debian a package of its own: scripts/setup.sh python
   "$venv/bin/pip" install -q --no-compile -r tests/python/requirements.txt >&2
   touch "$venv/complete"  # an installation that was cut short is taken up again
 fi

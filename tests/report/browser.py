@@ -103,6 +103,13 @@ class Browser:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
+    def press(self, key):
+        """Tab or Enter, as a keyboard sends it."""
+        code, text = {"Tab": (9, ""), "Enter": (13, "\r")}[key]
+        for kind in ("keyDown", "keyUp"):
+            typed = {"text": text} if text and kind == "keyDown" else {}
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **typed)
+
     def screenshot(self, path, whole=True, clip=None):
         parameters = {"captureBeyondViewport": whole}
         if clip:

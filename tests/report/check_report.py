@@ -81,6 +81,28 @@ def check_table(browser, wrong):
         wrong("a row of the table opens no drawing")
 
 
+def check_keyboard(browser, wrong):
+    """Tab, from the top of the page, reaches the table's header; Enter sorts by it, and again the other way."""
+    focused = """(() => {
+      const head = document.activeElement.closest('#table thead th');
+      return head && head.textContent === 'MACs' ? head.getAttribute('aria-sort') || 'none' : null;
+    })()"""
+    browser.evaluate("document.activeElement.blur()")
+    for _ in range(200):
+        browser.press("Tab")
+        if browser.evaluate(focused) == "none":
+            break
+    else:
+        wrong("Tab does not reach the table's headers")
+        return
+    orders = []
+    for _ in range(2):
+        browser.press("Enter")
+        orders.append(browser.evaluate(focused))
+    if orders != ["descending", "ascending"]:
+        wrong(f"Enter on a header of the table does not sort it: {orders}")
+
+
 def check_theme(browser, wrong):
     paper = "getComputedStyle(document.body).backgroundColor"
     before = browser.evaluate(paper)
@@ -100,6 +122,7 @@ def check(browser, kind, report, pictures, sizes, wrong):
             browser.screenshot(pictures / f"{name}.png")
             check_page(browser, kind, lambda what: wrong(f"{name}: {what}"))
             if kind == "search":
+                check_keyboard(browser, lambda what: wrong(f"{name}: {what}"))
                 check_table(browser, lambda what: wrong(f"{name}: {what}"))
             check_theme(browser, lambda what: wrong(f"{name}: {what}"))
 

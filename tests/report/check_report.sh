@@ -42,6 +42,8 @@ plant() {
 }
 plant chart "s/^  chart('progress', /  void ('progress', /" "chart 'progress' is not drawn"
 plant order 's/return ascending ? order : -order/return 0/' 'does not sort'
+plant keyboard "s/className: 'plain'}, column.title/className: 'plain', tabIndex: -1}, column.title/" 'Tab does not reach'
+plant enter 's/ascending = by === i/return; ascending = by === i/' 'Enter on a header'
 plant network 's|img-src data:|img-src *|; s|<main>|<main><img alt="" src="http://127.0.0.1:9/picture.png">|' 'requests http'
 plant width 's|<main>|<main><div style="width:3000px">wide</div>|' 'pixels wide'
-echo "four planted faults were caught"
+echo "six planted faults were caught"

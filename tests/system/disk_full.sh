@@ -82,7 +82,10 @@ restore "$work/complete"
 rm -rf "$disk/run"
 "${search[@]}" > /dev/null 2> "$work/err" &
 child=$!
-until grep -q 'HyperNetwork  33 %' "$work/err"; do sleep 0.01; done
+until grep -q 'HyperNetwork  33 %' "$work/err"; do
+  kill -0 $child 2> /dev/null || fail "ended before its first epoch was done: $(cat "$work/err")"
+  sleep 0.01
+done
 kill -KILL $child
 wait $child 2> /dev/null || true
 cp -r "$disk/run" "$work/begun"

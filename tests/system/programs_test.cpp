@@ -118,12 +118,20 @@ TEST(Programs, LatenciesAreMeasuredOnceAndRepeatASearchToTheBit) {
   const Finished repeated = run(search);
   ASSERT_EQ(repeated.status, 0) << repeated.err;
   EXPECT_EQ(without_times(read_json(place.path() / "repeated/result.json")), without_times(result));
+  add(search, {"--data", "synthetic:300?size=8", "--out", (place.path() / "smaller").string()});
+  const Finished smaller = run(search);
+  EXPECT_EQ(smaller.status, 2);
+  EXPECT_NE(smaller.err.find("has none for images of 8 x 8"), std::string::npos) << smaller.err;
+  add(search, {"--data", "synthetic:300?size=16"});
 
   add(search, {"--max-latency-us", "0.001", "--out", (place.path() / "impossible").string()});
   const Finished impossible = run(search);
   EXPECT_EQ(impossible.status, 2);
   EXPECT_NE(impossible.err.find("no network of the space is fast enough"), std::string::npos)
       << impossible.err;
+  // It was wrong use: a corrected one may have the directory.
+  add(search, {"--max-latency-us", "1e8"});
+  EXPECT_EQ(run(search).status, 0);
 }
 
 // A space of one width and two operations, so small that every CUDA thread may be a fiber.

@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include "framework/io/atomic_file.h"
+#include "framework/io/safetensors.h"
 #include "tests/support/images.h"
 #include "tests/support/process.h"
 #include "tests/support/temporary_directory.h"
@@ -54,6 +57,18 @@ class Reliability : public testing::Test {
     EXPECT_TRUE(last.starts_with("error: [")) << finished.err;
     EXPECT_EQ(std::count(last.begin(), last.end(), '\n'), 1) << last;
     EXPECT_NE(last.find(says), std::string::npos) << "'" << says << "' is not in: " << last;
+  }
+  // The first tensor of a file that holds a NaN or an infinity; "" when there is none.
+  static std::string not_finite(const io::SafeTensors& file) {
+    for (const auto& [name, tensor] : file.tensors) {
+      if (tensor.dtype != DType::f32) continue;
+      std::vector<float> values(tensor.bytes.size() / sizeof(float));
+      if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+      for (float value : values) {
+        if (!std::isfinite(value)) return name;
+      }
+    }
+    return "";
   }
   void expect_no_temporaries() const {
     for (const auto& entry : fs::recursive_directory_iterator(out())) {
@@ -238,8 +253,28 @@ TEST_F(Reliability, NamesOfFilesClassesAndFolders) {
 TEST_F(Reliability, AHugeLearningRateEndsInOneLine) {
   Arguments arguments = search();
   add(arguments, {"--hyper-lr", "1", "--finalist-lr", "10", "--hyper-epochs", "3"});
-  const Finished finished = run(arguments);
-  if (finished.status != 0) expect_one_line(finished, failed, "architecture");
+  const fs::path net = place() / "net", architecture = place() / "a.json";
+  ASSERT_EQ(run(search()).status, 0);
+  fs::rename(out() / "best.json", architecture);
+  fs::remove_all(out());
+  Arguments train{ADWP_TRAIN, "--data", "synthetic:300?size=16", "--out", net.string()};
+  add(train, {"--architecture", architecture.string(), "--batch", "16", "--epochs", "4", "--lr", "10"});
+  for (const auto& [program, directory] : {std::pair(arguments, out()), std::pair(train, net)}) {
+    const Finished finished = run(program);
+    if (finished.status != 0) expect_one_line(finished, failed, "architecture");
+    int checkpoints = 0;
+    for (const auto& entry : fs::directory_iterator(directory / "checkpoints")) {
+      io::SafeTensors file = io::SafeTensors::load(entry.path().string());
+      EXPECT_EQ(not_finite(file), "") << entry.path();
+      ++checkpoints;
+      auto& [name, tensor] = *file.tensors.rbegin();  // would it be found?
+      ASSERT_EQ(tensor.dtype, DType::f32);
+      const float nan = std::nanf("");
+      std::memcpy(tensor.bytes.data() + tensor.bytes.size() - sizeof nan, &nan, sizeof nan);
+      EXPECT_EQ(not_finite(file), name);
+    }
+    EXPECT_GE(checkpoints, 2) << finished.err;
+  }
 }
 
 }  // namespace

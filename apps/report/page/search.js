@@ -64,7 +64,7 @@ function card(network) {
 const phases = data.phases || [];
 const pending = phases.find(p => !p.finished);
 const phaseNames = {hypernetwork: 'HyperNetwork', rank_sample: 'rank sample', search: 'search', finalists: 'finalists'};
-describeRun(pending ? `it stopped in the phase \u201c${phaseNames[pending.name]}\u201d` : 'it stopped before its result was written');
+describeRun(pending ? `it has come to the phase \u201c${phaseNames[pending.name]}\u201d` : 'its result is not written yet');
 
 const best = networks.get(finalists[0]) || candidates[0];  // rows come best first
 const facts = result.search || {};
@@ -103,6 +103,8 @@ function fillSelect(id, options) {
 // Of a logarithmic axis: 1, 2 and 5 of every decade.
 const tick = value => [1, 2, 5].includes(Number((value / 10 ** Math.floor(Math.log10(value))).toPrecision(2))) ? short(value) : '';
 
+const leftOut = data.left_out
+  ? ` ${whole(data.left_out)} candidates of the lowest scores are left out here; search.db has them.` : '';
 let picked = best;
 
 function frontConfiguration() {
@@ -163,7 +165,7 @@ if (candidates.length) {
   };
   frontChart = chart('front', `${whole(candidates.length)} candidates of ${range(n => n.params)} parameters and ` +
     `${range(n => n.macs)} multiply\u2013accumulates; ${front.size} on the Pareto front, ${finalists.length} finalists. ` +
-    'The table below has the same figures.', frontConfiguration);
+    'The table below has the same figures.' + leftOut, frontConfiguration);
   for (const id of ['front-x', 'front-y']) $(id).addEventListener('change', () => frontChart.draw());
   pick(best);
 } else {
@@ -288,7 +290,7 @@ if (all.length) {
   };
   fillSelect('table-filter', Object.fromEntries(Object.entries(filters).filter(([, [, test]]) => all.some(test))));
   $('table-note').textContent = 'A header sorts, a network\u2019s name opens its drawing. \u25b2 finalist, \u25cf on the Pareto front.' +
-    (data.left_out ? ` ${whole(data.left_out)} candidates of the lowest scores are left out here; search.db has them.` : '');
+    leftOut;
   const show = sortableTable($('table'), 'Every network', columns, columns.findIndex(c => c.title === 'score'), card);
   const choose = () => {
     const test = filters[$('table-filter').value][1], prefix = $('table-search').value.trim().toLowerCase();
