@@ -25,7 +25,7 @@ search: build ## Search on the synthetic data set, then train the finalists (3 m
 	@$(BUILD)/apps/search --config apps/search/quick.toml --data "$(DATA)" --out "$(OUT)" $(ARGS)
 
 test: build ## Build and run every test
-	@ctest --test-dir $(BUILD) --output-on-failure
+	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
 bench: build ## Time training steps with and without predicted kernels
 	@$(BUILD)/bench/prediction_cost
