@@ -13,6 +13,10 @@ std::string read(const std::string& path) {
   all += fmt::format("{} {}\n", store.total().seconds, store.total().arena_peak);
   for (const nas::Measured& m : store.rank_sample())
     all += fmt::format("{} {}\n", m.params, m.trained_accuracy);
+  for (const auto& [of, microseconds] : store.latencies("device", 16)) {
+    fuzz::expect(microseconds > 0, "latencies are positive");
+    all += fmt::format("{:x} {} {}\n", of.first, of.second, microseconds);
+  }
   const nas::SearchState state = store.search_state();
   for (const auto* list : {&state.evaluated, &state.population}) {
     for (const nas::Candidate& c : *list) {
