@@ -35,4 +35,8 @@ Registry devices([[maybe_unused]] int threads, const std::string& precision, con
   return registry;
 }
 
+std::string full_name(const Backend& backend) {
+  return fmt::format("{} ({})", backend.name(), backend.description());
+}
+
 }  // namespace adwp::apps

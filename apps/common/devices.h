@@ -1,6 +1,9 @@
 // The devices this binary was built with.
 #pragma once
 
+#include <string>
+
+#include "framework/backend/backend.h"
 #include "framework/backend/registry.h"
 
 namespace adwp::apps {
@@ -10,5 +13,8 @@ namespace adwp::apps {
 // and GEMMs (cuda/cuda_backend.h): hand, vendor or auto; the device cuda alone has others than hand. To open
 // a device with what it has not is a usage Error.
 Registry devices(int threads = 0, const std::string& precision = "f32", const std::string& engine = "hand");
+
+// The device and its hardware, e.g. "cpu (Intel(R) Xeon(R) Processor, 2 threads)": what results call it.
+std::string full_name(const Backend& backend);
 
 }  // namespace adwp::apps

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "apps/common/devices.h"
 #include "apps/common/table.h"
 #include "apps/report/report.h"
 #include "apps/search/search_run.h"
@@ -47,7 +48,7 @@ void SearchRun::write_results() {
   for (const std::string& note : backend_.notes()) log_.write("device", {{"note", note}});
   Json result;
   result["version"] = version;
-  result["device"] = device_name();
+  result["device"] = full_name(backend_);
   result["dataset"] = {{"name", data_.name},
                        {"train", data_.train.count()},
                        {"validation", data_.validation.count()},

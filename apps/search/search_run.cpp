@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "apps/common/devices.h"
 #include "apps/common/interrupt.h"
 #include "framework/core/error.h"
 #include "framework/core/fnv.h"
@@ -42,7 +43,7 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
       fmt::format("{}: {} training and {} validation images of {} x {} in {} classes; device {}; arena "
                   "{} MiB, {} measured",
                   data_.name, data_.train.count(), data_.validation.count(), task_.image_size,
-                  task_.image_size, task_.classes, device_name(), size >> 20, need >> 20));
+                  task_.image_size, task_.classes, full_name(backend_), size >> 20, need >> 20));
   if (size < need) {
     fail_usage("arena", "too small, got --arena-mb {}, expected at least {}; or lower --batch",
                options.arena_mb, (need >> 20) + 1);
@@ -55,10 +56,6 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
       std::make_unique<nas::Evaluator>(backend, *arena_, validation_, data_.norm, options.evaluation_batch,
                                        std::max<std::int64_t>(options.population, options.rank_sample));
   if (options.max_latency_us > 0 && !directory.resumes()) require_fast_enough();
-}
-
-std::string SearchRun::device_name() const {
-  return fmt::format("{} ({})", backend_.name(), backend_.description());
 }
 
 std::unique_ptr<nas::WeightSource> SearchRun::make_source(Arena& arena) const {
@@ -92,7 +89,7 @@ double SearchRun::latency(const nas::NetworkPlan& plan, std::int64_t batch) {
   stop_if_asked();
   const double microseconds = nas::LatencyMeter(backend_, *arena_, *source_).measure(plan, batch);
   latencies_[key] = microseconds;
-  if (store_) store_->save({{key, microseconds}}, device_name(), task_.image_size);
+  if (store_) store_->save({{key, microseconds}}, full_name(backend_), task_.image_size);
   return microseconds;
 }
 
@@ -102,7 +99,7 @@ void SearchRun::take_latencies() {
   if (!std::filesystem::is_regular_file(path, ignored) || std::filesystem::is_empty(path, ignored)) {
     fail_usage("search", "no such file, got --latencies {}, expected search.db of a search", path);
   }
-  latencies_ = nas::RunStore(path).latencies(device_name(), task_.image_size);
+  latencies_ = nas::RunStore(path).latencies(full_name(backend_), task_.image_size);
   given_latencies_ = fnv1a_start;
   for (const auto& [of, microseconds] : latencies_) {
     given_latencies_ =
@@ -110,7 +107,7 @@ void SearchRun::take_latencies() {
   }
   if (latencies_.empty()) {
     fail_usage("search", "--latencies {} has none for images of {} x {} on this device, {}", path,
-               task_.image_size, task_.image_size, device_name());
+               task_.image_size, task_.image_size, full_name(backend_));
   }
 }
 
@@ -171,7 +168,7 @@ std::size_t SearchRun::measure_need() {
 
 std::vector<std::pair<std::string, std::string>> SearchRun::found() const {
   std::vector<std::pair<std::string, std::string>> facts{
-      {"device", device_name()},
+      {"device", full_name(backend_)},
       {"data", data::fingerprint(data_)},
       {"space", fmt::format("{:016x}", fnv1a(space_.to_toml()))}};
   if (!options_.latencies.empty()) facts.emplace_back("latencies", fmt::format("{:016x}", given_latencies_));
@@ -183,10 +180,10 @@ void SearchRun::run() {
   lap_ = Clock::now();
   if (options_.tensorboard) events_.emplace(directory_.tensorboard());
   if (latency_counts()) {
-    nas::Latencies stored = store_->latencies(device_name(), task_.image_size);
+    nas::Latencies stored = store_->latencies(full_name(backend_), task_.image_size);
     stored.merge(latencies_);  // what stands in the store stays
     latencies_ = std::move(stored);
-    store_->save(latencies_, device_name(), task_.image_size);
+    store_->save(latencies_, full_name(backend_), task_.image_size);
   }
   train_source();
   train_rank_sample();

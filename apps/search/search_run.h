@@ -68,8 +68,7 @@ class SearchRun {
   nas::Score train_network(const nas::NetworkPlan& plan, int epochs, std::uint64_t seed, nas::Phase phase,
                            const std::function<void(double)>& progress);
 
-  std::string device_name() const;  // with the hardware
-  bool latency_counts() const;      // as an objective
+  bool latency_counts() const;  // as an objective
   // Of one image or of an evaluation batch, in microseconds; measured once in a run.
   double latency(const nas::NetworkPlan& plan, std::int64_t batch);
   void take_latencies();       // those of --latencies; throws a usage Error when there are none for this run

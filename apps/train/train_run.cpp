@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "apps/common/devices.h"
 #include "apps/common/event_file.h"
 #include "apps/common/interrupt.h"
 #include "apps/common/last_good.h"
@@ -102,7 +103,7 @@ nas::NetworkTrainingOptions TrainRun::training_options() const {
 }
 
 std::vector<std::pair<std::string, std::string>> TrainRun::found() const {
-  return {{"device", fmt::format("{} ({})", backend_.name(), backend_.description())},
+  return {{"device", full_name(backend_)},
           {"data", data::fingerprint(data_)},
           {"architecture", plan_.architecture.id()}};
 }
@@ -189,7 +190,7 @@ void TrainRun::run() {
   for (const std::string& note : backend_.notes()) log_.write("device", {{"note", note}});
 
   result_["version"] = version;
-  result_["device"] = fmt::format("{} ({})", backend_.name(), backend_.description());
+  result_["device"] = full_name(backend_);
   result_["dataset"] = {{"name", data_.name},
                         {"train", data_.train.count()},
                         {"validation", data_.validation.count()},

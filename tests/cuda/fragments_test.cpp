@@ -95,16 +95,19 @@ TEST_P(Fragments, AsynchronousCopies) {
 ADWP_ON_EVERY_DEVICE(Fragments);
 
 // Products with operands rounded to TF32 and bf16: against the oracle, at what that rounding costs.
-class Precisions : public testing::TestWithParam<Precision> {};
+class Precisions : public testing::TestWithParam<Precision> {
+ protected:
+  Tensor upload(const oracle::Array& array) {
+    return Tensor::from_host(arena, array.shape, std::span<const float>(to_floats(array)));
+  }
 
-TEST_P(Precisions, ProductsAndConvolutionsStayWithinTheirRounding) {
-  const auto backend = emulated::open({.precision = GetParam()});
-  Arena arena(*backend, std::size_t{32} << 20);
   const double tolerance =
       GetParam() == Precision::f32 ? 1e-12 : (GetParam() == Precision::tf32 ? 3e-7 : 2e-5);
-  auto upload = [&](const oracle::Array& array) {
-    return Tensor::from_host(arena, array.shape, std::span<const float>(to_floats(array)));
-  };
+  const std::unique_ptr<Backend> backend = emulated::open({.precision = GetParam()});
+  Arena arena{*backend, std::size_t{32} << 20};
+};
+
+TEST_P(Precisions, ProductsAndConvolutionsStayWithinTheirRounding) {
   for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{140, 72, 36}, {32, 16, 600}, {20, 12, 8}}) {
     for (bool transpose_a : {false, true}) {
       for (bool transpose_b : {false, true}) {
@@ -131,13 +134,6 @@ TEST_P(Precisions, ProductsAndConvolutionsStayWithinTheirRounding) {
 }
 
 TEST_P(Precisions, BatchesStayWithinTheirRounding) {
-  const auto backend = emulated::open({.precision = GetParam()});
-  Arena arena(*backend, std::size_t{32} << 20);
-  const double tolerance =
-      GetParam() == Precision::f32 ? 1e-12 : (GetParam() == Precision::tf32 ? 3e-7 : 2e-5);
-  auto upload = [&](const oracle::Array& array) {
-    return Tensor::from_host(arena, array.shape, std::span<const float>(to_floats(array)));
-  };
   for (const std::int64_t k : {36, 600}) {  // the second is split
     const oracle::Array a = random_array(Shape{3, 140, k}, 53), b = random_array(Shape{3, k, 68}, 54);
     const oracle::Array bias = random_array(Shape{3, 68}, 55);
