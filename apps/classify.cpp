@@ -1,9 +1,15 @@
 // Says what a trained network sees in images.
-#include "apps/classify/answers.h"
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
 #include "apps/common/devices.h"
 #include "apps/common/main.h"
+#include "apps/common/run_directory.h"
 #include "apps/common/settings.h"
-#include "apps/common/trained_run.h"
+#include "apps/common/terminal.h"
 #include "data/image_file.h"
 #include "framework/core/error.h"
 #include "nas/export/inference.h"
@@ -15,7 +21,9 @@ using namespace adwp;
 struct Options {
   std::string network, device = "auto";
   std::vector<std::string> images;
-  std::int64_t top = 5, batch = 100, threads = 0;
+  std::int64_t batch = 100;
+  std::uint64_t top = 5;
+  int threads = 0;
   bool json = false;
 };
 
@@ -24,10 +32,10 @@ void declare(apps::Settings& settings, Options& o) {
                     "A run of train, one of its checkpoints, or a safetensors file of export",
                     apps::Settings::Presence::required);
   settings.arguments(o.images, "IMAGE", "PNG or JPEG files; brought to the network's size, as data sets are");
-  settings.integer("top", o.top, "Classes an image", 1, 10'000);
+  settings.integer("top", o.top, "Classes per image", 1, 10'000);
   settings.flag("json", o.json, "Print JSON, with all logits");
   settings.text("device", o.device, "DEVICE", "auto, or a device that --version lists");
-  settings.integer("threads", o.threads, "Threads of the CPU device; 0: one a core", 0, 1024);
+  settings.integer("threads", o.threads, "Threads of the CPU device; 0: one per core", 0, 1024);
   settings.integer("batch", o.batch, "Images at a time", 1, 65536);
 }
 
@@ -37,11 +45,67 @@ data::ImageSet read_images(const std::vector<std::string>& paths, const nas::Tas
   }
   data::ImageSet set{task.image_size, task.image_size, task.channels, {}, {}};
   for (const std::string& path : paths) {
-    const auto pixels = data::read_image(path, static_cast<int>(task.channels), task.image_size);
+    const auto pixels = data::read_image(path, task.channels, task.image_size);
     set.pixels.insert(set.pixels.end(), pixels.begin(), pixels.end());
   }
   set.labels.assign(paths.size(), 0);
   return set;
+}
+
+// What the network says about one image.
+struct Answer {
+  struct Guess {
+    std::string name;
+    double probability = 0;
+  };
+  std::string image;
+  std::vector<Guess> guesses;  // most probable first
+  std::vector<float> logits;   // in the order of the classes
+};
+
+// `logits` (images, classes). At most `top` guesses per image.
+std::vector<Answer> answers_of(const std::vector<std::string>& images, const std::vector<float>& logits,
+                               const std::vector<std::string>& classes, std::size_t top) {
+  std::vector<Answer> answers;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const std::span<const float> row(logits.data() + i * classes.size(), classes.size());
+    const std::vector<double> probabilities = nas::Inference::softmax(row);
+    std::vector<std::size_t> order(classes.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return probabilities[a] > probabilities[b]; });
+    order.resize(std::min(top, order.size()));
+    Answer answer{images[i], {}, {row.begin(), row.end()}};
+    for (std::size_t c : order) answer.guesses.push_back({classes[c], probabilities[c]});
+    answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+
+std::string table_of(const std::vector<Answer>& answers) {
+  using apps::Table;
+  Table table({{"image", Table::Align::left}, {"class", Table::Align::left}, {"probability"}});
+  for (const Answer& answer : answers) {
+    std::string image = answer.image;
+    for (const Answer::Guess& guess : answer.guesses) {
+      table.row({std::exchange(image, ""), guess.name, fmt::format("{:.4f}", guess.probability)});
+    }
+  }
+  return table.text();
+}
+
+// [{"image", "classes": [{"name", "probability"}], "logits": []}]
+std::string json_of(const std::vector<Answer>& answers) {
+  using Json = nlohmann::ordered_json;
+  Json list = Json::array();
+  for (const Answer& answer : answers) {
+    Json classes = Json::array();
+    for (const Answer::Guess& guess : answer.guesses) {
+      classes.push_back({{"name", guess.name}, {"probability", guess.probability}});
+    }
+    list.push_back({{"image", answer.image}, {"classes", classes}, {"logits", answer.logits}});
+  }
+  return list.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";  // paths need not be UTF-8
 }
 
 void classify(int argc, char** argv) {
@@ -51,13 +115,11 @@ void classify(int argc, char** argv) {
   if (!settings.parse(argc, argv)) return;
   const auto network = nas::StoredNetwork::from(apps::trained_network(options.network));
   const data::ImageSet images = read_images(options.images, network.plan.task);
-  const std::unique_ptr<Backend> backend =
-      apps::devices(static_cast<int>(options.threads)).open(options.device);
+  const std::unique_ptr<Backend> backend = apps::devices(options.threads).open(options.device);
   nas::Inference inference(*backend, network, std::min(options.batch, images.count()));
   const std::vector<float> logits = inference.logits(images);
-  const std::vector<apps::Answer> answers =
-      apps::answers_of(options.images, logits, network.classes, static_cast<std::size_t>(options.top));
-  fmt::print("{}", options.json ? apps::json_of(answers) : apps::table_of(answers));
+  const std::vector<Answer> answers = answers_of(options.images, logits, network.classes, options.top);
+  fmt::print("{}", options.json ? json_of(answers) : table_of(answers));
 }
 
 }  // namespace

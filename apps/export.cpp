@@ -3,8 +3,8 @@
 
 #include "apps/common/devices.h"
 #include "apps/common/main.h"
+#include "apps/common/run_directory.h"
 #include "apps/common/settings.h"
-#include "apps/common/trained_run.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "nas/export/drawing.h"

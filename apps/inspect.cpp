@@ -3,8 +3,7 @@
 
 #include "apps/common/main.h"
 #include "apps/common/settings.h"
-#include "apps/inspect/architecture_view.h"
-#include "apps/inspect/space_view.h"
+#include "apps/inspect/views.h"
 #include "framework/core/error.h"
 #include "nas/export/drawing.h"
 

@@ -1,7 +1,7 @@
 // Finds architectures: trains a HyperNetwork, evolves a population scored with predicted weights,
 // trains the finalists for real.
 #include "apps/common/main.h"
-#include "apps/common/run_program.h"
+#include "apps/common/run.h"
 #include "apps/search/search_run.h"
 
 namespace {

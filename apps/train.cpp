@@ -1,6 +1,6 @@
 // Trains one network from scratch and reports its test error.
 #include "apps/common/main.h"
-#include "apps/common/run_program.h"
+#include "apps/common/run.h"
 #include "apps/train/train_run.h"
 
 namespace {

@@ -21,7 +21,7 @@ Registry devices([[maybe_unused]] int threads, const std::string& precision, con
 #if defined(ADWP_HAS_CPU)
   const auto open_cpu = [threads, options] {
     if (options.precision != Precision::f32) {
-      fail_usage("device", "the CPU device multiplies in f32 alone; leave out --precision");
+      fail_usage("device", "the CPU device multiplies in f32 only; leave out --precision");
     }
     if (options.engine != Engine::hand) {
       fail_usage("device", "the CPU device has one engine, oneDNN; leave out --engine");
@@ -37,6 +37,21 @@ Registry devices([[maybe_unused]] int threads, const std::string& precision, con
 
 std::string full_name(const Backend& backend) {
   return fmt::format("{} ({})", backend.name(), backend.description());
+}
+
+std::unique_ptr<Arena> measured_arena(Backend& backend, const ArenaNeed& need, std::size_t megabytes,
+                                      const std::function<void(const std::string&)>& say) {
+  Arena counting = Arena::counting(backend);
+  need.lay_out(counting);
+  const std::size_t measured = counting.peak() + counting.peak() / need.margin;
+  const std::size_t size = megabytes > 0 ? megabytes << 20 : measured;
+  say(fmt::format("{}; device {}; arena {} MiB, {} measured", need.run, full_name(backend), size >> 20,
+                  measured >> 20));
+  if (size < measured) {
+    fail_usage("arena", "too small, got --arena-mb {}, expected at least {}; or lower --batch", megabytes,
+               (measured >> 20) + 1);
+  }
+  return std::make_unique<Arena>(backend, size);
 }
 
 }  // namespace adwp::apps

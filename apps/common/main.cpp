@@ -2,19 +2,24 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <string_view>
 
-#include "apps/common/interrupt.h"
 #include "framework/core/error.h"
 
 namespace adwp::apps {
 namespace {
 
-constexpr int interrupted_status = 130;  // 128 + SIGINT, as shells say it
+constexpr int interrupted_status = 130;  // 128 + SIGINT, as shells have it
+
+std::atomic<bool> signalled = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch nothing else");
+std::string how_to_go_on;  // what an Interrupted says
 
 int report(Fault fault, std::string_view message) {
   std::fflush(stdout);
@@ -22,14 +27,20 @@ int report(Fault fault, std::string_view message) {
   return static_cast<int>(fault);
 }
 
-// Threads of the cpu device wait for each other at every layer, spinning. By OpenMP's default they spin so
-// long that on a machine with other work they keep off the core the very thread they wait for: a search of
-// 2.5 s took 40 s beside two compilers, and takes 20 s with this; alone it is as fast as before (1,000 in its
-// place: 14 s and 3.2 s). libgomp reads the variable when it is loaded, so the program starts over. Whoever
-// has set a policy keeps it.
+// The threads of the cpu device wait for each other at every layer, spinning. By OpenMP's default they spin
+// so long that, on a machine with other work, they keep the thread they wait for off the core: a search
+// of 2.5 s took 40 s beside two compilers, and takes 20 s with this; on an idle machine it is as fast as
+// before (with 1,000 instead: 14 s and 3.2 s). libgomp reads the variable when it is loaded, so the program
+// starts again. It does not do so for someone who has set a policy.
 void wait_shortly(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
-  if (setenv("GOMP_SPINCOUNT", "10000", 0) == 0) execv("/proc/self/exe", argv);  // returns if it cannot
+  if (setenv("GOMP_SPINCOUNT", "10000", 0) != 0) return;
+  // By its real path: started as /proc/self/exe, the program would be called "exe" in `ps`, `top` and
+  // `killall`.
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) execv(program.c_str(), argv);
+  // execv returned: the file is gone or has moved. The program goes on without the setting.
 }
 
 }  // namespace
@@ -52,6 +63,35 @@ int run_main(int argc, char** argv, const std::function<void(int, char**)>& body
   } catch (const std::exception& error) {
     return report(Fault::failed, fmt::format("[internal] {}", error.what()));
   }
+}
+
+void note_interrupts(const std::string& program, const std::filesystem::path& config) {
+  how_to_go_on =
+      fmt::format("what is done is saved; go on with `{} --config {} --resume`", program, config.string());
+  // The handler has a stack of its own: generated code in oneDNN (2.6, AVX-512) points the stack pointer
+  // elsewhere for moments, and a handler called then would write over the heap. The main thread gets the
+  // signals to a process.
+  alignas(16) static std::byte room[64 << 10];
+  stack_t stack = {};
+  stack.ss_sp = room;
+  stack.ss_size = sizeof room;
+  sigaltstack(&stack, nullptr);
+  struct sigaction action = {};
+  action.sa_handler = [](int) { signalled = true; };
+  action.sa_flags = SA_RESTART | SA_RESETHAND | SA_ONSTACK;
+  for (int signal : {SIGINT, SIGTERM}) {
+    struct sigaction old = {};
+    // A program that `nohup` or a script in the background starts is told to ignore them.
+    if (sigaction(signal, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) {
+      sigaction(signal, &action, nullptr);
+    }
+  }
+}
+
+bool interrupted() { return signalled; }
+
+void stop_if_interrupted() {
+  if (interrupted()) throw Interrupted(how_to_go_on);
 }
 
 }  // namespace adwp::apps

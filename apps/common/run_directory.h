@@ -1,16 +1,19 @@
-// The directory of one run: where everything lies, and that no run writes over another.
+// The directory of one run: where each file lies. No run writes over another.
 //
-//   config.toml   all settings and the version        result.json   the figures of the run
-//   log.jsonl     what happened, a JSON object a line  report.html   the same for people
-//   search.db     every evaluated architecture         best.json     the chosen architecture
-//   checkpoints/  *.safetensors                        tensorboard/  event files, with --tensorboard
+//   config.toml   all settings and the version             result.json   the figures of the run
+//   log.jsonl     what happened, one JSON object per line  report.html   the same for people
+//   search.db     every evaluated architecture             best.json     the chosen architecture
+//   checkpoints/  *.safetensors                            tensorboard/  event files, with --tensorboard
 //   test.json     a training's answers on the test split, for its report
-// docs/run_store.md says how a run is continued from them.
+// docs/run_store.md says how a run goes on from them.
 //
 // Files are written with io::write_atomically, so that a reader finds them whole.
 #pragma once
 
 #include <filesystem>
+#include <string>
+
+#include "framework/io/checkpoint.h"
 
 namespace adwp::apps {
 
@@ -34,6 +37,7 @@ class RunDirectory {
   std::filesystem::path log() const { return path_ / "log.jsonl"; }
   std::filesystem::path database() const { return path_ / "search.db"; }
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
+  std::filesystem::path network() const { return checkpoints() / "network.safetensors"; }  // of train
   std::filesystem::path tensorboard() const { return path_ / "tensorboard"; }
   std::filesystem::path result() const { return path_ / "result.json"; }
   std::filesystem::path report() const { return path_ / "report.html"; }
@@ -44,5 +48,10 @@ class RunDirectory {
   bool resumes_ = false;
   int lock_ = -1;  // the directory's file descriptor, locked while this object lives
 };
+
+// Finds a trained network by what a person types: the newest whole checkpoint of a run of `train`, or the
+// file `path`. Leaves a damaged checkpoint in its place and names it on standard error. Throws a usage Error
+// when there is none, an Error when none is whole.
+io::StoredCheckpoint trained_network(const std::string& path);
 
 }  // namespace adwp::apps

@@ -26,10 +26,8 @@ bool to_number(const std::string& text, T& number) {
 
 constexpr std::size_t longest_hinted = 64;  // bytes of an unknown name for which a known one is sought
 
-const std::string found_prefix = "found-";  // keys of config.toml that are no settings
-
 std::string sentence(std::string message) {  // CLI11 begins its messages with a capital
-  if (!message.empty()) message[0] = static_cast<char>(std::tolower(message[0]));
+  if (!message.empty()) message[0] = std::tolower(message[0]);
   std::replace(message.begin(), message.end(), '\n', ' ');
   return message;
 }
@@ -99,7 +97,7 @@ void Settings::integer(const std::string& name, T& value, const std::string& hel
       fail_usage("options", "--{} is out of its range, got '{}', expected a whole number from {} to {}", name,
                  text, low, high);
     }
-    value = static_cast<T>(number);
+    value = number;
   };
   const auto literal = [&value] { return fmt::format("{}", value); };
   add({name, {}, help, Kind::integer, Scope::run, Presence::optional, nullptr, assign, literal}, "N");
@@ -168,7 +166,7 @@ void Settings::arguments(std::vector<std::string>& values, const std::string& pl
 
 void Settings::run_control(bool& resume, bool& quiet) {
   add_flag("resume", resume, "Continue the run in --out to the same result", Scope::process);
-  add_flag("quiet", quiet, "Print the result alone", Scope::process);
+  add_flag("quiet", quiet, "Print only the result", Scope::process);
 }
 
 void Settings::add_flag(const std::string& name, bool& value, const std::string& help, Scope scope) {
@@ -213,86 +211,6 @@ void Settings::refuse_unknown_arguments() const {
   const std::string name = first.substr(std::min(first.find_first_not_of('-'), first.size()));
   fail_usage("options", "unknown {}, got '{}', expected only options of {}; {}",
              is_option ? "option" : "argument", first, program_, hint(name));
-}
-
-void Settings::read_config(const std::string& path) {
-  using Type = TomlValue::Type;
-  for (const TomlValue& value : read_flat_toml(path)) {
-    // These say who wrote a config.toml, and on what.
-    if (value.key == "version" || value.key.starts_with(found_prefix)) continue;
-    const Entry* entry = find(value.key);
-    if (!entry) {
-      fail_usage("config", "{}: unknown key, got '{}', expected an option of {}; {}", value.where, value.key,
-                 program_, hint(value.key));
-    }
-    const bool fits = entry->kind == Kind::integer ? value.type == Type::integer
-                      : entry->kind == Kind::real  ? value.type == Type::real || value.type == Type::integer
-                      : entry->kind == Kind::text  ? value.type == Type::text
-                                                   : value.type == Type::boolean;
-    if (!fits) {
-      const char* expected = entry->kind == Kind::integer ? "a whole number"
-                             : entry->kind == Kind::real  ? "a number"
-                             : entry->kind == Kind::text  ? "a string"
-                                                          : "true or false";
-      fail_usage("config", "{}: {} has the wrong type, got {}, expected {}", value.where, value.key,
-                 value.literal, expected);
-    }
-    const bool not_set = entry->kind == Kind::text && value.raw.empty();
-    if (entry->option->count() == 0 && !not_set) entry->assign(value.raw);
-  }
-}
-
-void Settings::found(const std::string& name, std::string value) {
-  found_.emplace_back(name, std::move(value));
-}
-
-std::string Settings::toml() const {
-  std::string text = fmt::format("# Settings of {}; `{} --config` reads them.\nversion = {}\n", program_,
-                                 program_, toml_quote(version));
-  std::string last_group;
-  for (const Entry& entry : entries_) {
-    if (entry.scope == Scope::process) continue;
-    if (entry.group != last_group) text += fmt::format("\n# {}\n", entry.group);
-    last_group = entry.group;
-    text += fmt::format("{} = {}\n", entry.name, entry.literal());
-  }
-  if (!found_.empty()) text += "\n# Found, not set; --resume wants them equal\n";
-  for (const auto& [name, value] : found_) {
-    text += fmt::format("{}{} = {}\n", found_prefix, name, toml_quote(value));
-  }
-  return text;
-}
-
-void Settings::require_same(const std::filesystem::path& config, const std::vector<std::string>& free) const {
-  for (const TomlValue& value : read_flat_toml(config)) {
-    if (value.key == "version" && value.raw != version) {
-      fail_usage("options",
-                 "the version differs from the run to resume, got {}, expected {}; resume with the program "
-                 "that began it, or start anew with another --out",
-                 version, value.raw);
-    }
-    if (value.key.starts_with(found_prefix)) {
-      require_found(value.key.substr(found_prefix.size()), value.literal);
-    }
-    const Entry* entry = find(value.key);
-    if (!entry || std::find(free.begin(), free.end(), value.key) != free.end()) continue;
-    if (entry->literal() != value.literal) {
-      fail_usage("options",
-                 "--{} differs from the run to resume, got {}, expected {}; resume with "
-                 "`--config {} --resume`, or start anew with another --out",
-                 value.key, entry->literal(), value.literal, config.string());
-    }
-  }
-}
-
-void Settings::require_found(const std::string& name, const std::string& literal) const {
-  for (const auto& [known, value] : found_) {
-    if (known != name || toml_quote(value) == literal) continue;
-    fail_usage("options",
-               "the {} differs from the run to resume, got {}, expected {}; go on with what it began with, "
-               "or start anew with another --out",
-               name, toml_quote(value), literal);
-  }
 }
 
 const Settings::Entry* Settings::find(const std::string& name) const {

@@ -1,5 +1,5 @@
-// The settings of a program: one list that serves the command line, `--config FILE` and
-// config.toml.
+// The settings of a program: one list serves the command line (settings.cpp), and `--config FILE` and
+// config.toml (settings_file.cpp).
 //
 //   Settings settings("search", "Searches for convolutional networks.");
 //   settings.group("Training");
@@ -34,8 +34,9 @@ class Settings {
 
   Settings(std::string program, const std::string& description);
   ~Settings();
+  const std::string& program() const { return program_; }
 
-  // Options added from here on stand under this title in --help and in config.toml.
+  // Puts the options added after this under a title, in --help and in config.toml.
   void group(std::string title);
 
   // A whole number, low <= value <= high. T: int, int64_t or uint64_t.
@@ -49,22 +50,22 @@ class Settings {
   void choice(const std::string& name, std::string& value, const std::string& help,
               std::vector<std::string> choices);
   void flag(const std::string& name, bool& value, const std::string& help);
-  // Arguments that stand without a name; `placeholder` names them in --help. Of the command line alone.
+  // Arguments without a name, on the command line only; `placeholder` names them in --help.
   void argument(std::string& value, const std::string& placeholder, const std::string& help,
                 Presence presence = Presence::optional);
   // One or more, after those of argument().
   void arguments(std::vector<std::string>& values, const std::string& placeholder, const std::string& help);
-  // --resume and --quiet. They speak of this process, not of the run: config.toml leaves them out.
+  // --resume and --quiet. They concern this process, not the run: config.toml does not hold them.
   void run_control(bool& resume, bool& quiet);
 
-  // Fills the variables. False: --help or --version was asked for and printed.
+  // Fills the variables. False: the person asked for --help or --version, which was printed.
   bool parse(int argc, const char* const* argv);
 
-  // What was found that no setting says and the run's bits depend on, e.g. "device". Names are words.
+  // Adds a fact that no setting says and the run's bits depend on, e.g. "device". Names are words.
   void found(const std::string& name, std::string value);
 
-  // Contents of config.toml: the version, every setting and what was found. Itself a valid `--config`
-  // file, which reads the settings alone.
+  // Contents of config.toml: the version, every setting and what was found. It is a valid `--config` file,
+  // which reads only the settings.
   std::string toml() const;
 
   // For --resume: throws a usage Error, naming the first that differs, unless the version, the settings

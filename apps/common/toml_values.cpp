@@ -20,8 +20,8 @@ std::string read_file(const std::filesystem::path& path) {
   }
   std::ifstream input(path, std::ios::binary);
   std::string contents(max_bytes + 1, '\0');
-  input.read(contents.data(), static_cast<std::streamsize>(contents.size()));
-  const auto bytes = static_cast<std::size_t>(input.gcount());
+  input.read(contents.data(), std::ssize(contents));
+  const std::size_t bytes = input.gcount();
   if (!input.is_open() || input.bad()) {
     fail_usage("config", "cannot read '{}'; check its permissions", path.string());
   }

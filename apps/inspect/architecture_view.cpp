@@ -1,10 +1,10 @@
-#include "apps/inspect/architecture_view.h"
+#include "apps/inspect/views.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/table.h"
-#include "apps/common/trained_run.h"
+#include "apps/common/run_directory.h"
+#include "apps/common/terminal.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/json_depth.h"

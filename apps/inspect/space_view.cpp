@@ -1,10 +1,10 @@
-#include "apps/inspect/space_view.h"
+#include "apps/inspect/views.h"
 
 #include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
-#include "apps/common/table.h"
+#include "apps/common/terminal.h"
 
 namespace adwp::apps {
 namespace {
@@ -41,7 +41,7 @@ SpaceView::SpaceView(const nas::SearchSpace& space, const nas::Task& task, std::
       smallest_(nas::plan_network(space.smallest(), task)),
       largest_(nas::plan_network(space.largest(), task)) {
   for (std::int64_t i = 0; i < sample; ++i) {
-    Random random(seed, Purpose::architecture, static_cast<std::uint64_t>(i));
+    Random random(seed, Purpose::architecture, i);
     sample_.push_back(nas::plan_network(space.sample(random), task));
   }
 }

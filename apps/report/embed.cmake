@@ -1,5 +1,5 @@
 # Writes a C++ file that holds files as text: cmake -DOUT=FILE "-DFILES=a;b" -P embed.cmake
-set(text "// Made by embed.cmake from apps/report/page and Chart.js.\n#include \"apps/report/page_files.h\"\n\n"
+set(text "// Made by embed.cmake from apps/report/page and Chart.js.\n#include \"apps/report/report.h\"\n\n"
          "namespace adwp::apps {\n\nconst std::vector<PageFile>& page_files() {\n"
          "  static const std::vector<PageFile> files{\n")
 string(CONCAT text ${text})

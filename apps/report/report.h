@@ -1,11 +1,14 @@
 // report.html: a run for people, as one file that needs no network.
 //
-// All of it is read from the run's directory, so that a run that was resumed tells its whole story, and one
-// that is not finished tells what there is. docs/report.md says what stands in it.
+// It is made only from the run's directory: so it shows the whole story of a run that was resumed, and of an
+// unfinished run what there is. docs/report.md says what stands in it.
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace adwp::apps {
 
@@ -14,5 +17,19 @@ std::string report_of(const std::filesystem::path& run);
 
 // Writes it to report.html in that directory, whole or not at all; where it lies now.
 std::filesystem::path write_report(const std::filesystem::path& run);
+
+// The page: its frame, style and scripts from apps/report/page, and the data they show. `kind`, search or
+// train, chooses body and script. NaN and Inf become null, bytes that are not UTF-8 the replacement
+// character.
+std::string page_of(std::string_view kind, const nlohmann::ordered_json& data);
+
+// JSON as it may stand inside <script>: without '<', so it cannot end the element.
+std::string script_json(const nlohmann::ordered_json& data);
+
+// The files of apps/report/page and Chart.js, which embed.cmake puts into this binary.
+struct PageFile {
+  std::string_view name, text;
+};
+const std::vector<PageFile>& page_files();
 
 }  // namespace adwp::apps

@@ -1,5 +1,6 @@
 #include "apps/report/run_files.h"
 
+#include <cstdio>
 #include <fstream>
 
 #include "apps/common/toml_values.h"
@@ -7,6 +8,7 @@
 #include "framework/io/atomic_file.h"
 #include "framework/io/json_depth.h"
 #include "framework/version.h"
+#include "nas/export/stored_network.h"
 
 namespace adwp::apps {
 
@@ -21,6 +23,26 @@ constexpr std::size_t most_values = 20'000'000;
 // Nothing of use for what is no JSON.
 Json parsed(const std::string& text) {
   return io::json_exceeds(text, deepest, most_values) ? Json() : Json::parse(text, nullptr, false);
+}
+
+// Of the newest whole checkpoint; null when there is none. A damaged one costs only its part of the report.
+Json network_of(const std::filesystem::path& checkpoint) {
+  const auto warn = [](const std::string&, const Error& error) {
+    fmt::print(stderr, "warning: {}; the report goes without it\n", error.what());
+  };
+  auto newest = io::read_newest(checkpoint.string(), warn);
+  if (!newest) return nullptr;
+  const std::string path = newest->path;
+  try {
+    const nas::NetworkPlan plan = nas::StoredNetwork::from(std::move(*newest)).plan;
+    return {{"id", plan.architecture.id()},  {"architecture", Json::parse(plan.architecture.to_json())},
+            {"params", plan.parameters()},   {"macs", plan.macs()},
+            {"image", plan.task.image_size}, {"channels", plan.task.channels},
+            {"classes", plan.task.classes}};
+  } catch (const Error& error) {
+    warn(path, error);
+    return nullptr;
+  }
 }
 
 }  // namespace
@@ -74,6 +96,14 @@ Json RunFiles::facts(const std::vector<std::string>& bulky) const {
           {"finished", finished},
           {"result", result},
           {"config", io::read_text(at("config.toml").string(), 1 << 20)}};
+}
+
+Json train_data(const RunFiles& files) {
+  Json data = files.facts({});
+  data["epochs"] = files.log("train", "epoch");
+  data["test"] = files.json("test.json");
+  data["network"] = network_of(files.at("checkpoints") / "network.safetensors");
+  return data;
 }
 
 }  // namespace adwp::apps

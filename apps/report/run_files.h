@@ -1,4 +1,4 @@
-// What a run directory holds, for those who only look.
+// What a run directory holds, read for a report.
 #pragma once
 
 #include <filesystem>
@@ -22,16 +22,27 @@ class RunFiles {
   // A JSON file's object; null when it is not there.
   nlohmann::ordered_json json(std::string_view name) const;
 
-  // The lines of log.jsonl of a phase, by their number in `key`. Of lines with one number the last counts: a
-  // resumed run may have done a piece of work twice, to the same bits.
+  // The lines of log.jsonl of a phase, by their number in `key`. The last of several lines with one number
+  // counts: a resumed run may have done a piece of work twice, to the same bits.
   std::vector<nlohmann::ordered_json> log(std::string_view phase, const std::string& key) const;
 
-  // What every report begins with: version, settings and the facts of result.json but for `bulky` ones.
+  // What every report begins with: version, settings and the facts of result.json except for `bulky` ones.
   nlohmann::ordered_json facts(const std::vector<std::string>& bulky) const;
 
  private:
   std::filesystem::path path_;
   std::map<std::string, std::string> settings_;
 };
+
+// The page is kept below 2 MB: of too many candidates those with the lowest scores are left out, never one of
+// the Pareto front or a finalist; `left_out` says how many.
+inline constexpr std::size_t most_candidate_bytes = 1'500'000;
+
+// What a report says of a run of `search`: log.jsonl, search.db and result.json as one JSON object.
+nlohmann::ordered_json search_data(const RunFiles& files, std::size_t most_bytes = most_candidate_bytes);
+
+// What a report says of a run of `train`: log.jsonl, test.json, result.json and the last checkpoint as one
+// JSON object.
+nlohmann::ordered_json train_data(const RunFiles& files);
 
 }  // namespace adwp::apps

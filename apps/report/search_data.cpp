@@ -1,5 +1,3 @@
-#include "apps/report/search_data.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "apps/report/run_files.h"
 #include "nas/report/rank_agreement.h"
 #include "nas/search/pareto.h"
 #include "nas/store/run_store.h"

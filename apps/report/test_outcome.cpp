@@ -36,11 +36,10 @@ std::string picture_of(const data::ImageSet& images, std::int64_t index) {
   std::vector<unsigned char> png;
   const auto append = [](void* to, void* bytes, int count) {
     const auto* first = static_cast<const unsigned char*>(bytes);
-    static_cast<std::vector<unsigned char>*>(to)->insert(static_cast<std::vector<unsigned char>*>(to)->end(),
-                                                         first, first + count);
+    auto* all = static_cast<std::vector<unsigned char>*>(to);
+    all->insert(all->end(), first, first + count);
   };
-  const int written = stbi_write_png_to_func(append, &png, static_cast<int>(width), static_cast<int>(height),
-                                             static_cast<int>(images.channels), pixels.data(), 0);
+  const int written = stbi_write_png_to_func(append, &png, width, height, images.channels, pixels.data(), 0);
   require(written != 0, "report", "cannot encode a picture of {} x {}", width, height);
   return base64(png);
 }
@@ -66,12 +65,12 @@ Json test_outcome(const data::ImageSet& images, std::span<const float> logits,
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> counts;  // (true, predicted)
   std::vector<Mistake> mistakes;
   for (std::int64_t i = 0; i < images.count(); ++i) {
-    const auto row = logits.subspan(static_cast<std::size_t>(i) * classes.size(), classes.size());
+    const auto row = logits.subspan(i * classes.size(), classes.size());
     const std::int64_t predicted = std::max_element(row.begin(), row.end()) - row.begin();
-    const std::int64_t truth = images.labels[static_cast<std::size_t>(i)];
+    const std::int64_t truth = images.labels[i];
     ++counts[{truth, predicted}];
     if (predicted == truth) continue;
-    mistakes.push_back({i, predicted, nas::Inference::softmax(row)[static_cast<std::size_t>(predicted)]});
+    mistakes.push_back({i, predicted, nas::Inference::softmax(row)[predicted]});
   }
   std::stable_sort(mistakes.begin(), mistakes.end(),
                    [](const Mistake& a, const Mistake& b) { return a.probability > b.probability; });
@@ -82,7 +81,7 @@ Json test_outcome(const data::ImageSet& images, std::span<const float> logits,
   for (const auto& [pair, count] : counts) outcome["confusion"].push_back({pair.first, pair.second, count});
   outcome["mistakes"] = Json::array();
   for (const Mistake& m : mistakes) {
-    outcome["mistakes"].push_back({{"true", images.labels[static_cast<std::size_t>(m.image)]},
+    outcome["mistakes"].push_back({{"true", images.labels[m.image]},
                                    {"predicted", m.predicted},
                                    {"probability", m.probability},
                                    {"picture", picture_of(images, m.image)}});

@@ -2,48 +2,80 @@
 
 namespace adwp::apps {
 
+nas::Limits SearchOptions::limits() const {
+  nas::Limits limits;
+  if (max_params > 0) limits.max_params = max_params;
+  if (max_macs > 0) limits.max_macs = max_macs;
+  if (max_latency_us > 0) limits.max_latency_us = max_latency_us;
+  return limits;
+}
+
+nas::HyperTrainingOptions SearchOptions::hyper_training(const nas::Task& task) const {
+  return {.epochs = hyper_epochs,
+          .batch = batch,
+          .architectures_per_step = architectures_per_step,
+          .learning_rate = static_cast<float>(hyper_lr),
+          .augmentation = {.shift = task.image_size / 8, .flip = true},
+          .seed = seed};
+}
+
+nas::NetworkTrainingOptions SearchOptions::network_training(const nas::Task& task, int epochs,
+                                                            std::uint64_t training_seed) const {
+  return {.epochs = epochs,
+          .batch = batch,
+          .learning_rate = static_cast<float>(finalist_lr),
+          .augmentation = {.shift = task.image_size / 8, .flip = true},
+          .seed = training_seed};
+}
+
 void declare(Settings& settings, SearchOptions& o) {
   constexpr std::int64_t many = 1'000'000'000'000;
   declare_run(settings, o, 0.01);
   settings.text("space", o.space, "SPACE", "tiny, cifar or a TOML file");
 
   settings.group("HyperNetwork");
-  settings.choice("weights", o.weights, "Where candidates get their weights from", {"predicted", "shared"});
+  settings.choice("weights", o.weights,
+                  "Who gives a candidate its weights: the HyperNetwork, or a shared set",
+                  {"predicted", "shared"});
   settings.integer("hyper-epochs", o.hyper_epochs, "Epochs of its training", 1, 100'000);
-  settings.integer("batch", o.batch, "Images a training step", 1, 65536);
-  settings.integer("architectures-per-step", o.architectures_per_step, "Networks a step", 1, 256);
+  settings.integer("batch", o.batch, "Images per training step", 1, 65536);
+  settings.integer("architectures-per-step", o.architectures_per_step, "Networks per step", 1, 256);
   settings.real("hyper-lr", o.hyper_lr, "Peak learning rate (AdamW)", 1e-7, 1);
   settings.integer("hyper-width", o.hyper_width, "Width of the encoder", 8, 4096);
-  settings.flag("fixed-norm", o.fixed_norm, "Do not predict batch norm's scale and shift");
+  settings.flag("fixed-norm", o.fixed_norm, "Do not predict the scale and shift of batch norms");
   settings.flag("layer-code-only", o.layer_code_only,
-                "Condition a layer on its own code alone, not on the whole network's");
+                "Predict a layer from its own code only, without the code of the whole network");
 
   settings.group("Calibration");
-  settings.integer("rank-sample", o.rank_sample,
-                   "Random networks trained for real, to calibrate and to judge; 0: none", 0, 10'000);
-  settings.integer("rank-epochs", o.rank_epochs, "Epochs for each of them", 1, 10'000);
+  settings.integer(
+      "rank-sample", o.rank_sample,
+      "Random networks that are trained from scratch, to calibrate the score and to judge it; 0: none", 0,
+      10'000);
+  settings.integer("rank-epochs", o.rank_epochs, "Epochs of each training", 1, 10'000);
 
   settings.group("Search");
   settings.choice("strategy", o.strategy, "How candidates are found", {"evolution", "random"});
-  settings.integer("population", o.population, "Candidates a generation", 2, 100'000);
+  settings.integer("population", o.population, "Candidates per generation", 2, 100'000);
   settings.integer("generations", o.generations, "Generations after the first", 0, 100'000);
-  settings.integer("max-params", o.max_params, "Upper limit on parameters; 0: none", 0, many);
-  settings.integer("max-macs", o.max_macs, "Upper limit on multiply-accumulates; 0: none", 0, many);
-  settings.flag("latency", o.latency,
-                "Measure each candidate's latency on the device, and make it an objective. Times are never "
-                "the same twice, so neither is such a search, but with --latencies");
+  settings.integer("max-params", o.max_params, "Most parameters of a network; 0: no limit", 0, many);
+  settings.integer("max-macs", o.max_macs, "Most multiply-accumulates of a network; 0: no limit", 0, many);
+  settings.flag(
+      "latency", o.latency,
+      "Measure the latency of each candidate on the device and minimise it too. Measured times vary, "
+      "so the result varies as well; only with --latencies can a search be repeated");
   settings.real("max-latency-us", o.max_latency_us,
-                "Upper limit on the latency of one image, in microseconds; 0: none. Means --latency", 0, 1e9);
+                "Most microseconds a network may take for one image; 0: no limit. Implies --latency", 0, 1e9);
   settings.text("latencies", o.latencies, "FILE",
-                "search.db of an earlier search: where it has a latency, that is taken, so that the search "
-                "can be repeated to the bit. Means --latency");
-  settings.integer("evaluation-batch", o.evaluation_batch, "Images an evaluation batch", 2, 65536);
+                "Do not measure latencies that stand in this search.db of an earlier search, so that the "
+                "search can be repeated to the bit. Implies --latency");
+  settings.integer("evaluation-batch", o.evaluation_batch, "Images per evaluation batch", 2, 65536);
 
   settings.group("Finalists");
-  settings.integer("finalists", o.finalists, "Networks trained for real at the end; 0: none", 0, 10'000);
+  settings.integer("finalists", o.finalists, "Networks trained from scratch at the end; 0: none", 0, 10'000);
   settings.integer("finalist-epochs", o.finalist_epochs, "Epochs of the last rung", 1, 10'000);
   settings.integer("halvings", o.halvings, "Times the field is cut before the last rung", 0, 16);
-  settings.real("finalist-lr", o.finalist_lr, "Peak learning rate of real training (SGD)", 1e-6, 10);
+  settings.real("finalist-lr", o.finalist_lr, "Peak learning rate when training from scratch (SGD)", 1e-6,
+                10);
 }
 
 }  // namespace adwp::apps

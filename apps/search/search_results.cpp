@@ -1,12 +1,13 @@
-// What a search leaves: result.json, best.json and the tables a person reads.
+#include "apps/search/search_results.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "apps/common/devices.h"
-#include "apps/common/table.h"
+#include "apps/common/terminal.h"
 #include "apps/report/report.h"
-#include "apps/search/search_run.h"
 #include "framework/io/atomic_file.h"
 #include "framework/version.h"
 
@@ -16,6 +17,68 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_shown = 20;  // rows of the front's table
+
+Json json_of(const nas::Candidate& c) {
+  Json json{{"architecture", Json::parse(c.architecture.to_json())},
+            {"params", c.params},
+            {"macs", c.macs},
+            {"predicted_accuracy", c.predicted_accuracy},
+            {"predicted_loss", c.predicted_loss}};
+  if (c.latency_us) json["latency_us"] = *c.latency_us;
+  if (c.latency_batch_us) json["latency_batch_us"] = *c.latency_batch_us;
+  return json;
+}
+
+Json json_of(const Finalist& finalist) {
+  Json json = json_of(finalist.candidate);
+  json["trained_accuracy"] = finalist.trained_accuracy;
+  json["epochs"] = finalist.epochs;
+  return json;
+}
+
+Json json_of(const Evolution& evolution, const SearchSetup& setup) {
+  std::vector<double> accuracies;
+  for (const nas::Candidate& c : evolution.evaluated) accuracies.push_back(c.predicted_accuracy);
+  return {{"strategy", setup.options.strategy},
+          {"score", evolution.calibrated ? "calibrated" : "predicted_loss"},
+          {"evaluated", evolution.evaluated.size()},
+          {"mean_predicted_accuracy", nas::mean(accuracies)},
+          {"best_predicted_accuracy", *std::max_element(accuracies.begin(), accuracies.end())},
+          {"images_per_candidate", setup.evaluator->images_per_network()},
+          {"seconds", evolution.seconds},
+          {"candidates_per_minute", evolution.candidates_per_minute()}};
+}
+
+Json result_of(const SearchSetup& setup, const SearchOutcome& outcome, const nas::PhaseCost& total) {
+  const nas::Task& task = setup.task;
+  Json result;
+  result["version"] = version;
+  result["device"] = full_name(setup.backend);
+  result["dataset"] = {{"name", setup.data.name},
+                       {"train", setup.data.train.count()},
+                       {"validation", setup.data.validation.count()},
+                       {"test", nullptr},  // a search does not read it
+                       {"classes", task.classes},
+                       {"image", {task.image_size, task.image_size, task.channels}}};
+  result["seed"] = setup.options.seed;
+  result["space"] = {{"name", setup.space.name}, {"size", setup.space.size()}};
+  result["weights"] = setup.options.weights;
+  result["hypernetwork"] = {{"epochs", setup.options.hyper_epochs},
+                            {"parameters", setup.source->parameters().parameters()},
+                            {"seconds", outcome.hyper.seconds},
+                            {"images_seen", outcome.hyper.images_seen},
+                            {"final_loss", outcome.hyper.final_loss}};
+  result["search"] = json_of(outcome.evolution, setup);
+  result["pareto"] = Json::array();
+  for (const nas::Candidate& candidate : outcome.evolution.front)
+    result["pareto"].push_back(json_of(candidate));
+  result["finalists"] = Json::array();
+  for (const Finalist& finalist : outcome.finalists) result["finalists"].push_back(json_of(finalist));
+  result["rank_correlation"] = outcome.sample.agreement.to_json();
+  result["arena"] = {{"bytes", setup.arena->size()}, {"peak_bytes", total.arena_peak}};
+  result["seconds"] = total.seconds;
+  return result;
+}
 
 // A table of networks: what each is and costs, and `more` columns.
 Table network_table(bool latency, std::initializer_list<const char*> more) {
@@ -32,83 +95,52 @@ void add_network(Table& table, const nas::Candidate& c, std::initializer_list<st
   table.row(std::move(cells));
 }
 
-}  // namespace
-
-void SearchRun::write_results() {
-  auto describe = [](const nas::Candidate& c) {
-    Json json{{"architecture", Json::parse(c.architecture.to_json())},
-              {"params", c.params},
-              {"macs", c.macs},
-              {"predicted_accuracy", c.predicted_accuracy},
-              {"predicted_loss", c.predicted_loss}};
-    if (c.latency_us) json["latency_us"] = *c.latency_us;
-    if (c.latency_batch_us) json["latency_batch_us"] = *c.latency_batch_us;
-    return json;
-  };
-  for (const std::string& note : backend_.notes()) log_.write("device", {{"note", note}});
-  Json result;
-  result["version"] = version;
-  result["device"] = full_name(backend_);
-  result["dataset"] = {{"name", data_.name},
-                       {"train", data_.train.count()},
-                       {"validation", data_.validation.count()},
-                       {"test", nullptr},  // a search does not read it
-                       {"classes", task_.classes},
-                       {"image", {task_.image_size, task_.image_size, task_.channels}}};
-  result["seed"] = options_.seed;
-  result["space"] = {{"name", space_.name}, {"size", space_.size()}};
-  result["weights"] = options_.weights;
-  result["hypernetwork"] = hyper_facts_;
-  result["search"] = search_facts_;
-  result["pareto"] = Json::array();
-  for (const nas::Candidate& candidate : front_) result["pareto"].push_back(describe(candidate));
-  result["finalists"] = Json::array();
-  for (const Finalist& finalist : finalists_) {
-    Json entry = describe(finalist.candidate);
-    entry["trained_accuracy"] = finalist.trained_accuracy;
-    entry["epochs"] = finalist.epochs;
-    result["finalists"].push_back(entry);
-  }
-  result["rank_correlation"] = agreement_.to_json();
-  const nas::PhaseCost total = store_->total();
-  result["arena"] = {{"bytes", arena_->size()}, {"peak_bytes", total.arena_peak}};
-  result["seconds"] = total.seconds;
-  io::write_atomically(directory_.result().string(), result.dump(2) + "\n");
-  const nas::Architecture& best =
-      finalists_.empty() ? front_.front().architecture : finalists_.front().candidate.architecture;
-  io::write_atomically(directory_.best().string(), best.to_json() + "\n");
-  write_report(directory_.path());
-}
-
-std::string SearchRun::summary() const {
-  std::string text =
-      fmt::format("\nPareto front of {} candidates ({:.0f} a minute)\n", state_.evaluated.size(),
-                  search_facts_["candidates_per_minute"].get<double>());
-  Table front = network_table(latency_counts(), {"predicted accuracy", "predicted loss", "score"});
-  const std::size_t shown = std::min<std::size_t>(front_.size(), most_shown);
-  for (const nas::Candidate& c : std::span(front_).first(shown)) {
-    add_network(front, c,
+std::string front_text(const Evolution& evolution, bool latency) {
+  const std::vector<nas::Candidate>& front = evolution.front;
+  Table table = network_table(latency, {"predicted accuracy", "predicted loss", "score"});
+  const std::size_t shown = std::min(front.size(), most_shown);
+  for (const nas::Candidate& c : std::span(front).first(shown)) {
+    add_network(table, c,
                 {fmt::format("{:.3f}", c.predicted_accuracy), fmt::format("{:.3f}", c.predicted_loss),
                  fmt::format("{:.3f}", c.score)});
   }
-  text += front.text();
-  if (front_.size() > shown) {
-    text += fmt::format("and {} smaller ones in result.json\n", front_.size() - shown);
-  }
-  if (!finalists_.empty()) {
-    text += "\nFinalists, trained from scratch\n";
-    Table table = network_table(latency_counts(), {"predicted accuracy", "trained accuracy", "epochs"});
-    for (const Finalist& f : finalists_) {
-      add_network(table, f.candidate,
-                  {fmt::format("{:.3f}", f.candidate.predicted_accuracy),
-                   fmt::format("{:.3f}", f.trained_accuracy), std::to_string(f.epochs)});
-    }
-    text += table.text();
-  }
-  if (agreement_.sample > 0) text += "\n" + agreement_.table();
-  text += fmt::format("\nresult {}\nreport {}\nbest   {}\n", directory_.result().string(),
-                      directory_.report().string(), directory_.best().string());
+  std::string text = fmt::format("\nPareto front of {} candidates ({:.0f} a minute)\n{}",
+                                 evolution.evaluated.size(), evolution.candidates_per_minute(), table.text());
+  if (front.size() > shown) text += fmt::format("and {} smaller ones in result.json\n", front.size() - shown);
   return text;
+}
+
+std::string finalists_text(const std::vector<Finalist>& finalists, bool latency) {
+  if (finalists.empty()) return "";
+  Table table = network_table(latency, {"predicted accuracy", "trained accuracy", "epochs"});
+  for (const Finalist& f : finalists) {
+    add_network(table, f.candidate,
+                {fmt::format("{:.3f}", f.candidate.predicted_accuracy),
+                 fmt::format("{:.3f}", f.trained_accuracy), std::to_string(f.epochs)});
+  }
+  return "\nFinalists, trained from scratch\n" + table.text();
+}
+
+}  // namespace
+
+const nas::Architecture& SearchOutcome::best() const {
+  return finalists.empty() ? evolution.front.front().architecture : finalists.front().candidate.architecture;
+}
+
+void write_results(const SearchSetup& setup, const SearchOutcome& outcome, const nas::PhaseCost& total,
+                   const RunDirectory& directory) {
+  io::write_atomically(directory.result().string(), result_of(setup, outcome, total).dump(2) + "\n");
+  io::write_atomically(directory.best().string(), outcome.best().to_json() + "\n");
+  write_report(directory.path());
+}
+
+std::string summary_of(const SearchOptions& options, const SearchOutcome& outcome,
+                       const RunDirectory& directory) {
+  const bool latency = options.latency_counts();
+  std::string text = front_text(outcome.evolution, latency) + finalists_text(outcome.finalists, latency);
+  if (outcome.sample.agreement.sample > 0) text += "\n" + outcome.sample.agreement.table();
+  return text + fmt::format("\nresult {}\nreport {}\nbest   {}\n", directory.result().string(),
+                            directory.report().string(), directory.best().string());
 }
 
 }  // namespace adwp::apps

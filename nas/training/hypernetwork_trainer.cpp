@@ -1,7 +1,5 @@
 #include "nas/training/hypernetwork_trainer.h"
 
-#include <cmath>
-
 #include "framework/core/error.h"
 #include "nas/network/macro_network.h"
 
@@ -26,7 +24,7 @@ std::int64_t HyperTrainer::images_per_epoch() const {
 }
 
 Architecture HyperTrainer::sample(std::int64_t step, int index) const {
-  const auto number = static_cast<std::uint64_t>(step * options_.architectures_per_step + index);
+  const std::uint64_t number = step * options_.architectures_per_step + index;
   Random random(options_.seed, Purpose::architecture, number);
   return space_.sample(random);
 }
@@ -56,7 +54,7 @@ Tensor HyperTrainer::train_step(const NetworkPlan& plan, const Tensor& x, const 
 void HyperTrainer::step(std::int64_t epoch, std::int64_t batch) {
   const std::int64_t step = epoch * steps_per_epoch() + batch;
   const std::int64_t total = options_.epochs * steps_per_epoch();
-  const auto warmup = static_cast<std::int64_t>(options_.warmup * static_cast<double>(total));
+  const auto warmup = static_cast<std::int64_t>(options_.warmup * total);
 
   const Arena::Frame frame(arena_);
   const Tensor x(arena_, Shape{options_.batch, task_.image_size, task_.image_size, task_.channels});
@@ -64,8 +62,8 @@ void HyperTrainer::step(std::int64_t epoch, std::int64_t batch) {
   loader_.load(batch, x, y);
   source_.parameters().zero_gradients();
   for (int index = 0; index < options_.architectures_per_step; ++index) {
-    const Tensor loss = add_gradient(plan_network(sample(step, index), task_), x, y,
-                                     1.0f / static_cast<float>(options_.architectures_per_step));
+    const float share = 1.0f / options_.architectures_per_step;
+    const Tensor loss = add_gradient(plan_network(sample(step, index), task_), x, y, share);
     log_.add(loss, [this, step, index] {
       return fmt::format("step {} with architecture {}", step, sample(step, index).to_json());
     });
@@ -81,18 +79,13 @@ void HyperTrainer::dry_step(Arena& arena, WeightSource& source, const NetworkPla
   tape.backward(loss_of(tape, source, plan, x, y));
 }
 
-double HyperTrainer::run_epoch(std::int64_t epoch, const std::function<void(double)>& progress,
-                               const EpochPosition& from) {
-  require(from.batches >= 0 && from.batches <= steps_per_epoch(), "training",
-          "no such batch to go on from, got {}, expected 0 to {}", from.batches, steps_per_epoch());
-  log_.go_on(from.loss_sum, from.batches * options_.architectures_per_step);
+void HyperTrainer::run_batches(std::int64_t epoch, std::int64_t first,
+                               const std::function<void(std::int64_t)>& done) {
   loader_.begin_epoch(epoch);
-  for (std::int64_t batch = from.batches; batch < steps_per_epoch(); ++batch) {
+  for (std::int64_t batch = first; batch < steps_per_epoch(); ++batch) {
     step(epoch, batch);
-    batches_done_ = batch + 1;
-    if (progress) progress(static_cast<double>(batch + 1) / static_cast<double>(steps_per_epoch()));
+    done(batch + 1);
   }
-  return log_.mean();
 }
 
 }  // namespace adwp::nas

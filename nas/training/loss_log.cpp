@@ -7,7 +7,7 @@ namespace adwp::nas {
 LossLog::LossLog(Arena& arena) : losses_(arena, Shape{window}) {}
 
 void LossLog::add(const Tensor& loss, std::function<std::string()> what) {
-  const auto slot = static_cast<std::int64_t>(pending_.size());
+  const std::int64_t slot = std::ssize(pending_);
   losses_.view(slot, Shape{1}).copy_from(loss);
   pending_.push_back(std::move(what));
   if (slot + 1 == window) read();
@@ -15,7 +15,7 @@ void LossLog::add(const Tensor& loss, std::function<std::string()> what) {
 
 double LossLog::mean() {
   read();
-  const double mean = count_ == 0 ? 0 : sum_ / static_cast<double>(count_);
+  const double mean = count_ == 0 ? 0 : sum_ / count_;
   sum_ = 0;
   count_ = 0;
   return mean;
@@ -33,12 +33,12 @@ void LossLog::go_on(double sum, std::int64_t count) {
 }
 
 std::optional<double> LossLog::mean_so_far() const {
-  return count_ == 0 ? std::nullopt : std::optional(sum_ / static_cast<double>(count_));
+  return count_ == 0 ? std::nullopt : std::optional(sum_ / count_);
 }
 
 void LossLog::read() {
   if (pending_.empty()) return;
-  const auto count = static_cast<std::int64_t>(pending_.size());
+  const std::int64_t count = std::ssize(pending_);
   const std::vector<float> losses = losses_.view(0, Shape{count}).to_host<float>();
   for (std::size_t i = 0; i < losses.size(); ++i) {
     if (!std::isfinite(losses[i])) {

@@ -1,7 +1,7 @@
-// Losses and hits of training steps, kept on the device and read now and then.
+// The losses of training steps, which stay on the device and are read once in a window of steps.
 //
-// Reading a loss each step would stop the device each step. Instead the losses of a window of steps
-// stand in a small buffer; at its end it is read once, checked, and added up.
+// To read a loss after each step would make the host wait for the device each time. So a small buffer on the
+// device collects the losses of a window; at its end the host reads, checks and adds them.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace adwp::nas {
 
-// A loss is NaN or Inf: training has diverged, and going on would only spoil what was saved.
+// A loss is NaN or Inf: training has diverged, and to go on would only spoil what was saved.
 class Diverged : public Error {
  public:
   explicit Diverged(std::string what)
@@ -32,26 +32,26 @@ class LossLog {
 
   explicit LossLog(Arena& arena);
 
-  // Takes the loss (1) of one step. `what` names the step for the message, and is called only when
-  // something is wrong. Throws Diverged, naming the first step whose loss is not finite, when a full
-  // window is read.
+  // Takes the loss (1) of one step, and reads the window when it is full. Throws Diverged when a loss is not
+  // finite; `what`, which is called only then, names the step for the message.
   void add(const Tensor& loss, std::function<std::string()> what);
 
-  // Reads what is pending; mean loss since the last call of this method (0 with no steps).
+  // Reads what is pending and returns the mean loss since the last call (0 with no steps).
   double mean();
 
-  // The sum that mean() would divide: with what is pending read. An epoch that goes on from it elsewhere
-  // comes to the same mean, to the bit, for losses are added one by one in their order.
+  // Reads what is pending and returns the sum that mean() would divide. An epoch that goes on from this sum
+  // comes to the same mean, to the bit, because losses are added one by one in their order.
   double sum();
   void go_on(double sum, std::int64_t count);
-  // The mean of what was read already: costs nothing, and lags behind by a window. Nothing at first.
+  // The mean of the losses that were read: costs nothing, and lags behind by up to a window. Nothing at
+  // first.
   std::optional<double> mean_so_far() const;
 
  private:
   void read();
 
-  Tensor losses_;  // (window)
-  std::vector<std::function<std::string()>> pending_;
+  Tensor losses_;                                      // (window)
+  std::vector<std::function<std::string()>> pending_;  // names of the steps that are not read
   double sum_ = 0;
   std::int64_t count_ = 0;
 };

@@ -80,19 +80,13 @@ Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learni
 }
 
 float NetworkTrainer::learning_rate(std::int64_t step) const {
-  const auto per_epoch = static_cast<double>(steps_per_epoch());
-  return optim::cosine_schedule(options_.learning_rate, step,
-                                static_cast<std::int64_t>(options_.warmup_epochs * per_epoch),
-                                options_.epochs * steps_per_epoch());
+  const auto warmup = static_cast<std::int64_t>(options_.warmup_epochs * steps_per_epoch());
+  return optim::cosine_schedule(options_.learning_rate, step, warmup, options_.epochs * steps_per_epoch());
 }
 
-double NetworkTrainer::run_epoch(std::int64_t epoch, const std::function<void(double)>& progress,
-                                 const EpochPosition& from) {
+void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first,
+                                 const std::function<void(std::int64_t)>& done) {
   const Task& task = plan_.task;
-  const std::int64_t per_epoch = steps_per_epoch();
-  require(from.batches >= 0 && from.batches <= per_epoch, "training",
-          "no such batch to go on from, got {}, expected 0 to {}", from.batches, per_epoch);
-  log_.go_on(from.loss_sum, from.batches);
   loader_.begin_epoch(epoch);
   const Arena::Frame frame(arena_);
   const Tensor x(arena_, Shape{options_.batch, task.image_size, task.image_size, task.channels});
@@ -100,18 +94,16 @@ double NetworkTrainer::run_epoch(std::int64_t epoch, const std::function<void(do
   const Tensor loss(arena_, Shape{1});
   // The batch's number and the learning rate vary from step to step: what takes them is not recorded.
   Replay gradients(backend_, arena_, [&] { compute_gradients(x, y, loss); });
-  for (std::int64_t batch = from.batches; batch < per_epoch; ++batch) {
-    const std::int64_t step = epoch * per_epoch + batch;
+  for (std::int64_t batch = first; batch < steps_per_epoch(); ++batch) {
+    const std::int64_t step = epoch * steps_per_epoch() + batch;
     loader_.load(batch, x, y);
     gradients.run();
     optimizer_.step(learning_rate(step));
     log_.add(loss, [this, step] {
       return fmt::format("step {} of training architecture {}", step, plan_.architecture.to_json());
     });
-    batches_done_ = batch + 1;
-    if (progress) progress(static_cast<double>(batch + 1) / static_cast<double>(per_epoch));
+    done(batch + 1);
   }
-  return log_.mean();
 }
 
 Variable NetworkTrainer::infer(Tape& tape, const Tensor& images) {
@@ -156,7 +148,7 @@ Score NetworkTrainer::evaluate(const data::DeviceImages& images, std::int64_t ba
   score.zero();
   enqueue_evaluation(images, batch, score);
   const std::vector<float> sums = score.to_host<float>();
-  const auto n = static_cast<double>(images.count());
+  const double n = images.count();
   if (!std::isfinite(sums[0])) {
     throw Diverged(fmt::format("the loss over {} images is {} after {} steps of training architecture {}",
                                images.count(), sums[0], optimizer_.steps(), plan_.architecture.to_json()));

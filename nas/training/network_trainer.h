@@ -7,11 +7,9 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "framework/optim/optimizer.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/network/macro_network.h"
-#include "nas/training/epoch_position.h"
-#include "nas/training/loss_log.h"
+#include "nas/training/trainer.h"
 #include "nas/weights/trained_weights.h"
 
 namespace adwp::nas {
@@ -46,48 +44,47 @@ class RunningStatistics {
   std::vector<ops::BatchStatistics> layers_;  // views; empty where a layer has no norm
 };
 
-class NetworkTrainer {
+class NetworkTrainer : public Trainer {
  public:
-  // Parameters, moments and statistics are taken from the arena (and stay until the trainer and its
-  // frame are gone).
+  // Takes parameters, moments and statistics from the arena; they stay there until the frame ends.
   NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan, const data::DeviceImages& images,
                  const PixelNorm& norm, const NetworkTrainingOptions& options);
 
-  // Trains epoch `epoch` (from 0); mean loss. Depends on the epoch's number and the state alone, and may go
-  // on within it, `from` where position() was. `progress` is told the fraction that is done after every
-  // batch; it may throw to stop there.
-  double run_epoch(std::int64_t epoch, const std::function<void(double)>& progress = {},
-                   const EpochPosition& from = {});
-
-  // For `progress`: where the epoch is (reads the device), and its mean loss up to a short while ago.
-  EpochPosition position() { return {batches_done_, log_.sum()}; }
-  std::optional<double> loss_so_far() const { return log_.mean_so_far(); }
-  float learning_rate(std::int64_t step) const;  // of one of all steps of the training
+  float learning_rate(std::int64_t step) const;  // `step` counts over the whole training
 
   // Loss and accuracy with running statistics, over all images of the set.
   Score evaluate(const data::DeviceImages& images, std::int64_t batch);
   // Logits (N, classes) on normalised images (N, H, W, C), with running statistics.
   Variable infer(Tape& tape, const Tensor& images);
 
-  std::int64_t steps_per_epoch() const { return loader_.batches(); }
+  std::int64_t steps_per_epoch() const override { return loader_.batches(); }
+  const nn::ParameterStore& parameters() override { return weights_.parameters(); }
+  optim::Optimizer& optimizer() override { return optimizer_; }
+  std::vector<std::pair<std::string, Tensor>> further_tensors() override {
+    return {{"running_statistics", statistics_.flat()}};
+  }
   TrainedWeights& weights() { return weights_; }
   RunningStatistics& statistics() { return statistics_; }
-  optim::Optimizer& optimizer() { return optimizer_; }
   const NetworkPlan& plan() const { return plan_; }
 
-  // Of a step on given images (batch, H, W, C) and labels, all that is the same each time and that devices
-  // replay (framework/backend/replay.h): the gradients of all parameters, the running statistics, and the
-  // loss (1).
+  // Computes, on given images (batch, H, W, C) and labels, the gradients of all parameters, the running
+  // statistics and the loss (1). This part of a step is the same each time, so devices replay it
+  // (framework/backend/replay.h).
   void compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss);
-  // That and the update; returns the loss, on the device. run_epoch is this with loading, schedule and log.
+  // Computes them and updates the parameters; returns the loss, on the device. run_epoch adds loading,
+  // schedule and log.
   Tensor train_step(const Tensor& x, const Tensor& y, float learning_rate);
 
-  // Lays out a trainer, one step and one evaluation batch in a counting arena: for a dry pass.
+  // Allocates what a trainer, one step and one evaluation batch allocate: for a dry pass in a counting arena.
   static void dry_run(Backend& backend, Arena& arena, const NetworkPlan& plan,
                       const data::DeviceImages& images, const PixelNorm& norm,
                       const NetworkTrainingOptions& options, std::int64_t evaluation_batch);
 
  private:
+  void run_batches(std::int64_t epoch, std::int64_t first,
+                   const std::function<void(std::int64_t)>& done) override;
+  LossLog& losses() override { return log_; }
+
   // Adds the sums of loss and hits over all images to `score` (2); everything stays on the device.
   void enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch, const Tensor& score);
 
@@ -101,8 +98,7 @@ class NetworkTrainer {
   data::Loader loader_;
   optim::Sgd optimizer_;
   LossLog log_;
-  std::int64_t batches_done_ = 0;  // of the epoch at hand
-  Tensor one_;                     // (1): the gradient of the loss by itself
+  Tensor one_;  // (1): the gradient of the loss by itself
 };
 
 }  // namespace adwp::nas

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <new>
 
-#include "apps/common/interrupt.h"
 #include "framework/core/error.h"
 
 namespace adwp::apps {
@@ -43,14 +42,14 @@ TEST(RunMain, TurnsErrorsIntoOneLineAndAnExitCode) {
 }
 
 TEST(RunMain, StopsWhereItIsAskedWhetherItWasInterrupted) {
-  const Outcome undisturbed = outcome([] { stop_if_interrupted("search", "run/config.toml"); });
+  const Outcome undisturbed = outcome([] { stop_if_interrupted(); });
   EXPECT_EQ(undisturbed.code, 0);
   EXPECT_EXIT(
       {
         std::exit(run_main(0, nullptr, [](int, char**) {
-          note_interrupts();
+          note_interrupts("search", "run/config.toml");
           std::raise(SIGTERM);
-          stop_if_interrupted("search", "run/config.toml");
+          stop_if_interrupted();
         }));
       },
       testing::ExitedWithCode(130), "interrupted: .*search --config run/config.toml --resume");

@@ -8,10 +8,9 @@
 #include <limits>
 #include <set>
 
-#include "apps/report/page.h"
-#include "apps/report/search_data.h"
+#include "apps/report/report.h"
+#include "apps/report/run_files.h"
 #include "apps/report/test_outcome.h"
-#include "apps/report/train_data.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"

@@ -27,6 +27,7 @@ class Process {
   // Returns once `text` stands on its standard error; false when it ended without.
   bool wait_for(const std::string& text);
   void signal(int signal);
+  pid_t id() const { return child_; }
   Finished wait();
 
  private:

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -22,6 +23,12 @@ std::set<std::string> keys(const Json& object) {
   std::set<std::string> names;
   for (const auto& item : object.items()) names.insert(item.key());
   return names;
+}
+
+// Of a file in /proc, which has no size.
+std::string text_of(const fs::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 void expect_keys(const Json& object, const std::set<std::string>& wanted) {
@@ -194,6 +201,31 @@ TEST(Programs, PredictionBeatsChanceAndTheChosenNetworkLearns) {
   const Json test = read_json(net / "test.json");
   for (const Json& entry : test["confusion"]) hits += entry[0] == entry[1] ? entry[2].get<double>() : 0;
   EXPECT_NEAR(hits / test["images"].get<double>(), result["test_accuracy"], 1e-6) << "another evaluation";
+}
+
+// As `ps`, `top` and `killall` know it, also after it has started itself again (apps/common/main.cpp).
+TEST(Programs, AProgramKeepsItsName) {
+  unsetenv("GOMP_SPINCOUNT");  // else it does not start again
+  const TemporaryDirectory place;
+  Process search(tiny_search("synthetic:300?size=16", place.path() / "run"));
+  ASSERT_TRUE(search.wait_for("HyperNetwork"));
+  const fs::path kernel = fs::path("/proc") / std::to_string(search.id());
+  EXPECT_EQ(text_of(kernel / "comm"), "search\n");
+  EXPECT_NE(text_of(kernel / "environ").find("GOMP_SPINCOUNT=10000"), std::string::npos)
+      << "not started again";
+}
+
+// A program that cannot start itself again goes on without.
+TEST(Programs, AProgramWhoseFileIsGoneRunsOn) {
+  unsetenv("GOMP_SPINCOUNT");
+  const TemporaryDirectory place;
+  const fs::path copy = place.path() / "vanishing";
+  fs::copy_file(ADWP_SEARCH, copy);
+  const std::string script =
+      "exec 3< '" + copy.string() + "'; rm '" + copy.string() + "'; exec /proc/self/fd/3 --version";
+  const Finished finished = run({"/bin/sh", "-c", script});
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  EXPECT_NE(finished.out.find("adwpnas"), std::string::npos) << finished.out;
 }
 
 TEST(Programs, RealImages) {

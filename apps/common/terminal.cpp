@@ -1,4 +1,4 @@
-#include "apps/common/progress.h"
+#include "apps/common/terminal.h"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+
+#include "framework/core/error.h"
 
 namespace adwp::apps {
 namespace {
@@ -24,11 +26,15 @@ std::string rate_text(double rate) {
   return rate >= 100 ? fmt::format("{:.0f} ", rate) : fmt::format("{:.2f} ", rate);
 }
 
+std::size_t code_points(const std::string& text) {  // all bytes except for UTF-8 continuation bytes
+  return std::count_if(text.begin(), text.end(), [](unsigned char byte) { return (byte & 0xC0) != 0x80; });
+}
+
 }  // namespace
 
 std::string duration_text(double seconds) {
   if (seconds < 10) return fmt::format("{:.1f} s", seconds);
-  const auto whole = static_cast<long>(std::lround(seconds));
+  const long whole = std::lround(seconds);
   if (whole < 60) return fmt::format("{} s", whole);
   if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
@@ -102,6 +108,42 @@ void Progress::say(std::string_view text) {
   line_open_ = false;
   fmt::print(stream_, "{}\n", text);
   std::fflush(stream_);
+}
+
+Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {
+  for (const Column& column : columns_) widths_.push_back(code_points(column.title));
+}
+
+void Table::row(std::vector<std::string> cells) {
+  require(cells.size() == columns_.size(), "table", "wrong row, got {} cells, expected {}", cells.size(),
+          columns_.size());
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    widths_[i] = std::max(widths_[i], code_points(cells[i]));
+  }
+  rows_.push_back(std::move(cells));
+}
+
+std::string Table::line(const std::vector<std::string>& cells) const {
+  std::string text;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const std::string padding(widths_[i] - code_points(cells[i]), ' ');
+    if (i > 0) text += "  ";
+    text += columns_[i].align == Align::left ? cells[i] + padding : padding + cells[i];
+  }
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text + "\n";
+}
+
+std::string Table::text() const {
+  std::vector<std::string> titles;
+  std::vector<std::string> rules;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    titles.push_back(columns_[i].title);
+    rules.emplace_back(widths_[i], '-');
+  }
+  std::string text = line(titles) + line(rules);
+  for (const auto& cells : rows_) text += line(cells);
+  return text;
 }
 
 }  // namespace adwp::apps

@@ -1,4 +1,4 @@
-#include "apps/common/json_log.h"
+#include "apps/common/run_log.h"
 
 #include <cerrno>
 #include <cmath>
@@ -46,6 +46,15 @@ void JsonLog::write(std::string_view phase, const nlohmann::ordered_json& fields
   const bool written =
       std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() && std::fflush(file_.get()) == 0;
   require(written, "log", "cannot write {}: {}", path_.string(), last_error());
+}
+
+void RunLog::scalars(std::int64_t step, const std::vector<std::pair<std::string, double>>& values) {
+  if (events) events->write(step, values);
+}
+
+void RunLog::damage(const std::string& what) {
+  progress.say(what);
+  json.write("checkpoint", {{"damaged", what}});
 }
 
 }  // namespace adwp::apps

@@ -1,4 +1,4 @@
-#include "apps/common/json_log.h"
+#include "apps/common/run_log.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,10 @@
-#include "apps/common/progress.h"
+#include "apps/common/terminal.h"
 
 #include <gtest/gtest.h>
 
 #include <memory>
+
+#include "framework/core/error.h"
 
 namespace adwp::apps {
 namespace {
@@ -24,7 +26,7 @@ std::string written(bool quiet, Use use) {
   return all;
 }
 
-TEST(Progress, WritesALineAMilestoneOnAPipe) {
+TEST(Progress, WritesOneLinePerMilestoneOnAPipe) {
   const std::string text = written(false, [](Progress& progress) {
     progress.begin("search", 4, "candidates");
     progress.update(1, "not shown");
@@ -56,6 +58,33 @@ TEST(Progress, DurationsReadWell) {
   EXPECT_EQ(duration_text(59.4), "59 s");
   EXPECT_EQ(duration_text(59.6), "1 min 00 s");
   EXPECT_EQ(duration_text(7500), "2 h 05 min");
+}
+
+TEST(Table, AlignsColumns) {
+  Table table({{"name", Table::Align::left}, {"MACs"}, {"note", Table::Align::left}});
+  table.row({"a", "1,200", "x"});
+  table.row({"longer", "7", ""});
+  EXPECT_EQ(table.text(),
+            "name     MACs  note\n"
+            "------  -----  ----\n"
+            "a       1,200  x\n"
+            "longer      7\n");
+}
+
+TEST(Table, CountsCharactersNotBytes) {
+  Table table({{"τ"}, {"x"}});
+  table.row({"±.10", "1"});
+  EXPECT_EQ(table.text(),
+            "   τ  x\n"
+            "----  -\n"
+            "±.10  1\n");
+}
+
+TEST(Table, WithoutRowsIsItsHead) { EXPECT_EQ(Table({{"a"}}).text(), "a\n-\n"); }
+
+TEST(Table, RefusesRowsOfAnotherWidth) {
+  Table table({{"a"}, {"b"}});
+  EXPECT_THROW(table.row({"1"}), Error);
 }
 
 }  // namespace

@@ -1,0 +1,54 @@
+// What search and train have in common: the settings of a run, and what happens around it.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/common/devices.h"
+#include "apps/common/main.h"
+#include "apps/common/run_directory.h"
+#include "apps/common/settings.h"
+#include "framework/io/atomic_file.h"
+
+namespace adwp::apps {
+
+struct RunOptions {
+  std::string data, out, device = "auto", precision = "f32", engine = "hand";
+  std::uint64_t seed = 0, arena_mb = 0;
+  std::int64_t batch = 64, evaluation_batch = 500;
+  int threads = 0;
+  double validation = 0;
+  bool tensorboard = false, resume = false, quiet = false;
+};
+
+// Declares them all except for the batches, which belong to a program's own groups. `least_validation`: of
+// the fraction that is held out.
+void declare_run(Settings& settings, RunOptions& options, double least_validation);
+
+// Opens the device and the run directory, and does the run, or goes on with it if its settings and what was
+// found are the same. Run: constructed from (backend, options, directory), with found(), run() and summary().
+template <typename Run, typename Options>
+void run_program(Settings& settings, const Options& options) {
+  const std::unique_ptr<Backend> backend =
+      devices(options.threads, options.precision, options.engine).open(options.device);
+  const RunDirectory directory(options.out, options.resume);
+  // The number of threads is found with the device; nothing else of --threads matters.
+  const std::vector<std::string> free{"out", "device", "threads", "arena-mb", "tensorboard"};
+  if (directory.resumes()) settings.require_same(directory.config(), free);  // before data is read
+  Run run(*backend, options, directory);
+  for (const auto& [name, value] : run.found()) settings.found(name, value);
+  if (directory.resumes()) {
+    settings.require_same(directory.config(), free);
+  } else {
+    io::write_atomically(directory.config().string(), settings.toml());
+  }
+  note_interrupts(settings.program(), directory.config());
+  run.run();
+  fmt::print("{}", run.summary());
+}
+
+}  // namespace adwp::apps

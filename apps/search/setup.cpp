@@ -1,0 +1,137 @@
+#include "apps/search/setup.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "apps/common/devices.h"
+#include "apps/common/event_file.h"
+#include "framework/core/error.h"
+#include "framework/core/fnv.h"
+#include "nas/evaluation/latency.h"
+#include "nas/weights/hypernetwork.h"
+#include "nas/weights/shared_weights.h"
+
+namespace adwp::apps {
+namespace {
+
+// Random numbers of require_fast_enough(); generations have the small step numbers.
+constexpr std::uint64_t latency_stream = std::uint64_t{1} << 41;
+
+}  // namespace
+
+SearchSetup::SearchSetup(Backend& device, const SearchOptions& given, bool begins,
+                         const std::function<void(const std::string&)>& say)
+    : backend(device),
+      options(given),
+      space(nas::SearchSpace::open(options.space)),
+      data(data::load_training_data(data::parse_data_spec(options.data), options.seed, options.validation)),
+      task{data.train.height, data.train.channels, std::ssize(data.classes)} {
+  if (options.tensorboard) EventFile::require_supported();
+  latencies = std::make_unique<LatencyTable>(full_name(backend), task.image_size);
+  if (!options.latencies.empty()) latencies->take(options.latencies);
+  if (options.max_params > 0 || options.max_macs > 0) {  // can they be met? Ask before training
+    Random random(options.seed, Purpose::evolution, 0);
+    space.sample(random, options.limits(), task);
+  }
+  const std::string run = fmt::format("{}: {} training and {} validation images of {} x {} in {} classes",
+                                      data.name, data.train.count(), data.validation.count(), task.image_size,
+                                      task.image_size, task.classes);
+  arena = measured_arena(backend, {[this](Arena& counting) { lay_out(counting); }, 8, run}, options.arena_mb,
+                         say);
+  train = data::DeviceImages::upload(*arena, data.train);
+  validation = data::DeviceImages::upload(*arena, data.validation);
+  source = make_source(*arena);
+  evaluator = make_evaluator(*arena, validation);
+  if (options.max_latency_us > 0 && begins) require_fast_enough();
+}
+
+std::unique_ptr<nas::WeightSource> SearchSetup::make_source(Arena& in) const {
+  if (options.weights == "shared") {
+    return std::make_unique<nas::SharedWeights>(in, space, task, options.seed);
+  }
+  return std::make_unique<nas::HyperNetwork>(
+      in, space, task,
+      nas::HyperNetworkOptions{.width = options.hyper_width,
+                               .predict_norm = !options.fixed_norm,
+                               .network_code = !options.layer_code_only},
+      options.seed);
+}
+
+std::unique_ptr<nas::Evaluator> SearchSetup::make_evaluator(Arena& in,
+                                                            const data::DeviceImages& images) const {
+  return std::make_unique<nas::Evaluator>(backend, in, images, data.norm, options.evaluation_batch,
+                                          std::max(options.population, options.rank_sample));
+}
+
+// Everything that the search will hold; steps are those of the space's widest networks.
+void SearchSetup::lay_out(Arena& counting) const {
+  const auto reserve = [&](const data::ImageSet& set) {
+    return data::DeviceImages::reserve(counting, set.count(), set.height, set.width, set.channels);
+  };
+  const data::DeviceImages train_room = reserve(data.train), validation_room = reserve(data.validation);
+  const std::unique_ptr<nas::WeightSource> any_source = make_source(counting);
+  const std::unique_ptr<nas::Evaluator> any_evaluator = make_evaluator(counting, validation_room);
+  nas::HyperTrainer trainer(backend, counting, *any_source, space, task, train_room, data.norm,
+                            options.hyper_training(task));
+  const Tensor score(counting, Shape{2});
+  for (const nas::Architecture& network : space.widest_networks()) {
+    const nas::NetworkPlan plan = nas::plan_network(network, task);
+    trainer.dry_step(counting, *any_source, plan);
+    any_evaluator->enqueue(counting, *any_source, plan, score);
+    nas::NetworkTrainer::dry_run(backend, counting, plan, train_room, data.norm,
+                                 options.network_training(task, 1, 0), options.evaluation_batch);
+  }
+}
+
+double SearchSetup::latency(const nas::NetworkPlan& plan, std::int64_t batch) {
+  return latencies->of(plan, batch,
+                       [&] { return nas::LatencyMeter(backend, *arena, *source).measure(plan, batch); });
+}
+
+// Asked before training, because training is expensive. The weights do not matter to the time.
+void SearchSetup::require_fast_enough() {
+  constexpr int samples = 200;
+  double fastest = std::numeric_limits<double>::infinity();
+  Random random(options.seed, Purpose::evolution, latency_stream);
+  for (int i = 0; i < samples; ++i) {
+    const nas::Architecture network = space.sample(random, options.limits(), task);
+    fastest = std::min(fastest, latency(nas::plan_network(network, task), 1));
+    if (fastest <= options.max_latency_us) return;
+  }
+  fail_usage("search",
+             "no network of the space is fast enough, got --max-latency-us {}, expected at least {:.0f}, "
+             "which is the fastest of {} tried",
+             options.max_latency_us, std::ceil(fastest), samples);
+}
+
+std::vector<std::pair<std::string, std::string>> SearchSetup::found() const {
+  std::vector<std::pair<std::string, std::string>> facts{
+      {"device", full_name(backend)},
+      {"data", data::fingerprint(data)},
+      {"space", fmt::format("{:016x}", fnv1a(space.to_toml()))}};
+  if (!options.latencies.empty()) {
+    facts.emplace_back("latencies", fmt::format("{:016x}", latencies->fingerprint_of_taken()));
+  }
+  return facts;
+}
+
+Ledger::Ledger(const RunDirectory& run_directory, RunLog& run_log, const Arena& arena)
+    : directory(run_directory),
+      log(run_log),
+      store(run_directory.database().string()),
+      arena_(arena),
+      lap_(std::chrono::steady_clock::now()) {}
+
+nas::PhaseCost Ledger::lap() {
+  const auto now = std::chrono::steady_clock::now();
+  nas::PhaseCost cost;
+  cost.seconds = std::chrono::duration<double>(now - lap_).count();
+  cost.arena_peak = arena_.peak();
+  lap_ = now;
+  return cost;
+}
+
+}  // namespace adwp::apps
