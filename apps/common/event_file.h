@@ -1,8 +1,8 @@
 // Event files, which TensorBoard draws: scalars by tag and step.
 //
-// A file is a row of TFRecords (length, checksum of it, bytes, checksum of them); the bytes are an Event of
-// event_file.proto. A process never writes into another's file: it begins the next, and TensorBoard reads a
-// folder's files in the order of their names.
+// A file is a sequence of TFRecords (length, its checksum, bytes, their checksum); the bytes are an Event of
+// event_file.proto. A process never writes into another's file: it begins the next one, and TensorBoard reads
+// the files of a folder in the order of their names.
 #pragma once
 
 #include <chrono>
@@ -20,16 +20,16 @@ namespace adwp::apps {
 
 class EventFile {
  public:
-  // Throws a usage Error where this build cannot write them, for want of protobuf.
+  // Throws a usage Error when this build cannot write event files because it has no protobuf.
   static void require_supported();
 
   // Begins a file in `folder`, which is made.
   explicit EventFile(const std::filesystem::path& folder);
   ~EventFile();
 
-  // Writes one event, and hands it to the system at once: a kill does not lose it (a power cut may). A tag
-  // that an earlier file or event has for this step already, or for a later one, is left out: a run that was
-  // resumed comes by the same steps again, with the same values.
+  // Writes one event, and hands it to the system at once: a kill does not lose it (a power cut may). Leaves out
+  // a tag that an earlier event has for this step or for a later one: a run that was resumed repeats steps, with
+  // the same values.
   // Throws an Error when it cannot be written.
   void write(std::int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
 

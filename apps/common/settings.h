@@ -3,7 +3,7 @@
 //
 //   Settings settings("search", "Searches for convolutional networks.");
 //   settings.group("Training");
-//   settings.integer("batch", options.batch, "Images a step", 1, 65536);
+//   settings.integer("batch", options.batch, "Images per step", 1, 65536);
 //   if (!settings.parse(argc, argv)) return 0;  // --help or --version was printed
 //
 // `--NAME VALUE` on the command line wins over `NAME = VALUE` in the file, which wins over the
