@@ -1,14 +1,22 @@
-// Attributes of the operators that a backend computes.
+// Attributes of the operators that a backend computes (framework/backend/operators.h).
 #pragma once
 
 #include <cstdint>
+#include <string>
 
-#include "framework/core/shape.h"
+#include "framework/core/tensor.h"
 
 namespace adwp {
 
 // How a gradient (or any other output that may be summed into) is written.
 enum class GradMode { overwrite, accumulate };
+
+struct Target {
+  Tensor tensor;
+  GradMode mode = GradMode::overwrite;
+
+  bool adds() const { return mode == GradMode::accumulate; }
+};
 
 enum class Activation { none, relu, silu, hard_swish, sigmoid, hard_sigmoid };
 const char* name_of(Activation activation);
@@ -25,26 +33,12 @@ struct Conv2d {
   bool operator==(const Conv2d&) const = default;
   std::int64_t out_size(std::int64_t in) const { return (in + 2 * padding - kernel) / stride + 1; }
 };
-Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w);
+Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w);  // of y; throws Error
+// Of any of its three passes: a multiply-add for each element of y and of its window.
+double conv2d_flops(const Conv2d& conv, const Shape& y, const Shape& w);
+std::string conv2d_text(const Conv2d& conv, const Shape& x, const Shape& w);  // "3x3 s2 (64, 32, 32, 16) -> 32"
 
-// A square window; padding never wins a maximum and never counts in an average.
-struct Pool2d {
-  std::int64_t kernel = 2;
-  std::int64_t stride = 2;
-  std::int64_t padding = 0;
-
-  bool operator==(const Pool2d&) const = default;
-  std::int64_t out_size(std::int64_t in) const { return (in + 2 * padding - kernel) / stride + 1; }
-};
-Shape pool2d_output(const Pool2d& pool, const Shape& x);
-
-// C (M, N) = op(A) op(B); op(A) is (M, K), op(B) is (K, N).
-struct Gemm {
-  bool transpose_a = false;  // A is stored (K, M)
-  bool transpose_b = false;  // B is stored (N, K)
-};
-
-// What becomes of a stored u8 image on its way into a batch; see Backend::load_batch.
+// What becomes of a stored u8 image on its way into a batch; see LoadBatch.
 struct Augmentation {
   std::int64_t shift = 0;   // random translation by up to this many pixels, zeros come in
   bool flip = false;        // left-right with probability 1/2
@@ -63,13 +57,21 @@ struct PixelNorm {
   float deviation[4] = {1, 1, 1, 1};
 };
 
-// One piece of a kernel cut from a table of tiles; a row of the i32 table of Backend::assemble.
+// One piece of a kernel cut from a table of tiles; a row of the i32 table of Assemble.
 //
-// The source holds tiles of (tile_rows, taps, tile_cols) elements, `pitch` elements from the start
-// of one to the next, the first at element `source`, laid out row by row, `tiles_across` to a row.
-// The piece is (rows, taps, cols) of that plane's upper left corner and goes to
-//   out[target + (row * taps + tap) * target_cols + col] = scale * element + offset.
-// A plain slice of a larger kernel is the case of one tile.
+//   source: tiles of (tile_rows, taps, tile_cols), row by row, `tiles_across` to a row, `pitch`
+//   elements from the start of one to the start of the next; the first stands at element `source`
+//
+//     +---------+---------+     +-------------+
+//     | tile 0  | tile 1  |     |             |  rows
+//     |       . | .       |     |   piece     |
+//     +-------.-+-.-------+ --> |             |   out[target + (row * taps + tap) * target_cols + col]
+//     | tile 2. | .tile 3 |     +-------------+       = scale * element + offset
+//     |         |         |          cols
+//     +---------+---------+
+//
+// The piece is the plane's upper left corner, (rows, taps, cols). A slice of one larger kernel is the case of
+// one tile.
 struct TilePiece {
   std::int32_t source, pitch, tiles_across, tile_rows, tile_cols, taps;
   std::int32_t rows, cols, target, target_cols;
@@ -78,7 +80,7 @@ struct TilePiece {
 static_assert(sizeof(TilePiece) == 12 * sizeof(std::int32_t));
 
 // Decoupled weight decay applies to the first `decayed` elements of the flat buffer only.
-struct SgdStep {
+struct SgdRule {
   float learning_rate;
   float momentum;
   bool nesterov;
@@ -87,7 +89,7 @@ struct SgdStep {
   float max_norm;  // clip the gradient to this Euclidean norm; 0: no clipping
 };
 
-struct AdamWStep {
+struct AdamWRule {
   float learning_rate;
   float beta1;
   float beta2;
