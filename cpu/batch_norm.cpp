@@ -74,11 +74,9 @@ void normalise(const Tensor& x, const Affine& line, Activation act, const Tensor
 
 }  // namespace
 
-void CpuBackend::do_batch_norm_forward(const Tensor& x, const Tensor& scale, const Tensor& shift,
-                                       float epsilon, Activation act, const Tensor& y, const Tensor& mean,
-                                       const Tensor& var, void* workspace) {
-  const std::int64_t rows = x.shape().rows(), channels = x.shape().back();
-  const float* in = x.data<float>();
+void CpuBackend::compute(const BatchNormForward& op, void* workspace) {
+  const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
+  const float* in = op.x.data<float>();
   // Sums are taken of the difference from the first row: no cancellation when the mean is large.
   const std::vector<double> totals =
       row_sums(rows, channels, workspace, [&](std::int64_t row, float* first, float* second) {
@@ -91,8 +89,8 @@ void CpuBackend::do_batch_norm_forward(const Tensor& x, const Tensor& scale, con
         }
       });
   const double* sums = totals.data();
-  float* mean_out = mean.data<float>();
-  float* var_out = var.data<float>();
+  float* mean_out = op.mean.data<float>();
+  float* var_out = op.var.data<float>();
   const auto count = static_cast<double>(rows);
   for (std::int64_t c = 0; c < channels; ++c) {
     const double difference = sums[c] / count;
@@ -100,36 +98,30 @@ void CpuBackend::do_batch_norm_forward(const Tensor& x, const Tensor& scale, con
     mean_out[c] = static_cast<float>(in[c] + difference);
     var_out[c] = static_cast<float>(std::max(square, 0.0));
   }
-  normalise(x, affine(mean_out, var_out, scale.data<float>(), shift.data<float>(), epsilon, channels), act,
-            y);
+  normalise(op.x, affine(mean_out, var_out, op.scale.data<float>(), op.shift.data<float>(), op.epsilon, channels), op.act,
+            op.y);
 }
 
-void CpuBackend::do_batch_norm_inference(const Tensor& x, const Tensor& mean, const Tensor& var,
-                                         const Tensor& scale, const Tensor& shift, float epsilon,
-                                         Activation act, const Tensor& y) {
-  normalise(x,
-            affine(mean.data<float>(), var.data<float>(), scale.data<float>(), shift.data<float>(), epsilon,
-                   x.shape().back()),
-            act, y);
+void CpuBackend::compute(const BatchNormInference& op, void*) {
+  normalise(op.x,
+            affine(op.mean.data<float>(), op.var.data<float>(), op.scale.data<float>(), op.shift.data<float>(), op.epsilon,
+                   op.x.shape().back()),
+            op.act, op.y);
 }
 
-void CpuBackend::do_batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean,
-                                        const Tensor& var, const Tensor& scale, const Tensor& shift,
-                                        float epsilon, Activation act, const Tensor& dx, GradMode dx_mode,
-                                        const Tensor& dscale, GradMode dscale_mode, const Tensor& dshift,
-                                        GradMode dshift_mode, void* workspace) {
-  const std::int64_t rows = x.shape().rows(), channels = x.shape().back();
-  const float* in = x.data<float>();
-  const float* gradient = dy.data<float>();
-  const float* mu = mean.data<float>();
+void CpuBackend::compute(const BatchNormBackward& op, void* workspace) {
+  const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
+  const float* in = op.x.data<float>();
+  const float* gradient = op.dy.data<float>();
+  const float* mu = op.mean.data<float>();
   const Affine line =
-      affine(mu, var.data<float>(), scale.data<float>(), shift.data<float>(), epsilon, channels);
+      affine(mu, op.var.data<float>(), op.scale.data<float>(), op.shift.data<float>(), op.epsilon, channels);
   const float* factor = line.factor.data();
   const float* offset = line.offset.data();
 
   // g = dy * act'(y before the activation); sums of g and of g (x - mean).
   std::vector<double> totals;
-  dispatch(act, [&]<Activation kind>() {
+  dispatch(op.act, [&]<Activation kind>() {
     totals = row_sums(rows, channels, workspace, [&](std::int64_t row, float* first, float* second) {
       const float* a = in + row * channels;
       const float* d = gradient + row * channels;
@@ -147,25 +139,25 @@ void CpuBackend::do_batch_norm_backward(const Tensor& dy, const Tensor& x, const
   // With s = scale / deviation: dx = s (g - mean(g) - (x - mean) mean(g (x - mean)) / variance)
   //                                = s g + x * slope + constant.
   std::vector<float> slopes(static_cast<std::size_t>(channels)), constants(slopes);
-  const float* variance = var.data<float>();
-  float* scale_out = dscale.data<float>();
-  float* shift_out = dshift.data<float>();
+  const float* variance = op.var.data<float>();
+  float* scale_out = op.dscale.tensor.data<float>();
+  float* shift_out = op.dshift.tensor.data<float>();
   const auto count = static_cast<double>(rows);
   for (std::int64_t c = 0; c < channels; ++c) {
-    const double inverse2 = 1.0 / (static_cast<double>(variance[c]) + epsilon);
+    const double inverse2 = 1.0 / (static_cast<double>(variance[c]) + op.epsilon);
     const double slope = -factor[c] * inverse2 * sums[channels + c] / count;
     slopes[static_cast<std::size_t>(c)] = static_cast<float>(slope);
     constants[static_cast<std::size_t>(c)] = static_cast<float>(-factor[c] * sums[c] / count - slope * mu[c]);
     const auto scale_gradient = static_cast<float>(sums[channels + c] * std::sqrt(inverse2));
     const auto shift_gradient = static_cast<float>(sums[c]);
-    scale_out[c] = scale_gradient + (dscale_mode == GradMode::accumulate ? scale_out[c] : 0.0f);
-    shift_out[c] = shift_gradient + (dshift_mode == GradMode::accumulate ? shift_out[c] : 0.0f);
+    scale_out[c] = scale_gradient + (op.dscale.adds() ? scale_out[c] : 0.0f);
+    shift_out[c] = shift_gradient + (op.dshift.adds() ? shift_out[c] : 0.0f);
   }
   const float* slope = slopes.data();
   const float* constant = constants.data();
-  float* out = dx.data<float>();
-  dispatch(act, [&]<Activation kind>() {
-    dispatch(dx_mode, [&]<bool accumulate>() {
+  float* out = op.dx.tensor.data<float>();
+  dispatch(op.act, [&]<Activation kind>() {
+    dispatch(op.dx.mode, [&]<bool accumulate>() {
       parallel_for(rows, grain_for(channels), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
           const float* a = in + row * channels;

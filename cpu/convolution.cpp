@@ -18,22 +18,30 @@ void sum_into(const float* from, const Tensor& target) {
 
 }  // namespace
 
-std::size_t CpuBackend::conv2d_workspace(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
-                                         GradMode mode) {
-  if (x.elements() == 0 || w.elements() == 0) return 0;
-  if (conv.depthwise) return depthwise_workspace(pass, conv, x);
-  return convolutions_->get(pass, conv, x, w, mode == GradMode::accumulate).bytes;
+std::size_t CpuBackend::workspace(const ConvForward& op) {
+  return bytes_for(ConvPass::forward, op.conv, op.x.shape(), op.w.shape(), false);
+}
+std::size_t CpuBackend::workspace(const ConvDgrad& op) {
+  return bytes_for(ConvPass::dgrad, op.conv, op.dx.tensor.shape(), op.w.shape(), op.dx.adds());
+}
+std::size_t CpuBackend::workspace(const ConvWgrad& op) {
+  return bytes_for(ConvPass::wgrad, op.conv, op.x.shape(), op.dw.tensor.shape(), op.dw.adds());
 }
 
-void CpuBackend::do_conv2d_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y,
-                                   void* workspace) {
-  if (conv.depthwise) return depthwise_forward(conv, x, w, y, workspace);
-  Convolution& c = convolutions_->get(ConvPass::forward, conv, x.shape(), w.shape(), false);
+std::size_t CpuBackend::bytes_for(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, bool adds) {
+  if (x.elements() == 0 || w.elements() == 0) return 0;
+  if (conv.depthwise) return depthwise_workspace(pass, conv, x);
+  return convolutions_->get(pass, conv, x, w, adds).bytes;
+}
+
+void CpuBackend::compute(const ConvForward& op, void* workspace) {
+  if (op.conv.depthwise) return depthwise_forward(op, workspace);
+  Convolution& c = convolutions_->get(ConvPass::forward, op.conv, op.x.shape(), op.w.shape(), false);
   dnnl::stream& stream = convolutions_->stream();
-  c.x.set_data_handle(x.address());
-  c.y.set_data_handle(y.address());
-  c.w.set_data_handle(w.address());
-  c.w_packed.set_data_handle(c.repack ? at(workspace, c.packed_offset) : w.address());
+  c.x.set_data_handle(op.x.address());
+  c.y.set_data_handle(op.y.address());
+  c.w.set_data_handle(op.w.address());
+  c.w_packed.set_data_handle(c.repack ? at(workspace, c.packed_offset) : op.w.address());
   c.pad.set_data_handle(at(workspace, c.scratchpad_offset));
   if (c.repack) c.pack.execute(stream, c.w, c.w_packed);
   c.primitive.execute(stream, {{DNNL_ARG_SRC, c.x},
@@ -42,17 +50,17 @@ void CpuBackend::do_conv2d_forward(const Conv2d& conv, const Tensor& x, const Te
                                {DNNL_ARG_SCRATCHPAD, c.pad}});
 }
 
-void CpuBackend::do_conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx,
-                                 GradMode mode, void* workspace) {
-  if (conv.depthwise) return depthwise_dgrad(conv, dy, w, dx, mode, workspace);
-  const bool separate = mode == GradMode::accumulate;
-  Convolution& c = convolutions_->get(ConvPass::dgrad, conv, dx.shape(), w.shape(), separate);
+void CpuBackend::compute(const ConvDgrad& op, void* workspace) {
+  if (op.conv.depthwise) return depthwise_dgrad(op, workspace);
+  const Tensor& dx = op.dx.tensor;
+  const bool separate = op.dx.adds();
+  Convolution& c = convolutions_->get(ConvPass::dgrad, op.conv, dx.shape(), op.w.shape(), separate);
   dnnl::stream& stream = convolutions_->stream();
   void* result = separate ? at(workspace, c.result_offset) : dx.address();
   c.x.set_data_handle(result);
-  c.y.set_data_handle(dy.address());
-  c.w.set_data_handle(w.address());
-  c.w_packed.set_data_handle(c.repack ? at(workspace, c.packed_offset) : w.address());
+  c.y.set_data_handle(op.dy.address());
+  c.w.set_data_handle(op.w.address());
+  c.w_packed.set_data_handle(c.repack ? at(workspace, c.packed_offset) : op.w.address());
   c.pad.set_data_handle(at(workspace, c.scratchpad_offset));
   if (c.repack) c.pack.execute(stream, c.w, c.w_packed);
   c.primitive.execute(stream, {{DNNL_ARG_DIFF_DST, c.y},
@@ -62,15 +70,15 @@ void CpuBackend::do_conv2d_dgrad(const Conv2d& conv, const Tensor& dy, const Ten
   if (separate) sum_into(static_cast<const float*>(result), dx);
 }
 
-void CpuBackend::do_conv2d_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw,
-                                 GradMode mode, void* workspace) {
-  if (conv.depthwise) return depthwise_wgrad(conv, x, dy, dw, mode, workspace);
-  const bool separate = mode == GradMode::accumulate;
-  Convolution& c = convolutions_->get(ConvPass::wgrad, conv, x.shape(), dw.shape(), separate);
+void CpuBackend::compute(const ConvWgrad& op, void* workspace) {
+  if (op.conv.depthwise) return depthwise_wgrad(op, workspace);
+  const Tensor& dw = op.dw.tensor;
+  const bool separate = op.dw.adds();
+  Convolution& c = convolutions_->get(ConvPass::wgrad, op.conv, op.x.shape(), dw.shape(), separate);
   dnnl::stream& stream = convolutions_->stream();
   void* result = separate ? at(workspace, c.result_offset) : dw.address();
-  c.x.set_data_handle(x.address());
-  c.y.set_data_handle(dy.address());
+  c.x.set_data_handle(op.x.address());
+  c.y.set_data_handle(op.dy.address());
   c.w.set_data_handle(result);
   c.w_packed.set_data_handle(c.repack ? at(workspace, c.packed_offset) : result);
   c.pad.set_data_handle(at(workspace, c.scratchpad_offset));

@@ -18,7 +18,7 @@ void parallel_for(std::int64_t n, std::int64_t grain, Body&& body) {
     if (n > 0) body(std::int64_t{0}, n);
     return;
   }
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(parts))
+#pragma omp parallel for schedule(static, 1) num_threads(parts)
   for (std::int64_t part = 0; part < parts; ++part) {
     body(n * part / parts, n * (part + 1) / parts);
   }

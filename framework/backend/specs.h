@@ -33,6 +33,8 @@ struct Conv2d {
   bool operator==(const Conv2d&) const = default;
   std::int64_t out_size(std::int64_t in) const { return (in + 2 * padding - kernel) / stride + 1; }
 };
+enum class ConvPass { forward, dgrad, wgrad };
+
 Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w);  // of y; throws Error
 // Of any of its three passes: a multiply-add for each element of y and of its window.
 double conv2d_flops(const Conv2d& conv, const Shape& y, const Shape& w);

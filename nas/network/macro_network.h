@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "framework/autograd/tape.h"
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "nas/weights/weight_source.h"
 
 namespace adwp::nas {

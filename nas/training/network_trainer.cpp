@@ -35,8 +35,8 @@ void RunningStatistics::update(Backend& backend, const std::vector<ops::BatchSta
                                float momentum) {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     if (!layers_[i].mean.defined()) continue;
-    backend.lerp(batch[i].mean, momentum, layers_[i].mean);
-    backend.lerp(batch[i].var, momentum, layers_[i].var);
+    backend.compute(Lerp{batch[i].mean, momentum, layers_[i].mean});
+    backend.compute(Lerp{batch[i].var, momentum, layers_[i].var});
   }
 }
 
@@ -129,7 +129,7 @@ void NetworkTrainer::enqueue_evaluation(const data::DeviceImages& images, std::i
   };
   auto count_hits = [&](const Tensor& x, const Tensor& y) {
     Tape tape(backend_, arena_, Tape::Recording::off);
-    backend_.count_hits(infer(tape, x).value(), y, score);
+    backend_.compute(CountHits{infer(tape, x).value(), y, score});
   };
   const std::int64_t full = loader.batch_size(0);
   const Tensor x(arena_, shape(full));

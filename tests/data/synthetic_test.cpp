@@ -4,7 +4,7 @@
 #include "data/data_set.h"
 #include "data/loader.h"
 #include "data/test_split.h"
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "framework/optim/optimizer.h"
 #include "nas/training/network_trainer.h"
 #include "tests/support/device.h"
