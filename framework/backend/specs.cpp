@@ -4,24 +4,6 @@
 
 namespace adwp {
 
-const char* name_of(Activation activation) {
-  switch (activation) {
-    case Activation::none:
-      return "none";
-    case Activation::relu:
-      return "relu";
-    case Activation::silu:
-      return "silu";
-    case Activation::hard_swish:
-      return "hard_swish";
-    case Activation::sigmoid:
-      return "sigmoid";
-    case Activation::hard_sigmoid:
-      return "hard_sigmoid";
-  }
-  return "?";
-}
-
 Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w) {
   require(x.rank() == 4, "conv2d", "wrong rank, got x {}, expected (N, H, W, C)", x.text());
   require(conv.kernel >= 1 && conv.stride >= 1 && conv.padding >= 0 && conv.padding < conv.kernel, "conv2d",

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "framework/backend/activation.h"
 #include "framework/core/tensor.h"
 
 namespace adwp {
@@ -17,9 +18,6 @@ struct Target {
 
   bool adds() const { return mode == GradMode::accumulate; }
 };
-
-enum class Activation { none, relu, silu, hard_swish, sigmoid, hard_sigmoid };
-const char* name_of(Activation activation);
 
 // A square convolution, x (N, H, W, C) with w (K, R, R, C / groups) to y (N, P, Q, K):
 //   y[n,p,q,k] = sum_{r,s,c} x[n, p*stride + r - padding, q*stride + s - padding, g(k)+c] w[k,r,s,c]
