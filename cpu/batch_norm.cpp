@@ -28,10 +28,9 @@ std::vector<double> row_sums(std::int64_t rows, std::int64_t channels, void* wor
       }
     }
   });
-  std::vector<double> sums(static_cast<std::size_t>(2 * channels), 0.0);
+  std::vector<double> sums(2 * channels, 0.0);
   for (std::int64_t part = 0; part < parts; ++part) {
-    for (std::size_t c = 0; c < sums.size(); ++c)
-      sums[c] += partial[part * 2 * channels + static_cast<std::int64_t>(c)];
+    for (std::int64_t c = 0; c < 2 * channels; ++c) sums[c] += partial[part * 2 * channels + c];
   }
   return sums;
 }
@@ -42,12 +41,10 @@ struct Affine {
 
 Affine affine(const float* mean, const float* var, const float* scale, const float* shift, float epsilon,
               std::int64_t channels) {
-  Affine result{std::vector<float>(static_cast<std::size_t>(channels)),
-                std::vector<float>(static_cast<std::size_t>(channels))};
+  Affine result{std::vector<float>(channels), std::vector<float>(channels)};
   for (std::int64_t c = 0; c < channels; ++c) {
-    const auto i = static_cast<std::size_t>(c);
-    result.factor[i] = scale[c] / std::sqrt(var[c] + epsilon);
-    result.offset[i] = shift[c] - mean[c] * result.factor[i];
+    result.factor[c] = scale[c] / std::sqrt(var[c] + epsilon);
+    result.offset[c] = shift[c] - mean[c] * result.factor[c];
   }
   return result;
 }
@@ -91,12 +88,12 @@ void CpuBackend::compute(const BatchNormForward& op, void* workspace) {
   const double* sums = totals.data();
   float* mean_out = op.mean.data<float>();
   float* var_out = op.var.data<float>();
-  const auto count = static_cast<double>(rows);
+  const double count = rows;
   for (std::int64_t c = 0; c < channels; ++c) {
     const double difference = sums[c] / count;
     const double square = sums[channels + c] / count - difference * difference;
-    mean_out[c] = static_cast<float>(in[c] + difference);
-    var_out[c] = static_cast<float>(std::max(square, 0.0));
+    mean_out[c] = in[c] + difference;
+    var_out[c] = std::max(square, 0.0);
   }
   normalise(op.x, affine(mean_out, var_out, op.scale.data<float>(), op.shift.data<float>(), op.epsilon, channels), op.act,
             op.y);
@@ -138,18 +135,19 @@ void CpuBackend::compute(const BatchNormBackward& op, void* workspace) {
 
   // With s = scale / deviation: dx = s (g - mean(g) - (x - mean) mean(g (x - mean)) / variance)
   //                                = s g + x * slope + constant.
-  std::vector<float> slopes(static_cast<std::size_t>(channels)), constants(slopes);
+  std::vector<float> slopes(channels), constants(channels);
   const float* variance = op.var.data<float>();
   float* scale_out = op.dscale.tensor.data<float>();
   float* shift_out = op.dshift.tensor.data<float>();
-  const auto count = static_cast<double>(rows);
+  const double count = rows;
   for (std::int64_t c = 0; c < channels; ++c) {
-    const double inverse2 = 1.0 / (static_cast<double>(variance[c]) + op.epsilon);
+    const double spread = variance[c];
+    const double inverse2 = 1.0 / (spread + op.epsilon);
     const double slope = -factor[c] * inverse2 * sums[channels + c] / count;
-    slopes[static_cast<std::size_t>(c)] = static_cast<float>(slope);
-    constants[static_cast<std::size_t>(c)] = static_cast<float>(-factor[c] * sums[c] / count - slope * mu[c]);
-    const auto scale_gradient = static_cast<float>(sums[channels + c] * std::sqrt(inverse2));
-    const auto shift_gradient = static_cast<float>(sums[c]);
+    slopes[c] = slope;
+    constants[c] = -factor[c] * sums[c] / count - slope * mu[c];
+    const float scale_gradient = sums[channels + c] * std::sqrt(inverse2);
+    const float shift_gradient = sums[c];
     scale_out[c] = scale_gradient + (op.dscale.adds() ? scale_out[c] : 0.0f);
     shift_out[c] = shift_gradient + (op.dshift.adds() ? shift_out[c] : 0.0f);
   }

@@ -19,11 +19,11 @@ ConvolutionCache::ConvolutionCache() : engine_(dnnl::engine::kind::cpu, 0), stre
 
 std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
   std::uint64_t hash = 0xCBF29CE484222325u;
-  auto mix = [&](std::int64_t value) {
-    hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x9E3779B97F4A7C15u;
+  auto mix = [&](std::uint64_t value) {
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
     hash ^= hash >> 29;
   };
-  mix(static_cast<int>(key.pass) * 2 + (key.separate_result ? 1 : 0));
+  mix(int(key.pass) * 2 + (key.separate_result ? 1 : 0));
   mix(key.conv.kernel * 64 + key.conv.stride * 8 + key.conv.padding);
   for (int axis = 0; axis < 4; ++axis) {
     mix(key.x[axis]);
@@ -104,7 +104,7 @@ Convolution ConvolutionCache::make(const Key& key) {
   result.result_offset = result.scratchpad_offset + aligned(result.scratchpad.get_size());
   const Shape& target = key.pass == ConvPass::dgrad ? key.x : key.w;
   result.bytes =
-      result.result_offset + (key.separate_result ? static_cast<std::size_t>(target.elements()) * 4 : 0);
+      result.result_offset + (key.separate_result ? target.elements() * sizeof(float) : 0);
   return result;
 }
 

@@ -78,12 +78,12 @@ void place(const float* image, std::int64_t height, std::int64_t width, const Pl
       if (step == 1 && column >= 0) {  // the rest of the row in one piece
         const std::int64_t count = std::min(width - w, plane.width - column);
         std::memcpy(buffer + (row * plane.width + column) * channels, image + (h * width + w) * channels,
-                    static_cast<std::size_t>(std::max<std::int64_t>(count, 0) * channels) * 4);
+                    std::max<std::int64_t>(count, 0) * channels * sizeof(float));
         break;
       }
       if (column < 0 || column >= plane.width) continue;
       std::memcpy(buffer + (row * plane.width + column) * channels, image + (h * width + w) * channels,
-                  static_cast<std::size_t>(channels) * 4);
+                  channels * sizeof(float));
     }
   }
 }
@@ -264,9 +264,7 @@ void for_images(const Shape& x, const Plane& plane, float* buffers, Body&& body)
 std::size_t depthwise_workspace(ConvPass pass, const Conv2d& conv, const Shape& x) {
   const Plane plane = pass == ConvPass::dgrad ? spread_gradient(conv, x) : padded_input(conv, x);
   const std::int64_t kernels = pass == ConvPass::wgrad ? wgrad_parts(x) : 1;
-  return static_cast<std::size_t>(taps_elements(conv, x) * kernels +
-                                  plane.elements() * images_in_parallel(x)) *
-         sizeof(float);
+  return (taps_elements(conv, x) * kernels + plane.elements() * images_in_parallel(x)) * sizeof(float);
 }
 
 void depthwise_forward(const ConvForward& op, void* workspace) {

@@ -13,7 +13,7 @@ void CpuBackend::compute(const LayerNormForward& op, void*) {
   float* out = op.y.data<float>();
   float* means = op.mean.data<float>();
   float* inverses = op.inverse.data<float>();
-  const float share = 1.0f / static_cast<float>(columns);
+  const float share = 1.0f / columns;
   dispatch(op.act, [&]<Activation kind>() {
     parallel_for(rows, grain_for(columns), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
@@ -44,7 +44,7 @@ void CpuBackend::compute(const LayerNormBackward& op, void*) {
   const float* means = op.mean.data<float>();
   const float* inverses = op.inverse.data<float>();
   float* out = op.dx.tensor.data<float>();
-  const float share = 1.0f / static_cast<float>(columns);
+  const float share = 1.0f / columns;
   dispatch(op.act, [&]<Activation kind>() {
     dispatch(op.dx.mode, [&]<bool accumulate>() {
       parallel_for(rows, grain_for(columns), [&](std::int64_t begin, std::int64_t end) {

@@ -3,7 +3,6 @@
 
 #include "cpu/cpu_class.h"
 #include "cpu/parallel.h"
-#include "framework/core/random.h"
 
 namespace adwp::cpu {
 
@@ -22,11 +21,8 @@ void CpuBackend::compute(const LoadBatch& op, void*) {
 
   parallel_for(out[0], grain_for(image), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; ++b) {
-      const auto row = static_cast<std::uint32_t>(rows[b]);
-      const Philox::Block r = Philox::generate(
-          {row, static_cast<std::uint32_t>(Purpose::augment), static_cast<std::uint32_t>(op.key.epoch),
-           static_cast<std::uint32_t>(op.key.epoch >> 32)},
-          {static_cast<std::uint32_t>(op.key.seed), static_cast<std::uint32_t>(op.key.seed >> 32)});
+      const std::int64_t row = rows[b];
+      const Philox::Block r = augmentation_numbers(rows[b], op.key);
       const bool flip = op.augmentation.flip && (r[0] & 1u) != 0;
       const std::int64_t down = (r[1] >> 16) % span - op.augmentation.shift;
       const std::int64_t right = (r[1] & 0xFFFFu) % span - op.augmentation.shift;

@@ -24,7 +24,7 @@ double smoothed_loss(const float* row, std::int64_t classes, std::int32_t label,
   if (smoothing > 0) {
     double sum = 0;
     for (std::int64_t c = 0; c < classes; ++c) sum += total - row[c];
-    loss += smoothing * sum / static_cast<double>(classes);
+    loss += smoothing * sum / classes;
   }
   return loss;
 }
@@ -39,7 +39,7 @@ void CpuBackend::compute(const CrossEntropyForward& op, void*) {
   for (std::int64_t n = 0; n < rows; ++n) {
     sum += smoothed_loss(values + n * classes, classes, label[n], op.smoothing);
   }
-  *op.loss.data<float>() = static_cast<float>(sum / static_cast<double>(rows));
+  *op.loss.data<float>() = sum / rows;
 }
 
 void CpuBackend::compute(const CrossEntropyBackward& op, void*) {
@@ -47,8 +47,8 @@ void CpuBackend::compute(const CrossEntropyBackward& op, void*) {
   const float* values = op.logits.data<float>();
   const std::int32_t* label = op.labels.data<std::int32_t>();
   float* out = op.dlogits.tensor.data<float>();
-  const float share = *op.dloss.data<float>() / static_cast<float>(rows);
-  const float rest = op.smoothing / static_cast<float>(classes);
+  const float share = *op.dloss.data<float>() / rows;
+  const float rest = op.smoothing / classes;
   dispatch(op.dlogits.mode, [&]<bool accumulate>() {
     for (std::int64_t n = 0; n < rows; ++n) {
       const float* row = values + n * classes;

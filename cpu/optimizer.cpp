@@ -27,14 +27,15 @@ void CpuBackend::compute(const SumOfSquares& op, void* workspace) {
                    const std::int64_t last = count * (part + 1) / parts;
 #pragma omp simd reduction(+ : squares)
                    for (std::int64_t i = count * part / parts; i < last; ++i) {
-                     squares += static_cast<double>(in[i]) * in[i];
+                     const double value = in[i];
+                     squares += value * value;
                    }
                    partial[part] = squares;
                  }
                });
   double total = 0;
   for (std::int64_t part = 0; part < parts; ++part) total += partial[part];
-  *op.sum.data<float>() = static_cast<float>(total);
+  *op.sum.data<float>() = total;
 }
 
 void CpuBackend::compute(const SgdStep& op, void*) {
@@ -56,10 +57,10 @@ void CpuBackend::compute(const SgdStep& op, void*) {
 
 void CpuBackend::compute(const AdamWStep& op, void*) {
   const float clip = clip_factor(op.norm2, op.rule.max_norm);
-  const auto t = static_cast<double>(op.rule.step);
+  const double t = op.rule.step;
   // p -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
-  const auto rate = static_cast<float>(op.rule.learning_rate / (1.0 - std::pow(op.rule.beta1, t)));
-  const auto correction = static_cast<float>(1.0 / (1.0 - std::pow(op.rule.beta2, t)));
+  const float rate = op.rule.learning_rate / (1.0 - std::pow(op.rule.beta1, t));
+  const float correction = 1.0 / (1.0 - std::pow(op.rule.beta2, t));
   const float beta1 = op.rule.beta1, beta2 = op.rule.beta2, epsilon = op.rule.epsilon;
   const float* g = op.gradient.data<float>();
   float* m = op.first.data<float>();

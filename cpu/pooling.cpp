@@ -21,7 +21,7 @@ void for_images(const Shape& shape, Body&& body) {
 void CpuBackend::compute(const GlobalPoolForward& op, void*) {
   const Shape& in = op.x.shape();
   const std::int64_t pixels = in[1] * in[2], channels = in[3];
-  const float share = 1.0f / static_cast<float>(pixels);
+  const float share = 1.0f / pixels;
   for_images(in, [&](std::int64_t n) {
     const float* image = op.x.data<float>() + n * pixels * channels;
     float* sum = op.y.data<float>() + n * channels;
@@ -36,7 +36,7 @@ void CpuBackend::compute(const GlobalPoolForward& op, void*) {
 void CpuBackend::compute(const GlobalPoolBackward& op, void*) {
   const Shape& in = op.dx.tensor.shape();
   const std::int64_t pixels = in[1] * in[2], channels = in[3];
-  const float share = 1.0f / static_cast<float>(pixels);
+  const float share = 1.0f / pixels;
   dispatch(op.dx.mode, [&]<bool accumulate>() {
     for_images(in, [&](std::int64_t n) {
       const float* gradient = op.dy.data<float>() + n * channels;

@@ -46,7 +46,7 @@ class Operands {
  private:
   static constexpr int most_targets = 3;
 
-  void count(const Tensor& tensor) { bytes_ += static_cast<double>(tensor.bytes()); }
+  void count(const Tensor& tensor) { bytes_ += tensor.bytes(); }
   void written(const Tensor& tensor);
   void written(const Target& target);
 

@@ -32,7 +32,7 @@ struct Gemm {
   std::int64_t n() const { return b.shape()[transpose_b ? 0 : 1]; }
   std::int64_t k() const { return a.shape()[transpose_a ? 0 : 1]; }
   void check(Operands& o) const;
-  double flops() const { return 2.0 * static_cast<double>(m() * n() * k()); }
+  double flops() const { return 2.0 * m() * n() * k(); }
   std::string text() const;
 };
 

@@ -18,7 +18,7 @@ Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w) {
 }
 
 double conv2d_flops(const Conv2d& conv, const Shape& y, const Shape& w) {
-  return 2.0 * static_cast<double>(y.elements() * conv.kernel * conv.kernel * w[3]);
+  return 2.0 * y.elements() * conv.kernel * conv.kernel * w[3];
 }
 
 std::string conv2d_text(const Conv2d& conv, const Shape& x, const Shape& w) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "framework/backend/activation.h"
+#include "framework/core/random.h"
 #include "framework/core/tensor.h"
 
 namespace adwp {
@@ -50,6 +51,13 @@ struct AugmentKey {
   std::uint64_t seed = 0;
   std::uint64_t epoch = 0;
 };
+
+// The random numbers of a stored image in that epoch; see LoadBatch.
+ADWP_HOST_DEVICE inline Philox::Block augmentation_numbers(std::uint32_t image, const AugmentKey& key) {
+  return Philox::generate({image, std::uint32_t(Purpose::augment), std::uint32_t(key.epoch),
+                           std::uint32_t(key.epoch >> 32)},
+                          {std::uint32_t(key.seed), std::uint32_t(key.seed >> 32)});
+}
 
 // Per-channel normalisation of stored pixels: (u8 / 255 - mean) / deviation.
 struct PixelNorm {
