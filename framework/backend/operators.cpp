@@ -1,4 +1,4 @@
-// What the operators' checks say beyond shapes, and how a profile tells their calls apart.
+// What the operators' checks say beyond shapes, and how a profile names their calls.
 #include "framework/backend/operators.h"
 
 #include "framework/core/error.h"

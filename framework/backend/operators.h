@@ -407,7 +407,7 @@ struct EmbeddingBackward {
   void check(Operands& o) const;
 };
 
-// Cuts pieces out of tiles (TilePiece). pieces: i32 (n, 12); the caller vouches that all indices lie inside
+// Cuts pieces out of tiles (TilePiece). pieces: i32 (n, 12); the caller guarantees that all indices lie inside
 // source and out and that no two pieces share an element of either.
 struct Assemble {
   static constexpr const char* name = "assemble";

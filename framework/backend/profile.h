@@ -3,7 +3,7 @@
 // Bytes: every operand once, what an operator must at least move. Operations: those of matrix products and
 // convolutions (a multiply-add is two); the rest waits for memory.
 //
-// While a Profile is attached (Backend::attach), every operator is timed by itself: the device is drained
+// While a Profile is attached (Backend::attach), every operator is timed separately: the device is drained
 // before and after. Totals are exact for each operator, and too slow for the whole, because nothing overlaps;
 // compare shares, not the sum with an undisturbed run.
 #pragma once
