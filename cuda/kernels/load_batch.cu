@@ -1,14 +1,17 @@
 // Augmentation: a thread makes one number of one image. Each draws its image's random numbers anew
 // (ten rounds of Philox), which costs less than sharing them.
-#include "cuda/kernels/load_batch.h"
-
 #include "cuda/kernels/math.cuh"
+#include "cuda/runtime/gpu_backend.h"
 #include "framework/core/random.h"
 
-namespace adwp::ADWP_GPU::kernels {
+namespace adwp::ADWP_GPU {
 namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
+
+struct BatchShape {
+  std::int64_t batch, height, width, channels;
+};
 
 __global__ void __launch_bounds__(threads_per_block)
     augment(BatchShape s, const std::uint8_t* images, const std::int32_t* labels, const std::int32_t* index,
@@ -42,14 +45,14 @@ __global__ void __launch_bounds__(threads_per_block)
 
 }  // namespace
 
-// --- launchers ---------------------------------------------------------------------------------------
+// --- operator ----------------------------------------------------------------------------------------
 
-void load_batch(Stream stream, const BatchShape& shape, const std::uint8_t* images,
-                const std::int32_t* labels, const std::int32_t* index, const PixelNorm& norm,
-                const Augmentation& augmentation, const AugmentKey& key, float* x, std::int32_t* y) {
-  const std::int64_t n = shape.batch * shape.height * shape.width * shape.channels;
-  launch("load_batch", augment, blocks_for(n), threads_per_block, 0, stream, shape, images, labels, index,
-         norm, augmentation, key, x, y, n);
+void GpuBackend::compute(const LoadBatch& op, void*) {
+  const Shape& s = op.x.shape();
+  const std::int64_t n = op.x.elements();
+  launch(op.name, augment, blocks_for(n), threads_per_block, 0, stream(), BatchShape{s[0], s[1], s[2], s[3]},
+         op.images.data<std::uint8_t>(), integers(op.labels), integers(op.index), op.norm, op.augmentation,
+         op.key, floats(op.x), op.y.data<std::int32_t>(), n);
 }
 
-}  // namespace adwp::ADWP_GPU::kernels
+}  // namespace adwp::ADWP_GPU

@@ -1,5 +1,6 @@
-// The class behind cuda::open and emulated::open. Each operator's compute() ends the file that holds its kernels
-// (cuda/kernels/*.cu); memory and the device are gpu_backend.cpp's.
+// The class behind cuda::open and emulated::open. Each operator's compute() ends the file that holds its
+// kernels (cuda/kernels/*.cu); memory and the device are gpu_backend.cpp's. What a .cu file includes keeps
+// clear of fmt.
 #pragma once
 
 #include "cuda/cuda_backend.h"
@@ -7,15 +8,24 @@
 
 namespace adwp::ADWP_GPU {
 
+// From operands to what kernels take.
+inline float* floats(const Tensor& tensor) { return tensor.data<float>(); }
+inline float* floats(const Target& target) { return target.tensor.data<float>(); }
+inline const std::int32_t* integers(const Tensor& tensor) { return tensor.data<std::int32_t>(); }
+inline float* scratch(void* workspace) { return static_cast<float*>(workspace); }
+inline std::size_t bytes_of(std::int64_t count) { return count * sizeof(float); }  // floats
+
 class GpuBackend : public Backend {
  public:
-  explicit GpuBackend(const GpuOptions& options);
+  explicit GpuBackend(const GpuOptions& options = {}) : options_(options) {}
 
   std::string name() const override;
   std::string description() const override;
   void synchronize() override { device_.synchronize(); }
   double seconds(const std::function<void()>& work) override { return device_.seconds(work); }
   std::unique_ptr<Graph> capture(const std::function<void()>& work) override { return device_.capture(work); }
+
+  using Backend::compute;
 
  protected:
   std::size_t workspace(const Gemm& op) override;
@@ -31,6 +41,7 @@ class GpuBackend : public Backend {
   bool fuses(const ConvBatchNormForward& op) const override;
   void compute(const ConvBatchNormForward& op, void* workspace) override;
 
+  const GpuOptions options_;
   Device device_;
 
  private:
@@ -47,10 +58,7 @@ class GpuBackend : public Backend {
     device_.fill(device, value, bytes);
   }
 
-  Stream stream() const { return device_.stream(); }
-
-  Precision precision_;
-  KernelLevel level_;
+  void* stream() const { return device_.stream(); }
 };
 
 }  // namespace adwp::ADWP_GPU
