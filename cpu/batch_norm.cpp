@@ -10,31 +10,6 @@
 namespace adwp::cpu {
 namespace {
 
-// Sums over rows of two quantities a channel: (2, channels), in double. Rows are summed in fixed parts
-// of the workspace, floats (parts, 2, channels); body(row, first, second) adds one row to a part's two
-// arrays.
-template <typename Body>
-std::vector<double> row_sums(std::int64_t rows, std::int64_t channels, void* workspace, Body&& body) {
-  const std::int64_t parts = part_count(rows);
-  auto* partial = static_cast<float*>(workspace);
-  const std::int64_t grain =
-      std::max<std::int64_t>(1, parts * grain_for(channels) / std::max<std::int64_t>(rows, 1));
-  parallel_for(parts, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t part = begin; part < end; ++part) {
-      float* first = partial + part * 2 * channels;
-      std::fill_n(first, 2 * channels, 0.0f);
-      for (std::int64_t row = rows * part / parts; row < rows * (part + 1) / parts; ++row) {
-        body(row, first, first + channels);
-      }
-    }
-  });
-  std::vector<double> sums(2 * channels, 0.0);
-  for (std::int64_t part = 0; part < parts; ++part) {
-    for (std::int64_t c = 0; c < 2 * channels; ++c) sums[c] += partial[part * 2 * channels + c];
-  }
-  return sums;
-}
-
 struct Affine {
   std::vector<float> factor, offset;  // y = x * factor + offset
 };
@@ -76,7 +51,8 @@ void CpuBackend::compute(const BatchNormForward& op, void* workspace) {
   const float* in = op.x.data<float>();
   // Sums are taken of the difference from the first row: no cancellation when the mean is large.
   const std::vector<double> totals =
-      row_sums(rows, channels, workspace, [&](std::int64_t row, float* first, float* second) {
+      row_sums(rows, 2 * channels, workspace, [&](std::int64_t row, float* first) {
+        float* second = first + channels;
         const float* a = in + row * channels;
 #pragma omp simd
         for (std::int64_t c = 0; c < channels; ++c) {
@@ -95,14 +71,15 @@ void CpuBackend::compute(const BatchNormForward& op, void* workspace) {
     mean_out[c] = in[c] + difference;
     var_out[c] = std::max(square, 0.0);
   }
-  normalise(op.x, affine(mean_out, var_out, op.scale.data<float>(), op.shift.data<float>(), op.epsilon, channels), op.act,
-            op.y);
+  normalise(op.x,
+            affine(mean_out, var_out, op.scale.data<float>(), op.shift.data<float>(), op.epsilon, channels),
+            op.act, op.y);
 }
 
 void CpuBackend::compute(const BatchNormInference& op, void*) {
   normalise(op.x,
-            affine(op.mean.data<float>(), op.var.data<float>(), op.scale.data<float>(), op.shift.data<float>(), op.epsilon,
-                   op.x.shape().back()),
+            affine(op.mean.data<float>(), op.var.data<float>(), op.scale.data<float>(),
+                   op.shift.data<float>(), op.epsilon, op.x.shape().back()),
             op.act, op.y);
 }
 
@@ -119,7 +96,8 @@ void CpuBackend::compute(const BatchNormBackward& op, void* workspace) {
   // g = dy * act'(y before the activation); sums of g and of g (x - mean).
   std::vector<double> totals;
   dispatch(op.act, [&]<Activation kind>() {
-    totals = row_sums(rows, channels, workspace, [&](std::int64_t row, float* first, float* second) {
+    totals = row_sums(rows, 2 * channels, workspace, [&](std::int64_t row, float* first) {
+      float* second = first + channels;
       const float* a = in + row * channels;
       const float* d = gradient + row * channels;
 #pragma omp simd

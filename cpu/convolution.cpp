@@ -9,8 +9,8 @@ namespace {
 
 std::byte* at(void* workspace, std::size_t offset) { return static_cast<std::byte*>(workspace) + offset; }
 
-// Points the primitive's memories at the operands of this call; x, w and y are those of the formula, whichever
-// of them the pass computes.
+// Points the primitive's memories at the operands of this call; x, w and y are those of the formula,
+// whichever of them the pass computes.
 void bind(Convolution& c, void* x, void* w, void* y, void* workspace) {
   c.x.set_data_handle(x);
   c.w.set_data_handle(w);
@@ -39,7 +39,8 @@ std::size_t CpuBackend::workspace(const ConvWgrad& op) {
   return bytes_for(ConvPass::wgrad, op.conv, op.x.shape(), op.dw.tensor.shape(), op.dw.adds());
 }
 
-std::size_t CpuBackend::bytes_for(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, bool adds) {
+std::size_t CpuBackend::bytes_for(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
+                                  bool adds) {
   if (x.elements() == 0 || w.elements() == 0) return 0;
   if (conv.depthwise) return depthwise_workspace(pass, conv, x);
   return convolutions_->get(pass, conv, x, w, adds).bytes;

@@ -103,8 +103,7 @@ Convolution ConvolutionCache::make(const Key& key) {
   result.scratchpad_offset = result.repack ? aligned(result.packed.get_size()) : 0;
   result.result_offset = result.scratchpad_offset + aligned(result.scratchpad.get_size());
   const Shape& target = key.pass == ConvPass::dgrad ? key.x : key.w;
-  result.bytes =
-      result.result_offset + (key.separate_result ? target.elements() * sizeof(float) : 0);
+  result.bytes = result.result_offset + (key.separate_result ? target.elements() * sizeof(float) : 0);
   return result;
 }
 

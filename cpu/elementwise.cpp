@@ -114,7 +114,8 @@ void CpuBackend::compute(const ConcatForward& op, void*) {
 }
 
 void CpuBackend::compute(const ConcatBackward& op, void*) {
-  const std::int64_t whole = op.dy.shape()[3], part = op.dx.tensor.shape()[3], rows = op.dx.tensor.shape().rows();
+  const std::int64_t whole = op.dy.shape()[3], part = op.dx.tensor.shape()[3],
+                     rows = op.dx.tensor.shape().rows();
   const float* gradient = op.dy.data<float>() + op.channel;
   float* out = op.dx.tensor.data<float>();
   dispatch(op.dx.mode, [&]<bool accumulate>() {

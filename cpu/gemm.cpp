@@ -1,8 +1,6 @@
 // Matrix products through oneDNN, and their epilogue.
 #include <oneapi/dnnl/dnnl.h>
 
-#include <algorithm>
-
 #include "cpu/cpu_class.h"
 #include "cpu/math.h"
 #include "cpu/parallel.h"
@@ -40,26 +38,15 @@ void CpuBackend::compute(const Gemm& op, void*) {
 
 void CpuBackend::compute(const ColumnSum& op, void* workspace) {
   const std::int64_t rows = op.x.shape()[0], columns = op.x.shape()[1];
-  const std::int64_t parts = part_count(rows);
-  auto* partial = static_cast<float*>(workspace);  // (parts, columns)
   const float* in = op.x.data<float>();
-  parallel_for(parts, std::max<std::int64_t>(1, parts * grain_for(columns) / std::max<std::int64_t>(rows, 1)),
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t part = begin; part < end; ++part) {
-                   float* acc = partial + part * columns;
-                   std::fill_n(acc, columns, 0.0f);
-                   for (std::int64_t row = rows * part / parts; row < rows * (part + 1) / parts; ++row) {
-                     const float* values = in + row * columns;
-                     for (std::int64_t j = 0; j < columns; ++j) acc[j] += values[j];
-                   }
-                 }
-               });
+  const std::vector<double> totals = row_sums(rows, columns, workspace, [&](std::int64_t row, float* sums) {
+    const float* values = in + row * columns;
+    for (std::int64_t j = 0; j < columns; ++j) sums[j] += values[j];
+  });
   float* out = op.sum.tensor.data<float>();
-  for (std::int64_t j = 0; j < columns; ++j) {
-    double total = 0;
-    for (std::int64_t part = 0; part < parts; ++part) total += partial[part * columns + j];
-    out[j] = static_cast<float>(total) + (op.sum.adds() ? out[j] : 0.0f);
-  }
+  dispatch(op.sum.mode, [&]<bool accumulate>() {
+    for (std::int64_t j = 0; j < columns; ++j) put<accumulate>(out[j], totals[j]);
+  });
 }
 
 }  // namespace adwp::cpu

@@ -13,9 +13,9 @@
 namespace adwp {
 
 enum class Activation { none, relu, silu, hard_swish, sigmoid, hard_sigmoid };
-inline constexpr Activation all_activations[] = {Activation::none,       Activation::relu,
-                                                 Activation::silu,       Activation::hard_swish,
-                                                 Activation::sigmoid,    Activation::hard_sigmoid};
+inline constexpr Activation all_activations[] = {Activation::none,    Activation::relu,
+                                                 Activation::silu,    Activation::hard_swish,
+                                                 Activation::sigmoid, Activation::hard_sigmoid};
 constexpr const char* name_of(Activation activation) {
   constexpr const char* names[] = {"none", "relu", "silu", "hard_swish", "sigmoid", "hard_sigmoid"};
   return names[int(activation)];
@@ -64,7 +64,8 @@ template <typename Body>
 void dispatch(Activation act, Body&& body) {
   [&]<int... i>(std::integer_sequence<int, i...>) {
     ((act == all_activations[i] ? body.template operator()<all_activations[i]>() : void()), ...);
-  }(std::make_integer_sequence<int, int(std::size(all_activations))>());
+  }
+  (std::make_integer_sequence<int, int(std::size(all_activations))>());
 }
 
 }  // namespace adwp

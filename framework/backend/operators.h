@@ -376,8 +376,8 @@ struct CrossEntropyBackward {
   void check(Operands& o) const;
 };
 
-// score (2) += {sum of cross-entropy without smoothing, number of hits}. A hit: the label's logit is the first
-// maximum of its row. The counters stay on the device until a search reads them.
+// score (2) += {sum of cross-entropy without smoothing, number of hits}. A hit: the label's logit is the
+// first maximum of its row. The counters stay on the device until a search reads them.
 struct CountHits {
   static constexpr const char* name = "count_hits";
   Tensor logits, labels, score;
@@ -407,8 +407,8 @@ struct EmbeddingBackward {
   void check(Operands& o) const;
 };
 
-// Cuts pieces out of tiles (TilePiece). pieces: i32 (n, 12); the caller guarantees that all indices lie inside
-// source and out and that no two pieces share an element of either.
+// Cuts pieces out of tiles (TilePiece). pieces: i32 (n, 12); the caller guarantees that all indices lie
+// inside source and out and that no two pieces share an element of either.
 struct Assemble {
   static constexpr const char* name = "assemble";
   Tensor source, pieces, out;
@@ -499,15 +499,16 @@ struct LoadBatch {
 
 // --- all of them -------------------------------------------------------------------------------------------
 
-// The one list of operators that a device must compute: it makes Backend's virtual methods and their overrides.
-#define ADWP_OPERATORS(X)                                                                                \
-  X(Gemm) X(ColumnSum) X(ConvForward) X(ConvDgrad) X(ConvWgrad)                                          \
-  X(BatchNormForward) X(BatchNormBackward) X(BatchNormInference) X(LayerNormForward) X(LayerNormBackward) \
-  X(ActivationForward) X(ActivationBackward) X(Add) X(CopyGradient)                                      \
-  X(ChannelScaleForward) X(ChannelScaleBackward) X(ConcatForward) X(ConcatBackward)                      \
-  X(GlobalPoolForward) X(GlobalPoolBackward)                                                             \
-  X(CrossEntropyForward) X(CrossEntropyBackward) X(CountHits)                                            \
-  X(EmbeddingSum) X(EmbeddingBackward) X(Assemble) X(AssembleBackward)                                   \
-  X(SumOfSquares) X(SgdStep) X(AdamWStep) X(Lerp) X(LoadBatch)
+// The one list of operators that a device must compute: it makes Backend's virtual methods and their
+// overrides.
+#define ADWP_OPERATORS(X)                                                                             \
+  X(Gemm)                                                                                             \
+  X(ColumnSum) X(ConvForward) X(ConvDgrad) X(ConvWgrad) X(BatchNormForward) X(BatchNormBackward)      \
+      X(BatchNormInference) X(LayerNormForward) X(LayerNormBackward) X(ActivationForward)             \
+          X(ActivationBackward) X(Add) X(CopyGradient) X(ChannelScaleForward) X(ChannelScaleBackward) \
+              X(ConcatForward) X(ConcatBackward) X(GlobalPoolForward) X(GlobalPoolBackward)           \
+                  X(CrossEntropyForward) X(CrossEntropyBackward) X(CountHits) X(EmbeddingSum)         \
+                      X(EmbeddingBackward) X(Assemble) X(AssembleBackward) X(SumOfSquares) X(SgdStep) \
+                          X(AdamWStep) X(Lerp) X(LoadBatch)
 
 }  // namespace adwp

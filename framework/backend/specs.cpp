@@ -7,10 +7,11 @@ namespace adwp {
 Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w) {
   require(x.rank() == 4, "conv2d", "wrong rank, got x {}, expected (N, H, W, C)", x.text());
   require(conv.kernel >= 1 && conv.stride >= 1 && conv.padding >= 0 && conv.padding < conv.kernel, "conv2d",
-          "bad window, got kernel {}, stride {}, padding {}, expected padding < kernel", conv.kernel, conv.stride,
-          conv.padding);
+          "bad window, got kernel {}, stride {}, padding {}, expected padding < kernel", conv.kernel,
+          conv.stride, conv.padding);
   require(x[1] + 2 * conv.padding >= conv.kernel && x[2] + 2 * conv.padding >= conv.kernel, "conv2d",
-          "image smaller than the window, got x {}, kernel {}, padding {}", x.text(), conv.kernel, conv.padding);
+          "image smaller than the window, got x {}, kernel {}, padding {}", x.text(), conv.kernel,
+          conv.padding);
   const Shape expected{conv.depthwise ? x[3] : w[0], conv.kernel, conv.kernel, conv.depthwise ? 1 : x[3]};
   require(w == expected, "conv2d", "kernel does not fit, got w {}, expected {} for x {}", w.text(),
           expected.text(), x.text());

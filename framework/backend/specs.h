@@ -37,7 +37,8 @@ enum class ConvPass { forward, dgrad, wgrad };
 Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w);  // of y; throws Error
 // Of any of its three passes: a multiply-add for each element of y and of its window.
 double conv2d_flops(const Conv2d& conv, const Shape& y, const Shape& w);
-std::string conv2d_text(const Conv2d& conv, const Shape& x, const Shape& w);  // "3x3 s2 (64, 32, 32, 16) -> 32"
+std::string conv2d_text(const Conv2d& conv, const Shape& x,
+                        const Shape& w);  // "3x3 s2 (64, 32, 32, 16) -> 32"
 
 // What becomes of a stored u8 image on its way into a batch; see LoadBatch.
 struct Augmentation {
@@ -54,9 +55,9 @@ struct AugmentKey {
 
 // The random numbers of a stored image in that epoch; see LoadBatch.
 ADWP_HOST_DEVICE inline Philox::Block augmentation_numbers(std::uint32_t image, const AugmentKey& key) {
-  return Philox::generate({image, std::uint32_t(Purpose::augment), std::uint32_t(key.epoch),
-                           std::uint32_t(key.epoch >> 32)},
-                          {std::uint32_t(key.seed), std::uint32_t(key.seed >> 32)});
+  return Philox::generate(
+      {image, std::uint32_t(Purpose::augment), std::uint32_t(key.epoch), std::uint32_t(key.epoch >> 32)},
+      {std::uint32_t(key.seed), std::uint32_t(key.seed >> 32)});
 }
 
 // Per-channel normalisation of stored pixels: (u8 / 255 - mean) / deviation.

@@ -24,9 +24,8 @@ Variable record_batch_norm(Tape& tape, const Variable& x, const Variable& scale,
   if (!tape.needs_grad({&x, &scale, &shift})) return Variable::constant(y);
   return tape.record(
       y, {&x, &scale, &shift},
-      [&tape, act, own = statistics, xv = x.value(), scale_value = scale.value(),
-       shift_value = shift.value(), dx = x.gradient(), dscale = scale.gradient(),
-       dshift = shift.gradient()](const Tensor& dy) {
+      [&tape, act, own = statistics, xv = x.value(), scale_value = scale.value(), shift_value = shift.value(),
+       dx = x.gradient(), dscale = scale.gradient(), dshift = shift.gradient()](const Tensor& dy) {
         const Target to_x = tape.target(dx, xv.shape());
         const Target to_scale = tape.target(dscale, own.mean.shape());
         const Target to_shift = tape.target(dshift, own.mean.shape());
@@ -81,11 +80,11 @@ Variable layer_norm(Tape& tape, const Variable& x, Activation act) {
   const Tensor inverse = tape.tensor(rows);
   const Tensor y = tape.tensor(x.shape());
   tape.backend().compute(LayerNormForward{x.value(), layer_norm_epsilon, act, y, mean, inverse});
-  return tape.record(y, {&x},
-                     [&backend = tape.backend(), act, mean, inverse, xv = x.value(),
-                      dx = x.gradient()](const Tensor& dy) {
-                       backend.compute(LayerNormBackward{dy, xv, mean, inverse, act, dx.target()});
-                     });
+  return tape.record(
+      y, {&x},
+      [&backend = tape.backend(), act, mean, inverse, xv = x.value(), dx = x.gradient()](const Tensor& dy) {
+        backend.compute(LayerNormBackward{dy, xv, mean, inverse, act, dx.target()});
+      });
 }
 
 Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable& bias, Activation act) {
@@ -98,39 +97,37 @@ Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable
                               .bias = bias.value(),
                               .act = fused ? act : Activation::none,
                               .c = {y}});
-  Variable result = tape.record(
-      y, {&x, &w, &bias},
-      [&backend = tape.backend(), dx = x.gradient(), dw = w.gradient(), dbias = bias.gradient(),
-       xv = w.requires_grad() ? x.value() : Tensor(),
-       wv = x.requires_grad() ? w.value() : Tensor()](const Tensor& dy) {
-        if (dw.required()) {
-          backend.compute(Gemm{.transpose_a = true, .a = dy, .b = xv, .c = dw.target()});
-        }
-        if (dbias.required()) backend.compute(ColumnSum{dy, dbias.target()});
-        if (dx.required()) backend.compute(Gemm{.a = dy, .b = wv, .c = dx.target()});
-      });
+  Variable result =
+      tape.record(y, {&x, &w, &bias},
+                  [&backend = tape.backend(), dx = x.gradient(), dw = w.gradient(), dbias = bias.gradient(),
+                   xv = w.requires_grad() ? x.value() : Tensor(),
+                   wv = x.requires_grad() ? w.value() : Tensor()](const Tensor& dy) {
+                    if (dw.required()) {
+                      backend.compute(Gemm{.transpose_a = true, .a = dy, .b = xv, .c = dw.target()});
+                    }
+                    if (dbias.required()) backend.compute(ColumnSum{dy, dbias.target()});
+                    if (dx.required()) backend.compute(Gemm{.a = dy, .b = wv, .c = dx.target()});
+                  });
   return fused ? result : activation(tape, act, result);
 }
 
 Variable activation(Tape& tape, Activation act, const Variable& x) {
   const Tensor y = tape.tensor(x.shape());
   tape.backend().compute(ActivationForward{act, x.value(), y});
-  return tape.record(
-      y, {&x},
-      [&backend = tape.backend(), act, xv = x.value(), dx = x.gradient()](const Tensor& dy) {
-        backend.compute(ActivationBackward{act, xv, dy, dx.target()});
-      });
+  return tape.record(y, {&x},
+                     [&backend = tape.backend(), act, xv = x.value(), dx = x.gradient()](const Tensor& dy) {
+                       backend.compute(ActivationBackward{act, xv, dy, dx.target()});
+                     });
 }
 
 Variable add(Tape& tape, const Variable& a, const Variable& b) {
   const Tensor y = tape.tensor(a.shape());
   tape.backend().compute(Add{a.value(), b.value(), y});
-  return tape.record(
-      y, {&a, &b},
-      [&backend = tape.backend(), da = a.gradient(), db = b.gradient()](const Tensor& dy) {
-        if (da.required()) backend.compute(CopyGradient{dy, da.target()});
-        if (db.required()) backend.compute(CopyGradient{dy, db.target()});
-      });
+  return tape.record(y, {&a, &b},
+                     [&backend = tape.backend(), da = a.gradient(), db = b.gradient()](const Tensor& dy) {
+                       if (da.required()) backend.compute(CopyGradient{dy, da.target()});
+                       if (db.required()) backend.compute(CopyGradient{dy, db.target()});
+                     });
 }
 
 Variable concat(Tape& tape, const Variable& a, const Variable& b) {
@@ -149,13 +146,13 @@ Variable concat(Tape& tape, const Variable& a, const Variable& b) {
 Variable channel_scale(Tape& tape, const Variable& x, const Variable& s) {
   const Tensor y = tape.tensor(x.shape());
   tape.backend().compute(ChannelScaleForward{x.value(), s.value(), y});
-  return tape.record(y, {&x, &s},
-                     [&tape, xv = x.value(), sv = s.value(), dx = x.gradient(),
-                      ds = s.gradient()](const Tensor& dy) {
-                       const Target to_x = tape.target(dx, xv.shape());
-                       const Target to_s = tape.target(ds, sv.shape());
-                       tape.backend().compute(ChannelScaleBackward{dy, xv, sv, to_x, to_s});
-                     });
+  return tape.record(
+      y, {&x, &s},
+      [&tape, xv = x.value(), sv = s.value(), dx = x.gradient(), ds = s.gradient()](const Tensor& dy) {
+        const Target to_x = tape.target(dx, xv.shape());
+        const Target to_s = tape.target(ds, sv.shape());
+        tape.backend().compute(ChannelScaleBackward{dy, xv, sv, to_x, to_s});
+      });
 }
 
 Variable global_pool(Tape& tape, const Variable& x) {
@@ -172,8 +169,7 @@ Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels,
   return tape.record(loss, {&logits},
                      [&backend = tape.backend(), smoothing, labels, lv = logits.value(),
                       dlogits = logits.gradient()](const Tensor& dloss) {
-                       backend.compute(
-                           CrossEntropyBackward{dloss, lv, labels, smoothing, dlogits.target()});
+                       backend.compute(CrossEntropyBackward{dloss, lv, labels, smoothing, dlogits.target()});
                      });
 }
 

@@ -45,7 +45,8 @@ Variable global_pool(Tape& tape, const Variable& x);                       // (N
 // Mean cross-entropy with label smoothing: logits (N, classes), labels i32 (N) -> (1).
 Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels, float smoothing);
 
-// --- the HyperNetwork: tiles addressed by embeddings, kernels cut out of tiles -------------------------------
+// --- the HyperNetwork: tiles addressed by embeddings, kernels cut out of tiles
+// -------------------------------
 
 // y[i] = sum_t table_t[index[i, t]]: up to three tables (V_t, D), index i32 (M, tables) -> (M, D).
 Variable embedding_sum(Tape& tape, std::span<const Variable> tables, const Tensor& index);
