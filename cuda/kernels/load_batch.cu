@@ -2,7 +2,6 @@
 // (ten rounds of Philox), which costs less than sharing them.
 #include "cuda/kernels/math.cuh"
 #include "cuda/runtime/gpu_backend.h"
-#include "framework/core/random.h"
 
 namespace adwp::ADWP_GPU {
 namespace {
@@ -22,10 +21,7 @@ __global__ void __launch_bounds__(threads_per_block)
     const std::int64_t b = e / image, c = e % s.channels;
     const std::int64_t j = e / s.channels % s.width, i = e / s.channels / s.width % s.height;
     const std::int32_t row = index[b];
-    const Philox::Block r =
-        Philox::generate({static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(Purpose::augment),
-                          static_cast<std::uint32_t>(key.epoch), static_cast<std::uint32_t>(key.epoch >> 32)},
-                         {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
+    const Philox::Block r = augmentation_numbers(row, key);
     const std::int64_t h = i + (r[1] >> 16) % span - augmentation.shift;
     const std::int64_t w = j + (r[1] & 0xFFFFu) % span - augmentation.shift;
     const std::int64_t top = (r[2] >> 16) % s.height - augmentation.cutout / 2;
