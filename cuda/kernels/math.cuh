@@ -11,6 +11,16 @@ __device__ __forceinline__ void put(float& target, float value, bool accumulate)
   target = accumulate ? target + value : value;
 }
 
+// act(x), chosen where the kernel runs: an epilogue is not worth a kernel per activation.
+template <int first = 0>
+__device__ __forceinline__ float activated(Activation act, float x) {
+  if constexpr (first < int(std::size(all_activations))) {
+    constexpr Activation kind = all_activations[first];
+    return act == kind ? activate<kind>(x) : activated<first + 1>(act, x);
+  }
+  return x;
+}
+
 // Every lane gets the sum over the warp; all 32 lanes must call.
 template <typename T>
 __device__ __forceinline__ T warp_sum(T value) {

@@ -67,25 +67,7 @@ struct Output {
 
   __device__ void store(std::int64_t row, std::int64_t column, float value) const {
     if (bias != nullptr) value += bias[column];
-    switch (act) {
-      case Activation::none:
-        break;
-      case Activation::relu:
-        value = activate<Activation::relu>(value);
-        break;
-      case Activation::silu:
-        value = activate<Activation::silu>(value);
-        break;
-      case Activation::hard_swish:
-        value = activate<Activation::hard_swish>(value);
-        break;
-      case Activation::sigmoid:
-        value = activate<Activation::sigmoid>(value);
-        break;
-      case Activation::hard_sigmoid:
-        value = activate<Activation::hard_sigmoid>(value);
-        break;
-    }
+    value = activated(act, value);
     put(c[blockIdx.z * split_pitch + row * row_pitch + column * column_pitch], value, accumulate);
   }
 };
