@@ -116,4 +116,9 @@ Engine EngineBackend::measure(Record& record, const Op& op, void* workspace) {
   return by_vendor < by_hand ? Engine::vendor : Engine::hand;
 }
 
+void EngineBackend::compute(const Gemm& op, void* workspace) { run(op, op.c, workspace); }
+void EngineBackend::compute(const ConvForward& op, void* workspace) { run(op, Target{op.y}, workspace); }
+void EngineBackend::compute(const ConvDgrad& op, void* workspace) { run(op, op.dx, workspace); }
+void EngineBackend::compute(const ConvWgrad& op, void* workspace) { run(op, op.dw, workspace); }
+
 }  // namespace adwp::ADWP_GPU

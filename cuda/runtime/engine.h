@@ -67,10 +67,10 @@ class EngineBackend : public GpuBackend {
   std::size_t workspace(const ConvForward& op) override;
   std::size_t workspace(const ConvDgrad& op) override;
   std::size_t workspace(const ConvWgrad& op) override;
-  void compute(const Gemm& op, void* workspace) override { run(op, op.c, workspace); }
-  void compute(const ConvForward& op, void* workspace) override { run(op, Target{op.y}, workspace); }
-  void compute(const ConvDgrad& op, void* workspace) override { run(op, op.dx, workspace); }
-  void compute(const ConvWgrad& op, void* workspace) override { run(op, op.dw, workspace); }
+  void compute(const Gemm& op, void* workspace) override;
+  void compute(const ConvForward& op, void* workspace) override;
+  void compute(const ConvDgrad& op, void* workspace) override;
+  void compute(const ConvWgrad& op, void* workspace) override;
   // Convolution and batch norm are done, and timed, one after the other.
   bool fuses(const ConvBatchNormForward&) const override { return false; }
 
