@@ -6,6 +6,10 @@
 #include "cuda/cuda_backend.h"
 #include "cuda/runtime/device.h"
 
+#if defined(__CUDACC__) && defined(FMT_VERSION)
+#error "a header that kernels include has brought fmt, over which nvcc takes long"
+#endif
+
 namespace adwp::ADWP_GPU {
 
 // From operands to what kernels take.

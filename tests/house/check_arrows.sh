@@ -18,8 +18,8 @@ framework/io: framework/core framework/nn framework/optim framework/version.h
 cpu: framework
 
 cuda: framework
-cuda/kernels: framework cuda/runtime cuda/emulation
-cuda/runtime: framework cuda/cuda_backend.h cuda/kernels cuda/emulation
+cuda/kernels: framework cuda/cuda_backend.h cuda/runtime cuda/emulation
+cuda/runtime: framework cuda/cuda_backend.h cuda/emulation
 cuda/emulation: framework/core
 cuda/vendor: framework cuda/kernels cuda/runtime
 
