@@ -44,6 +44,29 @@ void normalise(const Tensor& x, const Affine& line, Activation act, const Tensor
   });
 }
 
+// Writes dscale and dshift from the sums of g and of g (x - mean), and gives what reaches dx through the
+// statistics. With s = scale / deviation, in `factor`:
+//   dx = s (g - mean(g) - (x - mean) mean(g (x - mean)) / variance) = s g + x * slope + constant.
+Affine backward_of_statistics(const BatchNormBackward& op, const double* sums, const float* factor) {
+  const std::int64_t channels = op.x.shape().back();
+  const double count = op.x.shape().rows();
+  const float *mu = op.mean.data<float>(), *variance = op.var.data<float>();
+  float *scale_out = op.dscale.tensor.data<float>(), *shift_out = op.dshift.tensor.data<float>();
+  Affine line{std::vector<float>(channels), std::vector<float>(channels)};
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const double spread = variance[c];
+    const double inverse2 = 1.0 / (spread + op.epsilon);
+    const double slope = -factor[c] * inverse2 * sums[channels + c] / count;
+    line.factor[c] = slope;
+    line.offset[c] = -factor[c] * sums[c] / count - slope * mu[c];
+    const float scale_gradient = sums[channels + c] * std::sqrt(inverse2);
+    const float shift_gradient = sums[c];
+    scale_out[c] = scale_gradient + (op.dscale.adds() ? scale_out[c] : 0.0f);
+    shift_out[c] = shift_gradient + (op.dshift.adds() ? shift_out[c] : 0.0f);
+  }
+  return line;
+}
+
 }  // namespace
 
 void CpuBackend::compute(const BatchNormForward& op, void* workspace) {
@@ -94,9 +117,9 @@ void CpuBackend::compute(const BatchNormBackward& op, void* workspace) {
   const float* offset = line.offset.data();
 
   // g = dy * act'(y before the activation); sums of g and of g (x - mean).
-  std::vector<double> totals;
+  std::vector<double> sums;
   dispatch(op.act, [&]<Activation kind>() {
-    totals = row_sums(rows, 2 * channels, workspace, [&](std::int64_t row, float* first) {
+    sums = row_sums(rows, 2 * channels, workspace, [&](std::int64_t row, float* first) {
       float* second = first + channels;
       const float* a = in + row * channels;
       const float* d = gradient + row * channels;
@@ -108,29 +131,9 @@ void CpuBackend::compute(const BatchNormBackward& op, void* workspace) {
       }
     });
   });
-
-  const double* sums = totals.data();
-
-  // With s = scale / deviation: dx = s (g - mean(g) - (x - mean) mean(g (x - mean)) / variance)
-  //                                = s g + x * slope + constant.
-  std::vector<float> slopes(channels), constants(channels);
-  const float* variance = op.var.data<float>();
-  float* scale_out = op.dscale.tensor.data<float>();
-  float* shift_out = op.dshift.tensor.data<float>();
-  const double count = rows;
-  for (std::int64_t c = 0; c < channels; ++c) {
-    const double spread = variance[c];
-    const double inverse2 = 1.0 / (spread + op.epsilon);
-    const double slope = -factor[c] * inverse2 * sums[channels + c] / count;
-    slopes[c] = slope;
-    constants[c] = -factor[c] * sums[c] / count - slope * mu[c];
-    const float scale_gradient = sums[channels + c] * std::sqrt(inverse2);
-    const float shift_gradient = sums[c];
-    scale_out[c] = scale_gradient + (op.dscale.adds() ? scale_out[c] : 0.0f);
-    shift_out[c] = shift_gradient + (op.dshift.adds() ? shift_out[c] : 0.0f);
-  }
-  const float* slope = slopes.data();
-  const float* constant = constants.data();
+  const Affine back = backward_of_statistics(op, sums.data(), factor);
+  const float* slope = back.factor.data();
+  const float* constant = back.offset.data();
   float* out = op.dx.tensor.data<float>();
   dispatch(op.act, [&]<Activation kind>() {
     dispatch(op.dx.mode, [&]<bool accumulate>() {
