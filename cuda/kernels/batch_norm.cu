@@ -2,8 +2,8 @@
 // tiles, and one to normalise and activate; backward likewise, one pass for the two sums per channel and
 // one for dx.
 //
-// All of it is bound by memory. Backward works out normalised values and the activation's derivative
-// anew from x rather than read them from memory: arithmetic is free here, bytes are not.
+// All of it is bound by memory. Backward computes normalised values and the activation's derivative
+// from x again rather than read them from memory: arithmetic is free here, bytes are not.
 #include "cuda/kernels/column_reduce.cuh"
 #include "cuda/kernels/tile_moments.cuh"
 #include "cuda/runtime/gpu_backend.h"

@@ -1,10 +1,10 @@
 // Dense convolution as implicit GEMMs (tile_product.cuh, convolution_operands.cuh):
 //   y    (N P Q, K) = windows of x (N P Q, R S C) w^T
 //   dx   (N H W, C) = gradients that reach a pixel (N H W, R S K) w, rearranged to (R S K, C)
-//   dw^T (R S C, K) = windows of x, transposed (R S C, N P Q), times dy (N P Q, K); deep and narrow: k is
-//   split
-// A convolution and the batch norm behind it are one operator where the product is not split: no block would
-// hold whole sums.
+//   dw^T (R S C, K) = windows of x, transposed (R S C, N P Q), times dy (N P Q, K)
+// The last is deep and narrow: k is split, and the splits' sums are added in ascending order. A convolution
+// and the batch norm behind it are one operator where the product is not split; where it is, no block holds
+// whole sums.
 #include "cuda/kernels/convolution_operands.cuh"
 #include "cuda/runtime/gpu_backend.h"
 

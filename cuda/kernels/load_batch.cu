@@ -1,4 +1,4 @@
-// Augmentation: a thread makes one number of one image. Each draws its image's random numbers anew
+// Augmentation: a thread makes one number of one image. Each draws its image's random numbers again
 // (ten rounds of Philox), which costs less than sharing them.
 #include "cuda/kernels/math.cuh"
 #include "cuda/runtime/gpu_backend.h"

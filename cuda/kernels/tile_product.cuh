@@ -72,7 +72,7 @@ struct Output {
   }
 };
 
-// The same, and by the way the moments of every column of C (tile_moments.cuh); for products that are not
+// The same, and also the moments of every column of C (tile_moments.cuh); for products that are not
 // split. moments: (tiles of rows, 3, n).
 struct OutputWithMoments : Output {
   float* moments;

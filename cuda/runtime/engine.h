@@ -27,8 +27,8 @@ ProductKey key_of(const Convolution& op) {
 }
 
 // An interface, so that nothing outside cuda/vendor/ knows the headers of cuDNN and cuBLAS; the emulated
-// device has no such means. A compute() that returns false has done nothing, for want of a deterministic way
-// to do this product in this precision, shape and workspace: the kernels here do it then.
+// device has no such means. A compute() that returns false has done nothing: it has no deterministic way to
+// do this product in this precision, shape and workspace. The kernels here do it then.
 class VendorProducts {
  public:
   virtual ~VendorProducts() = default;
