@@ -6,6 +6,28 @@
 #include "cuda/runtime/device.h"
 
 namespace adwp::ADWP_GPU {
+
+// A copy of a host array on the device, for the time of one call.
+template <typename T>
+class OnDevice {
+ public:
+  OnDevice(Device& device, const T* host, std::size_t count)
+      : device_(device), bytes_(count * sizeof(T)), data_(static_cast<T*>(device.allocate(bytes_))) {
+    device_.write(data_, host, bytes_);
+  }
+  ~OnDevice() { device_.release(data_); }
+  OnDevice(const OnDevice&) = delete;
+  OnDevice& operator=(const OnDevice&) = delete;
+
+  T* data() const { return data_; }
+  void read(T* host) const { device_.read(host, data_, bytes_); }
+
+ private:
+  Device& device_;
+  std::size_t bytes_;
+  T* data_;
+};
+
 namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
@@ -73,27 +95,6 @@ __global__ void __launch_bounds__(64)
 }
 
 // --- launching ---------------------------------------------------------------------------------------
-
-// A copy of a host array on the device, for the time of one call.
-template <typename T>
-class OnDevice {
- public:
-  OnDevice(Device& device, const T* host, std::size_t count)
-      : device_(device), bytes_(count * sizeof(T)), data_(static_cast<T*>(device.allocate(bytes_))) {
-    device_.write(data_, host, bytes_);
-  }
-  ~OnDevice() { device_.release(data_); }
-  OnDevice(const OnDevice&) = delete;
-  OnDevice& operator=(const OnDevice&) = delete;
-
-  T* data() const { return data_; }
-  void read(T* host) const { device_.read(host, data_, bytes_); }
-
- private:
-  Device& device_;
-  std::size_t bytes_;
-  T* data_;
-};
 
 using Product = void (*)(const float* a, const float* b, float* c);
 
