@@ -27,8 +27,8 @@ search: build ## Search on the synthetic data set, then train the finalists (3 m
 test: build ## Build and run every test
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
-bench: build ## Time training steps with and without predicted kernels
-	@$(BUILD)/bench/prediction_cost
+bench: build ## Time the heaviest kernels on the shapes of the space cifar (a minute; build/bench/ has more)
+	@$(BUILD)/bench/kernel_bench --benchmark_min_time=0.3 --benchmark_counters_tabular=true $(ARGS)
 
 sanitize: setup ## Tests and a tiny search under ASan and UBSan, kernels under TSan
 	@scripts/sanitize.sh $(BUILD)-sanitize
