@@ -8,7 +8,7 @@ ARGS ?=
 
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: help setup build search test bench format lint sanitize fuzz gpu-bundle gpu-check clean
+.PHONY: help setup build search test bench size format lint sanitize fuzz gpu-bundle gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -29,6 +29,9 @@ test: build ## Build and run every test
 
 bench: build ## Time the heaviest kernels on the shapes of the space cifar (a minute; build/bench/ has more)
 	@$(BUILD)/bench/kernel_bench --benchmark_min_time=0.3 --benchmark_counters_tabular=true $(ARGS)
+
+size: ## Count code lines by folder, and of the core against its budget
+	@scripts/size.py --check
 
 sanitize: setup ## Tests and a tiny search under ASan and UBSan, kernels under TSan
 	@scripts/sanitize.sh $(BUILD)-sanitize
