@@ -1,5 +1,5 @@
 // Hands a trained network on: as ONNX, safetensors, PyTorch source, Graphviz text or an SVG drawing.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "apps/common/devices.h"
 #include "apps/common/main.h"

@@ -1,6 +1,6 @@
 #include "cpu/cpu_backend.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <omp.h>
 #include <sys/mman.h>
 

@@ -1,6 +1,6 @@
 #include "apps/common/interrupt.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <atomic>
 #include <csignal>

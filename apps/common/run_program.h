@@ -1,7 +1,7 @@
 // What search and train do around their run.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 #include <string>

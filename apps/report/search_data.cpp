@@ -1,6 +1,6 @@
 #include "apps/report/search_data.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

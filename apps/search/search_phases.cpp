@@ -1,6 +1,6 @@
 // The phases of a search. Each goes on where the store and the checkpoints say it stopped, and what it does
 // next depends on those alone: so a run that was killed comes to the same bits.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>

@@ -1,5 +1,5 @@
 // What a search leaves: result.json, best.json and the tables a person reads.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "apps/search/search_run.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

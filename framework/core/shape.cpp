@@ -1,6 +1,5 @@
 #include "framework/core/shape.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "framework/core/error.h"

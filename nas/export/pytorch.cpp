@@ -1,6 +1,6 @@
 #include "nas/export/pytorch.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <vector>

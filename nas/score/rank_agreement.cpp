@@ -1,6 +1,6 @@
 #include "nas/score/rank_agreement.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

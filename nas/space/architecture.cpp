@@ -1,6 +1,5 @@
 #include "nas/space/architecture.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>

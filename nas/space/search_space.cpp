@@ -1,6 +1,6 @@
 #include "nas/space/search_space.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <filesystem>

@@ -1,5 +1,5 @@
 // A search space as a TOML file; the form is documented in docs/search_space.md.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <toml++/toml.h>
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include "nas/store/run_store.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

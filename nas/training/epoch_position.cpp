@@ -1,6 +1,6 @@
 #include "nas/training/epoch_position.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace adwp::nas {
 

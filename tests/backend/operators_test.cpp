@@ -128,6 +128,24 @@ TEST_P(Operators, GradientsAreFiniteDifferencesOfTheOracle) {
   }
 }
 
+// What benches time of a case: operands fit, and the name needs no quoting.
+TEST_P(Operators, KernelsOfACaseRun) {
+  for (const OperatorCase& c : all_cases()) {
+    for (const bench::Kernel& kernel : c.kernels) {
+      const Arena::Frame frame(arena());
+      bench::Tensors operands;
+      for (const Shape& shape : kernel.operands) {
+        operands.emplace_back(arena(), shape);
+        operands.back().zero();
+      }
+      const bench::Kernel::Facts facts = kernel.facts(operands);
+      EXPECT_EQ((facts.method + facts.shape).find_first_of(" ()"), std::string::npos) << c.name;
+      kernel.compute(backend(), operands);
+      if (kernel.apart) kernel.apart(backend(), operands);
+    }
+  }
+}
+
 TEST_P(Operators, GradientsAreTheSameBitsTwice) {
   for (const OperatorCase& c : all_cases()) {
     const std::vector<Array> operands = make_operands(c);
