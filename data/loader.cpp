@@ -44,7 +44,7 @@ Loader::Loader(Sequential, Backend& backend, Arena& arena, const DeviceImages& i
       batches_((images.count() + batch_ - 1) / batch_),
       norm_(norm),
       order_(arena, Shape{images.count()}, DType::i32) {
-  std::vector<std::int32_t> order(static_cast<std::size_t>(images.count()));
+  std::vector<std::int32_t> order(images.count());
   std::iota(order.begin(), order.end(), 0);
   order_.copy_from_host(std::span<const std::int32_t>(order));
 }
@@ -55,7 +55,7 @@ Loader Loader::sequential(Backend& backend, Arena& arena, const DeviceImages& im
 }
 
 void Loader::begin_epoch(std::int64_t epoch) {
-  key_.epoch = static_cast<std::uint64_t>(epoch);
+  key_.epoch = epoch;
   const std::vector<std::int32_t> order =
       permutation(Random(key_.seed, Purpose::shuffle, key_.epoch), images_.count());
   order_.copy_from_host(std::span<const std::int32_t>(order));

@@ -7,7 +7,7 @@
 #include "apps/common/trained_run.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
-#include "framework/io/json_depth.h"
+#include "framework/io/nesting.h"
 #include "nas/network/stored_network.h"
 
 namespace adwp::apps {

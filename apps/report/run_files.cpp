@@ -5,7 +5,7 @@
 #include "apps/common/toml_values.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
-#include "framework/io/json_depth.h"
+#include "framework/io/nesting.h"
 #include "framework/version.h"
 
 namespace adwp::apps {

@@ -30,8 +30,8 @@ Json packed(const nas::Architecture& a) {
   for (const nas::Stage& stage : a.stages) {
     Json blocks = Json::array();
     for (const nas::Block& b : stage.blocks) {
-      blocks.push_back({static_cast<int>(b.kind), b.kernel, b.expansion, int{b.squeeze_excite},
-                        int{b.residual}, static_cast<int>(b.join), b.from});
+      blocks.push_back({static_cast<int>(b.operation.kind), b.operation.kernel, b.operation.expansion,
+                        int{b.operation.squeeze_excite}, int{b.residual}, static_cast<int>(b.join), b.from});
     }
     stages.push_back({stage.width, stage.stride, blocks});
   }

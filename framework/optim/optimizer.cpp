@@ -63,9 +63,9 @@ std::vector<std::pair<std::string, Tensor>> AdamW::state() const {
 }
 
 float cosine_schedule(float peak, std::int64_t step, std::int64_t warmup, std::int64_t total) {
-  if (step < warmup) return peak * static_cast<float>(step + 1) / static_cast<float>(warmup);
-  const auto done = static_cast<double>(step - warmup);
-  const auto length = static_cast<double>(std::max<std::int64_t>(total - warmup, 1));
+  if (step < warmup) return peak * (step + 1) / warmup;
+  const double done = step - warmup;
+  const double length = std::max<std::int64_t>(total - warmup, 1);
   return peak * static_cast<float>(0.5 * (1.0 + std::cos(std::numbers::pi * std::min(done / length, 1.0))));
 }
 

@@ -22,9 +22,9 @@ io::HostTensor stored(const Shape& shape, std::span<const float> values) {
 
 data::ImageSet noise(const Task& task, std::int64_t count, Random random) {
   data::ImageSet set{task.image_size, task.image_size, task.channels, {}, {}};
-  set.labels.assign(static_cast<std::size_t>(count), 0);
-  set.pixels.resize(static_cast<std::size_t>(count * set.image_bytes()));
-  for (std::uint8_t& pixel : set.pixels) pixel = static_cast<std::uint8_t>(random.below(256));
+  set.labels.assign(count, 0);
+  set.pixels.resize(count * set.image_bytes());
+  for (std::uint8_t& pixel : set.pixels) pixel = random.below(256);
   return set;
 }
 
@@ -67,7 +67,7 @@ Inference::Inference(Backend& backend, const StoredNetwork& network, std::int64_
   const io::SafeTensors file{network.tensors, {}};
   const nn::ParameterStore& store = resident_.weights.parameters();
   for (std::size_t i = 0; i < store.entries().size(); ++i) {
-    file.restore(store.entries()[i].name, store[static_cast<int>(i)].value());
+    file.restore(store.entries()[i].name, store[i].value());
   }
   for (std::size_t i = 0; i < plan_.layers.size(); ++i) {
     if (!plan_.layers[i].norm) continue;
@@ -81,7 +81,7 @@ void Inference::load(const data::ImageSet& images, std::int64_t first) {
   const auto begin = images.pixels.begin() + first * images.image_bytes();
   std::vector<std::uint8_t> pixels(begin,
                                    begin + std::min(batch_, images.count() - first) * images.image_bytes());
-  pixels.resize(static_cast<std::size_t>(batch_ * images.image_bytes()));
+  pixels.resize(batch_ * images.image_bytes());
   resident_.images.pixels.copy_from_host(std::span<const std::uint8_t>(pixels));
 }
 
@@ -95,7 +95,7 @@ std::vector<float> Inference::logits(const data::ImageSet& images) {
     const std::vector<float> values = result.value().to_host<float>();
     all.insert(all.end(), values.begin(), values.end());
   }
-  all.resize(static_cast<std::size_t>(images.count() * plan_.task.classes));  // the zeros' go
+  all.resize(images.count() * plan_.task.classes);  // the zeros' go
   require(std::all_of(all.begin(), all.end(), [](float value) { return std::isfinite(value); }), "network",
           "architecture {} computes NaN or Inf; its weights are no good", plan_.architecture.id());
   return all;
@@ -133,19 +133,19 @@ StoredNetwork random_network(Backend& backend, const NetworkPlan& plan, std::uin
   network.plan = plan;
   // Not 0 and 1: whoever computes the network elsewhere must not get away without them.
   for (int c = 0; c < 4; ++c) {
-    network.norm.mean[c] = 0.4f + 0.05f * static_cast<float>(c);
-    network.norm.deviation[c] = 0.2f + 0.02f * static_cast<float>(c);
+    network.norm.mean[c] = 0.4f + 0.05f * c;
+    network.norm.deviation[c] = 0.2f + 0.02f * c;
   }
   for (std::int64_t c = 0; c < plan.task.classes; ++c) network.classes.push_back(fmt::format("class {}", c));
   std::uint64_t number = 0;
   for (const auto& [name, shape] : tensors_of(plan)) {
     Random random(seed, Purpose::initialise, number++);
-    const std::int64_t fan_in = shape.elements() / shape[0];
-    std::vector<float> values(static_cast<std::size_t>(shape.elements()));
+    const float fan_in = shape.elements() / shape[0];
+    std::vector<float> values(shape.elements());
     for (float& value : values) {
       const float x = random.normal();
-      value = shape.rank() == 4          ? x * std::sqrt(2.0f / static_cast<float>(fan_in))
-              : shape.rank() == 2        ? x / std::sqrt(static_cast<float>(fan_in))
+      value = shape.rank() == 4          ? x * std::sqrt(2.0f / fan_in)
+              : shape.rank() == 2        ? x / std::sqrt(fan_in)
               : name.ends_with(".scale") ? 1 + 0.2f * x
               : name.ends_with(".var")   ? 1
                                          : 0.2f * x;

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
-#include "framework/io/json_depth.h"
+#include "framework/io/nesting.h"
 #include "framework/version.h"
 
 namespace adwp::nas {
@@ -69,18 +69,17 @@ void split_statistics(const NetworkPlan& plan, Tensors& tensors, const std::stri
   tensors.erase(found);
   std::size_t channels = 0;
   for (const LayerSpec& layer : plan.layers) {
-    if (layer.norm) channels += static_cast<std::size_t>(layer.out_channels);
+    if (layer.norm) channels += layer.out_channels;
   }
   const std::size_t half = channels * sizeof(float);
   if (flat.dtype != DType::f32 || flat.bytes.size() != 2 * half) reject(path, "its statistics do not fit");
   std::size_t at = 0;
   for (const LayerSpec& layer : plan.layers) {
     if (!layer.norm) continue;
-    const std::size_t bytes = static_cast<std::size_t>(layer.out_channels) * sizeof(float);
+    const std::size_t bytes = layer.out_channels * sizeof(float);
     const auto cut = [&](std::size_t from) {
-      const auto begin = flat.bytes.begin() + static_cast<std::ptrdiff_t>(from);
-      return io::HostTensor{
-          Shape{layer.out_channels}, DType::f32, {begin, begin + static_cast<std::ptrdiff_t>(bytes)}};
+      const auto begin = flat.bytes.begin() + from;
+      return io::HostTensor{Shape{layer.out_channels}, DType::f32, {begin, begin + bytes}};
     };
     tensors[layer.name + ".mean"] = cut(at);
     tensors[layer.name + ".var"] = cut(half + at);
@@ -164,8 +163,7 @@ std::span<const float> StoredNetwork::values(const std::string& name) const {
   const auto found = tensors.find(name);
   require(found != tensors.end(), "network", "no tensor '{}'", name);
   const io::HostTensor& tensor = found->second;
-  return {reinterpret_cast<const float*>(tensor.bytes.data()),
-          static_cast<std::size_t>(tensor.shape.elements())};
+  return std::span(reinterpret_cast<const float*>(tensor.bytes.data()), tensor.shape.elements());
 }
 
 }  // namespace adwp::nas

@@ -13,7 +13,7 @@ namespace {
 constexpr double ridge_penalty = 1.0;
 
 std::vector<double> size_features(std::int64_t macs, std::int64_t params) {
-  return {std::log(static_cast<double>(macs)), std::log(static_cast<double>(params))};
+  return {std::log(macs), std::log(params)};
 }
 
 std::vector<double> all_features(double predicted_loss, std::int64_t macs, std::int64_t params) {
@@ -25,7 +25,7 @@ std::vector<double> all_features(double predicted_loss, std::int64_t macs, std::
 template <typename Field>
 std::vector<double> column(const std::vector<Measured>& networks, Field&& field) {
   std::vector<double> values;
-  for (const Measured& network : networks) values.push_back(static_cast<double>(field(network)));
+  for (const Measured& network : networks) values.push_back(field(network));
   return values;
 }
 

@@ -23,7 +23,7 @@ std::vector<double> ranks(std::span<const double> values) {
     std::size_t end = begin;
     while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
     for (std::size_t i = begin; i < end; ++i) {
-      result[order[i]] = static_cast<double>(begin + end + 1) / 2;
+      result[order[i]] = (begin + end + 1) / 2.0;
     }
     begin = end;
   }
@@ -81,7 +81,7 @@ std::vector<double> solve(std::vector<std::vector<double>> a, std::vector<double
 
 double mean(std::span<const double> values) {
   if (values.empty()) return 0;
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  return std::accumulate(values.begin(), values.end(), 0.0) / values.size();
 }
 
 double standard_deviation(std::span<const double> values) {
@@ -89,13 +89,13 @@ double standard_deviation(std::span<const double> values) {
   const double centre = mean(values);
   double sum = 0;
   for (double value : values) sum += (value - centre) * (value - centre);
-  return std::sqrt(sum / static_cast<double>(values.size() - 1));
+  return std::sqrt(sum / (values.size() - 1));
 }
 
 std::optional<double> kendall_tau(std::span<const double> a, std::span<const double> b) {
   require(a.size() == b.size(), "kendall", "unequal samples, got {} and {}", a.size(), b.size());
   if (a.size() < least_pairs) return std::nullopt;
-  std::int64_t agreement = 0, untied_a = 0, untied_b = 0;
+  double agreement = 0, untied_a = 0, untied_b = 0;  // whole numbers
   auto sign = [](double x) { return x > 0 ? 1 : (x < 0 ? -1 : 0); };
   for (std::size_t i = 0; i < a.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
@@ -106,8 +106,7 @@ std::optional<double> kendall_tau(std::span<const double> a, std::span<const dou
     }
   }
   if (untied_a == 0 || untied_b == 0) return std::nullopt;
-  return static_cast<double>(agreement) /
-         std::sqrt(static_cast<double>(untied_a) * static_cast<double>(untied_b));
+  return agreement / std::sqrt(untied_a * untied_b);
 }
 
 std::optional<double> spearman_rho(std::span<const double> a, std::span<const double> b) {
@@ -121,12 +120,11 @@ std::optional<double> precision_at(double fraction, std::span<const double> scor
   require(score.size() == truth.size(), "precision", "unequal samples, got {} and {}", score.size(),
           truth.size());
   if (score.empty()) return std::nullopt;
-  const auto count = std::max<std::size_t>(
-      1, static_cast<std::size_t>(std::lround(fraction * static_cast<double>(score.size()))));
+  const std::size_t count = std::max(1l, std::lround(fraction * score.size()));
   const std::vector<std::size_t> found = best(score, count), wanted = best(truth, count);
-  std::size_t hits = 0;
+  double hits = 0;
   for (std::size_t index : found) hits += std::count(wanted.begin(), wanted.end(), index);
-  return static_cast<double>(hits) / static_cast<double>(count);
+  return hits / count;
 }
 
 std::optional<Estimate> bootstrap(const Statistic& statistic, std::span<const double> a,
@@ -135,9 +133,9 @@ std::optional<Estimate> bootstrap(const Statistic& statistic, std::span<const do
   if (!value) return std::nullopt;
   std::vector<double> samples, x(a.size()), y(a.size());
   for (int resample = 0; resample < resamples; ++resample) {
-    Random random(seed, Purpose::bootstrap, static_cast<std::uint64_t>(resample));
+    Random random(seed, Purpose::bootstrap, resample);
     for (std::size_t i = 0; i < a.size(); ++i) {
-      const std::uint32_t pick = random.below(static_cast<std::uint32_t>(a.size()));
+      const std::uint32_t pick = random.below(a.size());
       x[i] = a[pick];
       y[i] = b[pick];
     }
@@ -146,7 +144,8 @@ std::optional<Estimate> bootstrap(const Statistic& statistic, std::span<const do
   if (samples.empty()) return Estimate{*value, *value, *value};
   std::sort(samples.begin(), samples.end());
   auto quantile = [&](double q) {
-    return samples[static_cast<std::size_t>(q * static_cast<double>(samples.size() - 1))];
+    const std::size_t below = q * (samples.size() - 1);  // rounded down
+    return samples[below];
   };
   return Estimate{*value, quantile(0.025), quantile(0.975)};
 }

@@ -74,7 +74,7 @@ TEST_P(Synthetic, ASmallNetworkPasses90Percent) {
   nas::Architecture network;
   network.stem_width = 16;
   network.stem_stride = 2;
-  const nas::Block dense{.kind = nas::BlockKind::dense, .kernel = 3};
+  const nas::Block dense{nas::Operation::from_text("dense3")};
   network.stages = {{16, 1, {dense}}, {32, 2, {dense}}, {64, 2, {dense}}};
   const nas::NetworkPlan plan = nas::plan_network(network, {32, 3, 10});
   const std::int64_t epochs = 10;
