@@ -147,7 +147,9 @@ TEST_P(WeightsReference, PredictedKernelsAreTheirTiles) {
       scale.at(o) = 1 + norms.element(channel / 16, 0, channel % 16);
       shift.at(o) = norms.element(channel / 16, 0, 16 + channel % 16);
     }
-    if (layer.norm) EXPECT_LE(nmse(to_array(weights.layers[l].scale.value()), scale), 1e-7) << layer.name;
+    if (layer.norm) {
+      EXPECT_LE(nmse(to_array(weights.layers[l].scale.value()), scale), 1e-7) << layer.name;
+    }
     EXPECT_LE(nmse(to_array(weights.layers[l].shift.value()), shift), 1e-7) << layer.name;
   }
 }
@@ -193,7 +195,9 @@ TEST_P(WeightsReference, SharedKernelsAreCornersOfTheLargest) {
       }
     }
     EXPECT_EQ(to_array(weights.layers[l].kernel.value()).values, expected.values) << layer.name;
-    if (layer.norm) EXPECT_EQ(to_array(weights.layers[l].scale.value()).values, own(".scale").values);
+    if (layer.norm) {
+      EXPECT_EQ(to_array(weights.layers[l].scale.value()).values, own(".scale").values);
+    }
     EXPECT_EQ(to_array(weights.layers[l].shift.value()).values, own(".shift").values) << layer.name;
   }
 }
