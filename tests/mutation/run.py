@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Plants one-line faults into the code outside the kernels and expects the tests to catch them.
 
-    tests/mutation/run.py                          # all faults, two at a time on two cores
-    tests/mutation/run.py --only 'evaluator.*'     # those of a name
-    tests/mutation/run.py --list                   # where each one stands; builds nothing
+    tests/mutation/run.py                          # all faults, as many at a time as there are cores
+    tests/mutation/run.py --only 'evaluator.*'     # those of a name; --list says where each one stands
 
 All faults of faults.txt are written into one copy of the tree, each behind `mutation::on(ID)`, which compares
 with the environment variable ADWP_FAULT: one build for all, one run of the tests for each. First come the tests
@@ -24,12 +23,12 @@ whole operand, nothing that must be known when compiling. A text that is found n
 code that moves takes its faults along, within the glob, and code that changes makes us look.
 """
 import argparse
+import contextlib
 import fnmatch
 import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -42,8 +41,7 @@ from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-ENOUGH = 0.95
-FAST = 0.5  # seconds that a fast test takes at most
+ENOUGH, FAST = 0.95, 0.5  # share of the faults; seconds of a test
 HEADER = """#pragma once
 #include <cstdlib>
 namespace mutation {
@@ -64,12 +62,12 @@ class Fault:
     text: str = ""
     faulty: str = ""
     reason: str = ""
-    file: str = ""
+    file: str = ""  # where the text stands
     at: int = 0
     line: int = 0
 
     @property
-    def id(self):  # of the name, so that a new entry leaves the others' code, and the compiler's cache, alone
+    def id(self):  # from the name, so that a new entry changes no other's code
         return zlib.crc32(self.name.encode())
 
     def planted(self):
@@ -88,12 +86,11 @@ def read_faults(path):
         elif line.count(" | ") == 2:
             faults.append(Fault(*(part.strip() for part in line.split(" | "))))
         else:
-            sys.exit(f"[faults] {path.name}:{number}: got '{line}', expected 'name | files | filter' or - + !")
-    for fault in faults:
-        if not fault.text or not fault.faulty:
-            sys.exit(f"[faults] {fault.name}: no text or no faulty text; give it a line of - and one of +")
-    if len({fault.name for fault in faults}) != len(faults):
-        sys.exit("[faults] a name stands twice")
+            sys.exit(f"[faults] {path.name}:{number}: expected 'name | files | filter' or - + !, got '{line}'")
+        if sum(fault.name == faults[-1].name for fault in faults) > 1:
+            sys.exit(f"[faults] {path.name}:{number}: the name {faults[-1].name} stands twice")
+    for fault in (fault for fault in faults if not fault.text or not fault.faulty):
+        sys.exit(f"[faults] {fault.name}: no text or no faulty text; give it a line of - and one of +")
     return faults
 
 
@@ -168,10 +165,10 @@ class Tests:
         environment = dict(os.environ, ADWP_FAULT=str(fault), GOMP_SPINCOUNT="10000",
                            OMP_NUM_THREADS=str(max(1, os.cpu_count() // self.jobs)), **(more or {}))
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            process = subprocess.Popen([self.program, "--gtest_fail_fast", "--gtest_filter=" + tests],
-                                       env=dict(environment, TMPDIR=folder), cwd=folder, text=True,
-                                       errors="replace", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                       start_new_session=True)
+            process = subprocess.Popen(
+                [self.program, "--gtest_fail_fast", "--gtest_filter=" + tests], text=True, errors="replace",
+                env=dict(environment, TMPDIR=folder), cwd=folder, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, start_new_session=True)
             hung = threading.Event()
             timer = threading.Timer(timeout, lambda: (hung.set(), os.killpg(process.pid, signal.SIGKILL)))
             timer.start()
@@ -181,8 +178,7 @@ class Tests:
                     running = line[13:].strip()
                 if end := self.END.match(line.rstrip()):
                     seconds[end[2]] = int(end[3]) / 1000
-                    if end[1] == "FAILED":
-                        failed = failed or end[2]
+                    failed = failed or (end[2] if end[1] == "FAILED" else None)
             status = process.wait()
             timer.cancel()
         if hung.is_set():
@@ -195,8 +191,7 @@ class Tests:
         """Runs everything without a fault, once per build; ends the program when a test fails."""
         built = max(path.stat().st_mtime for path in (self.program, *self.program.parents[1].glob("apps/*")))
         if not report.exists() or report.stat().st_mtime < built:
-            shards = [{"GTEST_TOTAL_SHARDS": str(self.jobs), "GTEST_SHARD_INDEX": str(i)}
-                      for i in range(self.jobs)]
+            shards = [{"GTEST_TOTAL_SHARDS": str(self.jobs), "GTEST_SHARD_INDEX": str(i)} for i in range(self.jobs)]
             with ThreadPoolExecutor(self.jobs) as pool:
                 for failed, seconds in pool.map(lambda shard: self.run(0, "*", 7200, shard), shards):
                     if failed:
@@ -213,7 +208,6 @@ class Tests:
             sys.exit(f"[faults] {fault.name}: no test is called '{fault.filter}'")
         fast = {name for name, seconds in self.seconds.items() if seconds <= FAST}
         for stage in filter(None, (own, fast - own, set(self.seconds) - own - fast)):
-            # Named one by one: what runs is what was measured.
             timeout = 60 + 10 * sum(self.seconds[name] for name in stage)
             if caught := self.run(fault.id, ":".join(sorted(stage)), timeout)[0]:
                 return caught
@@ -227,17 +221,17 @@ def main():
     parser.add_argument("--keep", metavar="FOLDER", help="build in this folder and leave it there")
     parser.add_argument("--list", action="store_true", help="say where the faults stand, and end")
     options = parser.parse_args()
-
     faults = read_faults(HERE / "faults.txt")
     files = tracked_files()
     locate(faults, files)
     chosen = [f for f in faults if fnmatch.fnmatchcase(f.name, options.only)]
     if options.list:
-        print("\n".join(f"{fault.name:<40} {fault.file}:{fault.line}" for fault in chosen))
+        print("\n".join(f"{fault.name:<45} {fault.file}:{fault.line}" for fault in chosen))
         return 0
-    copy = pathlib.Path(options.keep or tempfile.mkdtemp(prefix="adwp_mutation_")).resolve()
-    try:
-        start = time.monotonic()
+    start = time.monotonic()
+    keep = contextlib.nullcontext(options.keep)
+    with keep if options.keep else tempfile.TemporaryDirectory(prefix="adwp_mutation_") as folder:
+        copy = pathlib.Path(folder).resolve()
         write_copy(copy, files, faults)
         build(copy, options.jobs)
         tests = Tests(copy, options.jobs)
@@ -246,17 +240,13 @@ def main():
         survivors = []
         with ThreadPoolExecutor(options.jobs) as pool:
             for fault, caught in zip(chosen, pool.map(tests.catch, chosen)):
-                print(f"{fault.name:<40} " + (f"caught by {caught}" if caught else "SURVIVED") +
-                      (f" ({fault.reason})" if fault.reason and not caught else ""), flush=True)
-                if not caught:
-                    survivors.append(fault.name)
-        caught = len(chosen) - len(survivors)
-        print(f"{len(chosen)} faults, {caught} caught ({caught / max(len(chosen), 1):.1%}) in "
-              f"{time.monotonic() - start:.0f} s; survivors: {', '.join(survivors) or 'none'}")
-        return 0 if caught >= ENOUGH * len(chosen) else 1
-    finally:
-        if not options.keep:
-            shutil.rmtree(copy)
+                outcome = f"caught by {caught}" if caught else f"SURVIVED {fault.reason}"
+                print(f"{fault.name:<45} {outcome}", flush=True)
+                survivors += [] if caught else [fault.name]
+    caught = len(chosen) - len(survivors)
+    print(f"{len(chosen)} faults, {caught} caught ({caught / max(len(chosen), 1):.1%}) in "
+          f"{time.monotonic() - start:.0f} s; survivors: {', '.join(survivors) or 'none'}")
+    return 0 if caught >= ENOUGH * len(chosen) else 1
 
 
 if __name__ == "__main__":
