@@ -6,7 +6,7 @@
 #include "apps/common/trained_run.h"
 #include "data/image_file.h"
 #include "framework/core/error.h"
-#include "nas/export/inference.h"
+#include "nas/network/inference.h"
 
 namespace {
 

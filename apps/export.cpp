@@ -8,9 +8,9 @@
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "nas/export/drawing.h"
-#include "nas/export/inference.h"
 #include "nas/export/onnx.h"
 #include "nas/export/pytorch.h"
+#include "nas/network/inference.h"
 
 namespace {
 

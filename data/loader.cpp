@@ -68,7 +68,7 @@ std::int64_t Loader::batch_size(std::int64_t i) const {
 void Loader::load(std::int64_t i, const Tensor& x, const Tensor& y) {
   require(i >= 0 && i < batches_, "loader", "no such batch, got {}, expected 0 to {}", i, batches_ - 1);
   const Tensor index = order_.view(i * batch_, Shape{batch_size(i)});
-  backend_.load_batch(images_.pixels, images_.labels, index, norm_, augmentation_, key_, x, y);
+  backend_.compute(LoadBatch{images_.pixels, images_.labels, index, norm_, augmentation_, key_, x, y});
 }
 
 }  // namespace adwp::data

@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "apps/common/table.h"
-#include "nas/export/inference.h"
+#include "nas/network/inference.h"
 
 namespace adwp::apps {
 

@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "nas/report/rank_agreement.h"
+#include "nas/score/rank_agreement.h"
 #include "nas/search/pareto.h"
 #include "nas/store/run_store.h"
 

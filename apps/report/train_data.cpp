@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "nas/export/stored_network.h"
+#include "nas/network/stored_network.h"
 
 namespace adwp::apps {
 

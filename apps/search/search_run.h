@@ -19,7 +19,7 @@
 #include "data/loader.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/evaluation/latency.h"
-#include "nas/report/rank_agreement.h"
+#include "nas/score/rank_agreement.h"
 #include "nas/search/search.h"
 #include "nas/store/run_store.h"
 #include "nas/training/hypernetwork_trainer.h"

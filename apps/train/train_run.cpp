@@ -18,8 +18,8 @@
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
 #include "framework/version.h"
-#include "nas/export/inference.h"
-#include "nas/export/stored_network.h"
+#include "nas/network/inference.h"
+#include "nas/network/stored_network.h"
 
 namespace adwp::apps {
 namespace {

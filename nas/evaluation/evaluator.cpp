@@ -38,7 +38,7 @@ void Evaluator::enqueue(Arena& arena, WeightSource& source, const NetworkPlan& p
   const Tensor x = tape.tensor(Shape{batch_, task.image_size, task.image_size, task.channels});
   const Tensor y = tape.tensor(Shape{batch_}, DType::i32);
   // The batch's number varies from batch to batch: what takes it is not recorded.
-  auto count_hits = [&] { backend_.count_hits(forward(tape, plan, weights, x).value(), y, score); };
+  auto count_hits = [&] { backend_.compute(CountHits{forward(tape, plan, weights, x).value(), y, score}); };
   Replay replay(backend_, arena, count_hits);
   for (std::int64_t i = 0; i < batches_; ++i) {
     loader_.load(i, x, y);

@@ -5,7 +5,7 @@
 #if defined(ADWP_HAS_ONNX)
 #include <onnx/onnx_pb.h>
 
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "framework/version.h"
 
 namespace adwp::nas {

@@ -1,5 +1,7 @@
 #include "nas/network/macro_network.h"
 
+#include <algorithm>
+
 #include "framework/core/error.h"
 
 namespace adwp::nas {
@@ -73,6 +75,38 @@ Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weig
   const Variable pooled = values[static_cast<std::size_t>(plan.steps.back().output)].reshaped(
       Shape{images.shape()[0], plan.classifier_inputs});
   return ops::linear(tape, pooled, weights.classifier, weights.classifier_bias);
+}
+
+RunningStatistics::RunningStatistics(Arena& arena, const NetworkPlan& plan) {
+  std::int64_t channels = 0;
+  for (const LayerSpec& layer : plan.layers) channels += layer.norm ? layer.out_channels : 0;
+  flat_ = Tensor(arena, Shape{2 * channels});
+  std::int64_t offset = 0;
+  for (const LayerSpec& layer : plan.layers) {
+    if (!layer.norm) {
+      layers_.emplace_back();
+      continue;
+    }
+    const Shape shape{layer.out_channels};
+    layers_.push_back({flat_.view(offset, shape), flat_.view(channels + offset, shape)});
+    offset += layer.out_channels;
+  }
+  reset();
+}
+
+void RunningStatistics::reset() {
+  std::vector<float> values(static_cast<std::size_t>(flat_.elements()), 0.0f);
+  std::fill(values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end(), 1.0f);
+  flat_.copy_from_host(std::span<const float>(values));
+}
+
+void RunningStatistics::update(Backend& backend, const std::vector<ops::BatchStatistics>& batch,
+                               float momentum) {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (!layers_[i].mean.defined()) continue;
+    backend.compute(Lerp{batch[i].mean, momentum, layers_[i].mean});
+    backend.compute(Lerp{batch[i].var, momentum, layers_[i].var});
+  }
 }
 
 }  // namespace adwp::nas

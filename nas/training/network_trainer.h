@@ -30,22 +30,6 @@ struct NetworkTrainingOptions {
   std::uint64_t seed = 0;
 };
 
-// Running means and variances of all norms of a network, in one flat buffer; variances are biased.
-class RunningStatistics {
- public:
-  RunningStatistics(Arena& arena, const NetworkPlan& plan);
-  // mean 0, variance 1
-  void reset();
-  // Moves towards a batch's statistics, as `forward` collected them.
-  void update(Backend& backend, const std::vector<ops::BatchStatistics>& batch, float momentum);
-  const std::vector<ops::BatchStatistics>& layers() const { return layers_; }
-  const Tensor& flat() const { return flat_; }
-
- private:
-  Tensor flat_;
-  std::vector<ops::BatchStatistics> layers_;  // views; empty where a layer has no norm
-};
-
 class NetworkTrainer {
  public:
   // Parameters, moments and statistics are taken from the arena (and stay until the trainer and its

@@ -5,8 +5,7 @@
 #include <cmath>
 
 #include "framework/core/error.h"
-#include "framework/ops/hypernetwork.h"
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 
 namespace adwp::nas {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "framework/core/error.h"
-#include "framework/ops/hypernetwork.h"
+#include "framework/ops/ops.h"
 #include "nas/weights/weight_layout.h"
 
 namespace adwp::nas {

@@ -1,7 +1,7 @@
 #include "framework/autograd/tape.h"
 
 #include "framework/core/error.h"
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {

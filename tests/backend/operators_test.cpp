@@ -3,7 +3,7 @@
 #include <cmath>
 #include <set>
 
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "tests/support/device.h"
 #include "tests/support/operator_case.h"
 

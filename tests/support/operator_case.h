@@ -38,8 +38,4 @@ std::vector<OperatorCase> matrix_cases();        // linear, cross-entropy
 std::vector<OperatorCase> hypernetwork_cases();  // embedding sum, assemble
 std::vector<OperatorCase> all_cases();
 
-inline constexpr Activation all_activations[] = {Activation::none,    Activation::relu,
-                                                 Activation::silu,    Activation::hard_swish,
-                                                 Activation::sigmoid, Activation::hard_sigmoid};
-
 }  // namespace adwp::test

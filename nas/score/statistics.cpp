@@ -1,4 +1,4 @@
-#include "nas/report/statistics.h"
+#include "nas/score/statistics.h"
 
 #include <algorithm>
 #include <cmath>

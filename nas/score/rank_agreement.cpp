@@ -1,4 +1,4 @@
-#include "nas/report/rank_agreement.h"
+#include "nas/score/rank_agreement.h"
 
 #include <fmt/format.h>
 

@@ -2,8 +2,9 @@
 #pragma once
 
 #include "data/loader.h"
-#include "nas/export/stored_network.h"
-#include "nas/training/network_trainer.h"
+#include "nas/network/macro_network.h"
+#include "nas/network/stored_network.h"
+#include "nas/weights/trained_weights.h"
 
 namespace adwp::nas {
 

@@ -1,4 +1,4 @@
-#include "nas/export/stored_network.h"
+#include "nas/network/stored_network.h"
 
 #include <cmath>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-#include "nas/export/inference.h"
+#include "nas/network/inference.h"
 
 #include <algorithm>
 #include <cmath>

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "nas/report/statistics.h"
+#include "nas/score/statistics.h"
 
 namespace adwp::nas {
 
