@@ -1,4 +1,4 @@
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "framework/backend/profile.h"
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "framework/core/random.h"
-#include "nas/report/rank_agreement.h"
-#include "nas/report/statistics.h"
+#include "nas/score/rank_agreement.h"
+#include "nas/score/statistics.h"
 
 namespace adwp::nas {
 namespace {

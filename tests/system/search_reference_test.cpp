@@ -9,7 +9,7 @@
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
 #include "nas/evaluation/evaluator.h"
-#include "nas/report/rank_agreement.h"
+#include "nas/score/rank_agreement.h"
 #include "nas/store/run_store.h"
 #include "nas/training/network_trainer.h"
 #include "nas/weights/hypernetwork.h"
