@@ -8,7 +8,7 @@
 
 #include "apps/common/progress.h"
 #include "apps/common/run_directory.h"
-#include "nas/export/inference.h"
+#include "nas/network/inference.h"
 #include "tests/support/temporary_directory.h"
 
 namespace adwp::apps {

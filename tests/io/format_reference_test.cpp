@@ -33,6 +33,15 @@ TEST(SafeTensorsReference, TheLengthIsLittleEndianAndDataBeginAligned) {
   }
 }
 
+// Of the right size in all, for one hides behind the other.
+TEST(SafeTensorsReference, AGapAndAnOverlapAreRefusedTogether) {
+  const std::string header = R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
+                             R"("b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})";
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  EXPECT_THROW(io::SafeTensors::parse(bytes + header + "12345678", "f"), Error);
+}
+
 TEST(JsonReference, AnEscapedQuoteEndsNoString) {
   EXPECT_FALSE(io::json_exceeds(R"({"a\"[[[[[[": 1})", 2, 100));
   EXPECT_TRUE(io::json_exceeds(R"({"a\\":[[[[[[1]]]]]]})", 2, 100));

@@ -86,7 +86,9 @@ TEST(SelectionReference, BetterFrontsStayAndOfTheLastTheLonelier) {
     }
     std::vector<std::size_t> members;
     for (std::size_t i = 0; i < all.size(); ++i) {
-      if (front[i] < last) EXPECT_TRUE(kept.contains(all[i].hash));
+      if (front[i] < last) {
+        EXPECT_TRUE(kept.contains(all[i].hash));
+      }
       if (front[i] == last) members.push_back(i);
     }
     const std::vector<double> crowding = crowding_distances(all, members);

@@ -54,7 +54,8 @@ TEST(SpaceReference, AChildHasEachPartFromEitherParentEquallyOften) {
 
 TEST(SpaceReference, BlocksOfTwoStagesOfOneDepthAreCut) {
   SearchSpace space = SearchSpace::preset("tiny");
-  space.stages = {{{16}, 3, 3, 1}};
+  space.stages.resize(1);
+  space.stages[0].min_depth = 3;
   Architecture a = space.smallest(), b = a;
   for (Block& block : a.stages[0].blocks) block = {.kind = BlockKind::dense, .kernel = 3};
   for (Block& block : b.stages[0].blocks) block = {.kind = BlockKind::separable, .kernel = 5};
@@ -62,14 +63,54 @@ TEST(SpaceReference, BlocksOfTwoStagesOfOneDepthAreCut) {
   std::map<std::string, int> seen;
   for (int i = 0; i < 400; ++i) {
     std::string text;
-    for (const Block& block : space.crossover(a, b, random).stages[0].blocks) {
-      text += block.kernel == 3 ? 'a' : 'b';
-    }
+    const Architecture child = space.crossover(a, b, random);
+    for (const Block& block : child.stages[0].blocks) text += block.kernel == 3 ? 'a' : 'b';
     ++seen[text];
   }
   // Behind a cut at 0, 1, 2 or 3 stand blocks of one parent, before it those of either.
   EXPECT_EQ(seen.size(), 6u);
   for (const char* text : {"aaa", "aab", "abb", "bbb", "bba", "baa"}) EXPECT_GT(seen[text], 5) << text;
+}
+
+TEST(SpaceReference, AnOperationIsWhatItsTextSays) {
+  const Operation inverted = Operation::from_text("inverted5_e6_se");
+  EXPECT_EQ(inverted, (Operation{BlockKind::inverted_residual, 5, 6, true}));
+  EXPECT_EQ(Operation::from_text("inverted3_e1"), (Operation{BlockKind::inverted_residual, 3, 1, false}));
+  EXPECT_EQ(Operation::from_text("separable7"), (Operation{BlockKind::separable, 7}));
+  for (const char* text : {"dense3", "separable5", "inverted7_e4", "inverted7_e4_se"}) {
+    EXPECT_EQ(Operation::from_text(text).text(), text);
+  }
+}
+
+// An inverted residual expands its own width, whatever comes in: 3 x 48 here, of 32 channels.
+TEST(SpaceReference, AnExpansionIsOfTheBlocksWidth) {
+  Architecture network;
+  network.stem_width = 32;
+  network.stages = {{48, 1, {{.kind = BlockKind::inverted_residual, .kernel = 3, .expansion = 3}}}};
+  const NetworkPlan plan = plan_network(network, {8, 3, 10});
+  ASSERT_EQ(plan.layers.size(), 4u);
+  EXPECT_EQ(plan.layers[1].kernel_shape(), (Shape{144, 1, 1, 32}));
+  EXPECT_EQ(plan.layers[2].kernel_shape(), (Shape{144, 3, 3, 1}));
+  EXPECT_EQ(plan.layers[3].kernel_shape(), (Shape{48, 1, 1, 144}));
+  const std::int64_t weights = 32 * 27 + 144 * 32 + 144 * 9 + 48 * 144;
+  EXPECT_EQ(plan.parameters(), weights + 2 * (32 + 144 + 144 + 48) + 10 * 49);
+  EXPECT_EQ(plan.macs(), 64 * weights + 480);
+}
+
+TEST(EncodingReference, TheSourceOfAJoinTellsNetworksApart) {
+  const SearchSpace space = SearchSpace::preset("tiny");
+  Architecture network = space.smallest();
+  std::vector<Block>& blocks = network.stages[1].blocks;
+  blocks.assign(3, blocks[0]);
+  std::set<std::vector<float>> codes;
+  for (const Join join : {Join::add, Join::concat}) {
+    for (const int from : {0, 1}) {
+      blocks[2].join = join;
+      blocks[2].from = from;
+      codes.insert(Encoding(space).encode(plan_network(network, {})).network);
+    }
+  }
+  EXPECT_EQ(codes.size(), 4u);
 }
 
 // Entries by their names: the code of one layer, written down.

@@ -1,6 +1,4 @@
 // Epochs against loops that spell out which batch, which architecture and which learning rate a step takes.
-#include <cmath>
-
 #include "nas/network/macro_network.h"
 #include "nas/training/hypernetwork_trainer.h"
 #include "nas/training/network_trainer.h"
@@ -38,12 +36,6 @@ class TrainerReference : public DeviceTest {
   Augmentation augmentation_{.shift = 1, .flip = true};
 };
 
-// Of half a cosine from 1 to 0 behind a straight warm-up.
-double schedule(double step, double warmup, double total) {
-  if (step < warmup) return (step + 1) / warmup;
-  return 0.5 * (1 + std::cos(3.14159265358979 * (step - warmup) / (total - warmup)));
-}
-
 TEST_P(TrainerReference, EpochsOfANetworkAreItsStepsInOrder) {
   Random random(32, Purpose::test);
   const nas::NetworkPlan plan = nas::plan_network(space_.sample(random), task);
@@ -57,8 +49,8 @@ TEST_P(TrainerReference, EpochsOfANetworkAreItsStepsInOrder) {
     for (std::int64_t b = 0; b < 3; ++b) {
       const auto [x, y] = load(set, 5, epoch, b);
       // Three batches an epoch; half an epoch of warm-up is one step.
-      const double rate = 0.5 * schedule(static_cast<double>(3 * epoch + b), 1, 6);
-      loss += by_hand.train_step(x, y, static_cast<float>(rate)).to_host<float>()[0] / 3;
+      const float rate = optim::cosine_schedule(0.5f, 3 * epoch + b, 1, 6);
+      loss += by_hand.train_step(x, y, rate).to_host<float>()[0] / 3;
     }
     EXPECT_NEAR(trainer.run_epoch(epoch), loss, 1e-4);
   }
@@ -87,6 +79,23 @@ TEST_P(TrainerReference, RunningStatisticsMoveByTheMomentum) {
   }
 }
 
+TEST_P(TrainerReference, GradientsAreThoseOfTheLastStep) {
+  Random random(32, Purpose::test);
+  const nas::NetworkPlan plan = nas::plan_network(space_.sample(random), task);
+  const auto set = images();
+  const nas::NetworkTrainingOptions options{.epochs = 2, .batch = batch, .seed = 5};
+  nas::NetworkTrainer trainer(backend(), arena(), plan, set, norm_, options);
+  nas::NetworkTrainer once(backend(), arena(), plan, set, norm_, options);
+  for (std::int64_t b : {0, 1}) {
+    const auto [x, y] = load(set, 5, 0, b);
+    trainer.train_step(x, y, 0);
+    if (b == 1) once.train_step(x, y, 0);
+  }
+  EXPECT_LE(nmse(to_array(trainer.weights().parameters().gradients()),
+                 to_array(once.weights().parameters().gradients())),
+            1e-10);
+}
+
 TEST_P(TrainerReference, EpochsOfASourceAreItsStepsInOrder) {
   const auto set = images();
   const nas::HyperTrainingOptions options{.epochs = 2,
@@ -105,8 +114,7 @@ TEST_P(TrainerReference, EpochsOfASourceAreItsStepsInOrder) {
       const auto [x, y] = load(set, 6, epoch, b);
       Random random(6, Purpose::architecture, static_cast<std::uint64_t>(3 * epoch + b));
       const nas::NetworkPlan plan = nas::plan_network(space_.sample(random), task);
-      const double rate = 0.01 * schedule(static_cast<double>(3 * epoch + b), 3, 6);
-      by_hand.train_step(plan, x, y, static_cast<float>(rate));
+      by_hand.train_step(plan, x, y, optim::cosine_schedule(0.01f, 3 * epoch + b, 3, 6));
     }
   }
   EXPECT_LE(nmse(to_array(source.parameters().values()), to_array(other.parameters().values())), 1e-8);
@@ -117,22 +125,19 @@ TEST_P(TrainerReference, GradientsOfAStepsNetworksAreAveraged) {
   nas::SharedWeights source(arena(), space_, task, 1);
   oracle::Array expected(source.parameters().values().shape());
   double loss = 0;
-  for (std::int64_t step = 0; step < 3; ++step) {  // the last step's gradients stay
-    if (step < 2) continue;
-    const auto [x, y] = load(set, 6, 0, step);
-    for (std::uint64_t i = 0; i < 2; ++i) {
-      const Arena::Frame frame(arena());
-      Random random(6, Purpose::architecture, static_cast<std::uint64_t>(2 * step) + i);
-      const nas::NetworkPlan plan = nas::plan_network(space_.sample(random), task);
-      source.parameters().zero_gradients();
-      Tape tape(backend(), arena(), Tape::Recording::on);
-      const Variable logits = nas::forward(tape, plan, source.weights(tape, plan), x);
-      const Variable one = ops::cross_entropy(tape, logits, y, 0);
-      tape.backward(one);
-      loss += one.value().to_host<float>()[0] / 2;
-      const oracle::Array gradient = to_array(source.parameters().gradients());
-      for (std::size_t e = 0; e < expected.values.size(); ++e) expected.values[e] += gradient.values[e] / 2;
-    }
+  const auto [x, y] = load(set, 6, 0, 2);
+  for (std::uint64_t i = 4; i < 6; ++i) {  // the architectures of the third step, whose gradients stay
+    const Arena::Frame frame(arena());
+    Random random(6, Purpose::architecture, i);
+    const nas::NetworkPlan plan = nas::plan_network(space_.sample(random), task);
+    source.parameters().zero_gradients();
+    Tape tape(backend(), arena(), Tape::Recording::on);
+    const Variable logits = nas::forward(tape, plan, source.weights(tape, plan), x);
+    const Variable one = ops::cross_entropy(tape, logits, y, 0);
+    tape.backward(one);
+    loss += one.value().to_host<float>()[0] / 2;
+    const oracle::Array gradient = to_array(source.parameters().gradients());
+    for (std::size_t e = 0; e < expected.values.size(); ++e) expected.values[e] += gradient.values[e] / 2;
   }
   nas::HyperTrainer trainer(backend(), arena(), source, space_, task, set, norm_,
                             {.epochs = 1,

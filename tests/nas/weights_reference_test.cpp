@@ -77,9 +77,9 @@ struct Prediction {
     if (is_new) {
       Array x = oracle::add(oracle::add(z, row_of(row, tile_row)), row_of(column, tile_column));
       x = oracle::layer_norm(x, 1e-5, Activation::relu);
-      x = oracle::gemm({.transpose_b = true}, x, hidden, hidden_bias, Activation::none);
+      x = oracle::gemm(false, true, x, hidden, hidden_bias, Activation::none);
       x = oracle::layer_norm(x, 1e-5, Activation::relu);
-      entry->second = oracle::gemm({.transpose_b = true}, x, out, out_bias, Activation::none);
+      entry->second = oracle::gemm(false, true, x, out, out_bias, Activation::none);
     }
     return entry->second.at(place);
   }
@@ -99,7 +99,7 @@ TEST_P(WeightsReference, PredictedKernelsAreTheirTiles) {
     std::vector<double> entries(own, own + code.layer_entries);
     entries.insert(entries.end(), code.network.begin(), code.network.end());
     const Array input(Shape{1, std::ssize(entries)}, entries);
-    const Array hidden = oracle::gemm({.transpose_b = true}, input, parameter(store, "encoder.in.weight"),
+    const Array hidden = oracle::gemm(false, true, input, parameter(store, "encoder.in.weight"),
                                       parameter(store, "encoder.in.bias"), Activation::relu);
     return Prediction{parameter(store, family + ".row"),
                       parameter(store, family + ".column"),
@@ -107,7 +107,7 @@ TEST_P(WeightsReference, PredictedKernelsAreTheirTiles) {
                       parameter(store, family + ".hidden.bias"),
                       parameter(store, family + ".out.weight"),
                       parameter(store, family + ".out.bias"),
-                      oracle::gemm({.transpose_b = true}, hidden, parameter(store, "encoder.out.weight"),
+                      oracle::gemm(false, true, hidden, parameter(store, "encoder.out.weight"),
                                    parameter(store, "encoder.out.bias"), Activation::none),
                       {}};
   };
@@ -147,7 +147,9 @@ TEST_P(WeightsReference, PredictedKernelsAreTheirTiles) {
       scale.at(o) = 1 + norms.element(channel / 16, 0, channel % 16);
       shift.at(o) = norms.element(channel / 16, 0, 16 + channel % 16);
     }
-    if (layer.norm) EXPECT_LE(nmse(to_array(weights.layers[l].scale.value()), scale), 1e-7) << layer.name;
+    if (layer.norm) {
+      EXPECT_LE(nmse(to_array(weights.layers[l].scale.value()), scale), 1e-7) << layer.name;
+    }
     EXPECT_LE(nmse(to_array(weights.layers[l].shift.value()), shift), 1e-7) << layer.name;
   }
 }
@@ -193,7 +195,9 @@ TEST_P(WeightsReference, SharedKernelsAreCornersOfTheLargest) {
       }
     }
     EXPECT_EQ(to_array(weights.layers[l].kernel.value()).values, expected.values) << layer.name;
-    if (layer.norm) EXPECT_EQ(to_array(weights.layers[l].scale.value()).values, own(".scale").values);
+    if (layer.norm) {
+      EXPECT_EQ(to_array(weights.layers[l].scale.value()).values, own(".scale").values);
+    }
     EXPECT_EQ(to_array(weights.layers[l].shift.value()).values, own(".shift").values) << layer.name;
   }
 }

@@ -5,10 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "data/data_set.h"
+#include "data/test_split.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
 #include "nas/evaluation/evaluator.h"
-#include "nas/report/rank_agreement.h"
+#include "nas/score/rank_agreement.h"
 #include "nas/store/run_store.h"
 #include "nas/training/network_trainer.h"
 #include "nas/weights/hypernetwork.h"
@@ -92,6 +93,7 @@ TEST(ProgramsReference, ARecipeTrainsAsItSays) {
   io::write_atomically((place.path() / "network.json").string(), network.to_json());
   const std::string data = "synthetic:200?size=16";
   const data::TrainingData training = data::load_training_data(data::parse_data_spec(data), 6, 0.2);
+  const data::ImageSet test = data::load_test_split(data::parse_data_spec(data), training.classes);
   for (const bool strong : {false, true}) {
     const fs::path out = place.path() / (strong ? "strong" : "standard");
     const Finished finished = run({ADWP_TRAIN,
@@ -129,6 +131,9 @@ TEST(ProgramsReference, ARecipeTrainsAsItSays) {
     const nlohmann::json result = read_json(out / "result.json");
     EXPECT_NEAR(result["train_loss"].get<double>(), trainer.run_epoch(0), 1e-5) << strong;
     EXPECT_NEAR(result["validation_accuracy"].get<double>(), trainer.evaluate(held_out, 500).accuracy, 1e-9);
+    const double hits = trainer.evaluate(data::DeviceImages::upload(arena, test), 500).accuracy;
+    EXPECT_NEAR(result["test_accuracy"].get<double>(), hits, 1e-9);
+    EXPECT_NEAR(result["test_error"].get<double>(), 1 - hits, 1e-9);
   }
 }
 
