@@ -1,4 +1,4 @@
-# Every target does its own set-up: `make search` or `make test` is all a fresh clone needs.
+# Every target does its own set-up: `make search` or `make test` is all a fresh clone needs, and builds what it runs.
 BUILD ?= build
 JOBS ?= $(shell nproc)
 # What `make search` searches on, and where it writes; everything else: ARGS="--seed 3 ...".
@@ -6,9 +6,12 @@ DATA ?= synthetic:8000?size=16
 OUT ?= runs/search-$(shell date +%Y%m%d-%H%M%S)
 ARGS ?=
 
+CONFIGURE = cmake -S . -B $(BUILD) -G Ninja
+EVERYTHING = -DADWP_TESTS=ON -DADWP_BENCH=ON -DADWP_EMULATED=ON -DADWP_CUDA=ON
+COMPILE = cmake --build $(BUILD) -j $(JOBS)
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: help setup build search test bench format lint sanitize fuzz gpu-bundle gpu-check clean
+.PHONY: help setup build search test bench size format lint sanitize fuzz gpu-bundle gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -17,18 +20,27 @@ help: ## List the targets
 setup: ## Install missing packages (Debian, Ubuntu)
 	@scripts/setup.sh
 
-build: setup ## Configure and build everything into build/
-	@cmake -S . -B $(BUILD) -G Ninja -DADWP_TESTS=ON -DADWP_BENCH=ON
-	@cmake --build $(BUILD) -j $(JOBS)
+build: setup ## Build everything into build/: programs, tests, benches, and the device cuda where nvcc is found
+	@$(CONFIGURE) $(EVERYTHING)
+	@$(COMPILE)
 
-search: build ## Search on the synthetic data set, then train the finalists (3 minutes on 2 cores)
+# In a fresh folder only what it runs is built: no device emulated, and cuda only where there is a GPU.
+search: setup ## Search on the synthetic data set, then train the finalists (3 minutes on 2 cores)
+	@test -f $(BUILD)/build.ninja || $(CONFIGURE) -DADWP_TESTS=OFF -DADWP_BENCH=OFF -DADWP_EMULATED=OFF \
+		-DADWP_CUDA=$$(nvidia-smi -L > /dev/null 2>&1 && echo ON || echo OFF)
+	@$(COMPILE) --target search
 	@$(BUILD)/apps/search --config apps/search/quick.toml --data "$(DATA)" --out "$(OUT)" $(ARGS)
 
 test: build ## Build and run every test
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
-bench: build ## Time training steps with and without predicted kernels
-	@$(BUILD)/bench/prediction_cost
+bench: setup ## Time the heaviest kernels on the shapes of the space cifar (a minute; build/bench/ has more)
+	@$(CONFIGURE) $(EVERYTHING)
+	@$(COMPILE) --target kernel_bench
+	@$(BUILD)/bench/kernel_bench --benchmark_min_time=0.3 --benchmark_counters_tabular=true $(ARGS)
+
+size: ## Count code lines by folder, and of the core against its budget
+	@scripts/size.py --check
 
 sanitize: setup ## Tests and a tiny search under ASan and UBSan, kernels under TSan
 	@scripts/sanitize.sh $(BUILD)-sanitize

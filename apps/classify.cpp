@@ -1,5 +1,5 @@
 // Says what a trained network sees in images.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -12,7 +12,7 @@
 #include "apps/common/terminal.h"
 #include "data/image_file.h"
 #include "framework/core/error.h"
-#include "nas/export/inference.h"
+#include "nas/network/inference.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // Hands a trained network on: as ONNX, safetensors, PyTorch source, Graphviz text or an SVG drawing.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "apps/common/devices.h"
 #include "apps/common/main.h"
@@ -8,9 +8,9 @@
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "nas/export/drawing.h"
-#include "nas/export/inference.h"
 #include "nas/export/onnx.h"
 #include "nas/export/pytorch.h"
+#include "nas/network/inference.h"
 
 namespace {
 

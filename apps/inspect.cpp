@@ -1,5 +1,5 @@
 // Shows what is inside an architecture, or inside a search space.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "apps/common/main.h"
 #include "apps/common/settings.h"

@@ -1,5 +1,5 @@
 // Writes report.html for a run of `search` or `train`, finished or not.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "apps/common/main.h"
 #include "apps/common/settings.h"

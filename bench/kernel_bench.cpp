@@ -1,35 +1,36 @@
-// Every kernel on the shapes that the networks of a space give it, the ones that matter most first.
+// Every kernel on the shapes that the networks of a space give it.
 //
 //   kernel_bench [--space SPACE] [--architectures N] [--batch N] [--image PIXELS] [--top N]
-//                [--repetitions N] [--device D] [--precision P] [--engine E] [--threads N] [--seed N]
-//                [--json FILE]
+//                [--device D] [--precision P] [--engine E] [--threads N] [--seed N] [--benchmark_...]
 //
-// Counts what a training step of random architectures calls, by method and shape, and weighs each by its
-// calls times the least time that the device could take (bench/ceilings.h). The heaviest are timed: medians,
-// after a warm-up, on cuda by its own clock and with the second-level cache overwritten before each call.
-// `of limit` is that least time over the measured one. Products and depthwise convolutions are timed on
-// each step of their ladder, beside one another in the same run, and on cuda by cuDNN and cuBLAS, where this
-// binary has them. The naive and the tiled step multiply in f32 whatever the precision. `apart`: convolution
-// and batch norm by themselves, where one method joins them.
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
+// Counts what a training step of random architectures calls, by method and shape, weighs each by its calls
+// times the least time that the device could take (bench/ceilings.h), and registers the heaviest of those
+// that pass the filter with Google Benchmark as METHOD/SHAPE/VARIANT, without spaces or brackets, so that no
+// filter needs quoting:
+//
+//   conv2d_forward/depthwise_3x3_s1_64x32x32x48_to_48/hand
+//
+// Variants: the engine asked for; `apart`, convolution and batch norm one after the other where the operator
+// joins them; the lower steps of the ladder, `tiled` and `naive`, which multiply in f32 whatever the
+// precision; and `vendor`, cuDNN and cuBLAS, where this binary has them. On cuda the second-level cache is
+// overwritten before each call. `of_limit`: the least time over the measured one; `calls`: in one training
+// step.
+#include <regex>
 
 #include "apps/common/main.h"
-#include "bench/ceilings.h"
-#include "bench/command_line.h"
-#include "bench/kernel_cases.h"
+#include "bench/cases/space_cases.h"
+#include "bench/harness.h"
 #include "cuda/cuda_backend.h"
-#include "framework/io/atomic_file.h"
 
 namespace {
 
 using namespace adwp;
-using Json = nlohmann::ordered_json;
+using bench::Kernel;
+using bench::SpaceKernel;
 
 struct Options : bench::DeviceOptions {
-  std::string space = "cifar", json;
-  std::int64_t architectures = 50, batch = 64, image = 32, top = 32, repetitions = 15;
+  std::string space = "cifar";
+  std::int64_t architectures = 50, batch = 0, image = 0, top = 32;
   std::uint64_t seed = 0;
 };
 
@@ -37,182 +38,133 @@ struct Options : bench::DeviceOptions {
 struct Variant {
   std::string name;
   std::shared_ptr<Backend> backend;
-  bool apart = false;  // methods that were joined, one after the other, and those alone
+  bool apart = false, only_products = false;
 
-  bool does(const bench::KernelCase& kernel) const { return !apart || kernel.apart != nullptr; }
-  void call(const bench::KernelCase& kernel, const std::vector<Tensor>& operands) const {
-    if (does(kernel)) (apart ? kernel.apart : kernel.call)(*backend, operands);
+  bool does(const SpaceKernel& k) const {
+    return (!apart || k.kernel.apart != nullptr) && (!only_products || k.facts.product());
+  }
+  void compute(const SpaceKernel& k, const bench::Tensors& operands) const {
+    (apart ? k.kernel.apart : k.kernel.compute)(*backend, operands);
   }
 };
 
 // The device as the options have it, then what its products are compared with.
 std::vector<Variant> variants(const Options& options) {
-  std::vector<Variant> all;
-  all.push_back({options.engine, bench::open(options)});
+  std::vector<Variant> all{{options.engine, bench::open(options)}};
   const std::string device = all.front().backend->name();
   if (device == "cpu") return all;
   all.push_back({"apart", all.front().backend, true});
-  auto open_level = [&](KernelLevel level) {
+  for (const auto& [name, level] : {std::pair{"tiled", KernelLevel::tiled}, {"naive", KernelLevel::naive}}) {
+    const GpuOptions step{.level = level};
+    std::shared_ptr<Backend> backend;
 #if defined(ADWP_HAS_CUDA)
-    if (device == "cuda") return cuda::open({.level = level});
+    if (device == "cuda") backend = cuda::open(step);
 #endif
-    return emulated::open({.level = level});
-  };
-  all.push_back({"tiled", open_level(KernelLevel::tiled)});
-  all.push_back({"naive", open_level(KernelLevel::naive)});
+    if (backend == nullptr) backend = emulated::open(step);
+    all.push_back({name, backend, false, true});
+  }
   if (device == "emulated" || options.engine != "hand") return all;
   try {
-    all.push_back({"vendor", apps::devices(options.threads, options.precision, "vendor").open(device)});
+    all.push_back(
+        {"vendor", apps::devices(options.threads, options.precision, "vendor").open(device), false, true});
   } catch (const Error& error) {
-    fmt::print("no engine vendor to compare with: {}\n", error.what());
+    fmt::print(stderr, "no engine vendor to compare with: {}\n", error.what());
   }
   return all;
 }
 
-// What is written over to empty the second-level cache: 256 MiB; no GPU of today has more.
-Tensor flush_tensor(Backend& backend, Arena& arena) {
-  return Tensor(arena, Shape{backend.name() == "cuda" ? 256 << 18 : 0});
+std::string case_name(const SpaceKernel& k, const Variant& way) {
+  return fmt::format("{}/{}/{}", k.facts.method, k.facts.shape, way.name);
 }
 
-std::vector<Tensor> operands_of(const bench::KernelCase& kernel, Arena& arena) {
-  std::vector<Tensor> operands;
-  for (const Shape& shape : kernel.operands) operands.push_back(bench::random_tensor(arena, shape));
-  return operands;
-}
-
-// Bytes of arena that the largest case takes, workspace included.
-std::size_t need(const Variant& variant, const std::vector<bench::KernelCase>& kernels) {
-  Backend& backend = *variant.backend;
-  Arena arena = Arena::counting(backend);
-  const Tensor flush = flush_tensor(backend, arena);
-  for (const bench::KernelCase& kernel : kernels) {
-    const Arena::Frame frame(arena);
-    variant.call(kernel, operands_of(kernel, arena));
+// The operands, and what is written over to empty the second-level cache: 256 MiB; no GPU of today has more.
+struct Memory {
+  Memory(const Variant& variant, const SpaceKernel& k, Arena& arena)
+      : flush(arena, Shape{variant.backend->name() == "cuda" ? 256 << 18 : 0}) {
+    for (const Shape& shape : k.kernel.operands) operands.emplace_back(arena, shape);
   }
-  return arena.peak();
-}
+  Tensor flush;
+  bench::Tensors operands;
+};
 
-// Median seconds of one call.
-double time(const Variant& variant, Arena& arena, const Tensor& flush, const bench::KernelCase& kernel,
-            std::int64_t repetitions) {
+void time(benchmark::State& state, const Variant& variant, const SpaceKernel& k,
+          const bench::Ceilings& ceilings) {
   Backend& backend = *variant.backend;
-  const Arena::Frame frame(arena);
-  const std::vector<Tensor> operands = operands_of(kernel, arena);
-  auto call = [&] { variant.call(kernel, operands); };
+  Arena counting = Arena::counting(backend);
+  variant.compute(k, Memory(variant, k, counting).operands);
+  Arena arena(backend, counting.peak());
+  const Memory memory(variant, k, arena);
+  for (const Tensor& operand : memory.operands) bench::fill(operand);
+  auto call = [&] { variant.compute(k, memory.operands); };
   call();
-  std::vector<double> seconds;
-  for (std::int64_t i = 0; i < repetitions; ++i) {
-    flush.zero();  // which also gives the device something to do while the host issues the call
-    seconds.push_back(backend.seconds(call));
-  }
-  return bench::median(seconds);
+  // Overwriting also gives the device something to do while the host issues the call.
+  const double seconds = bench::measure(state, backend, call, [&] { memory.flush.zero(); });
+  bench::count_work(state, ceilings, k.facts.bytes, k.facts.flops, seconds);
+  state.counters["calls"] = k.calls;
 }
 
-// The `top` cases that would take longest at the device's limits, and their share of all that time.
-double keep_heaviest(std::vector<bench::KernelCase>& kernels, const bench::Ceilings& ceilings,
-                     std::int64_t top) {
-  auto weight = [&](const bench::KernelCase& k) { return k.calls * ceilings.limit(k.bytes(), k.flops); };
+// Drops the kernels of which --benchmark_filter takes no variant.
+void apply_filter(std::vector<SpaceKernel>& kernels, const std::vector<Variant>& ways) {
+  std::string filter = benchmark::GetBenchmarkFilter();
+  const bool excludes = filter.starts_with("-");
+  if (excludes) filter.erase(0, 1);
+  if (filter.empty() || filter == "all") return;
+  const std::regex pattern(filter, std::regex::extended);
+  std::erase_if(kernels, [&](const SpaceKernel& k) {
+    return std::none_of(ways.begin(), ways.end(), [&](const Variant& way) {
+      return way.does(k) && std::regex_search(case_name(k, way) + "/manual_time", pattern) != excludes;
+    });
+  });
+}
+
+// The `top` kernels that would take longest at the device's limits, and their share of all that time.
+double keep_heaviest(std::vector<SpaceKernel>& kernels, const bench::Ceilings& ceilings, std::int64_t top) {
+  auto weight = [&](const SpaceKernel& k) { return k.calls * ceilings.limit(k.facts.bytes, k.facts.flops); };
   auto total = [&] {
     double sum = 0;
-    for (const bench::KernelCase& kernel : kernels) sum += weight(kernel);
+    for (const SpaceKernel& k : kernels) sum += weight(k);
     return sum;
   };
   std::stable_sort(kernels.begin(), kernels.end(),
                    [&](const auto& a, const auto& b) { return weight(a) > weight(b); });
   const double all = total();
   kernels.resize(std::min(kernels.size(), static_cast<std::size_t>(top)));
-  return total() / all;
+  return all > 0 ? total() / all : 0;
 }
 
-using Times = std::vector<double>;  // by case; 0: not timed
-
-Times time_all(const Variant& variant, const std::vector<bench::KernelCase>& kernels, bool products_only,
-               std::int64_t repetitions) {
-  Backend& backend = *variant.backend;
-  Arena arena(backend, need(variant, kernels));
-  const Tensor flush = flush_tensor(backend, arena);
-  Times times;
-  for (const bench::KernelCase& kernel : kernels) {
-    const bool wanted = variant.does(kernel) && (kernel.product || !products_only);
-    times.push_back(wanted ? time(variant, arena, flush, kernel, repetitions) : 0);
-  }
-  return times;
-}
-
-Json report(const std::vector<bench::KernelCase>& kernels, const bench::Ceilings& ceilings,
-            const std::vector<Variant>& variants, const std::vector<Times>& times) {
-  fmt::print("{:<26} {:<52} {:>6} {:>10} {:>8} {:>9} {:>9}", "method", "shape", "calls", "us", "GB/s",
-             "GFLOP/s", "of limit");
-  for (std::size_t v = 1; v < variants.size(); ++v) fmt::print(" {:>10}", variants[v].name + " us");
-  fmt::print("\n");
-  Json rows = Json::array();
-  for (std::size_t i = 0; i < kernels.size(); ++i) {
-    const bench::KernelCase& kernel = kernels[i];
-    const double seconds = times[0][i], of_limit = ceilings.limit(kernel.bytes(), kernel.flops) / seconds;
-    fmt::print("{:<26} {:<52} {:>6.2f} {:>10.2f} {:>8.1f} {:>9.1f} {:>8.0f}%", kernel.method, kernel.shape,
-               kernel.calls, seconds * 1e6, kernel.bytes() / seconds * 1e-9, kernel.flops / seconds * 1e-9,
-               100 * of_limit);
-    Json by_variant;
-    for (std::size_t v = 0; v < variants.size(); ++v) {
-      if (times[v][i] > 0) by_variant[variants[v].name] = times[v][i];
-      if (v > 0) fmt::print(" {:>10}", times[v][i] > 0 ? fmt::format("{:.2f}", times[v][i] * 1e6) : "-");
-    }
-    fmt::print("\n");
-    rows.push_back({{"method", kernel.method},
-                    {"shape", kernel.shape},
-                    {"calls", kernel.calls},
-                    {"bytes", kernel.bytes()},
-                    {"flops", kernel.flops},
-                    {"of_limit", of_limit},
-                    {"seconds", by_variant}});
-  }
-  return rows;
-}
-
-void run(const Options& options) {
+void run(Options options) {
   const std::vector<Variant> ways = variants(options);
   Backend& backend = *ways.front().backend;
+  const bool slow = backend.name() == "emulated";
+  if (options.batch == 0) options.batch = slow ? 2 : 64;
+  if (options.image == 0) options.image = slow ? 8 : 32;
   bench::Ceilings ceilings = bench::measure_ceilings(backend);
   if (ways.back().name == "vendor") {  // the ceiling is the better product of the two
     ceilings.peak = std::max(ceilings.peak, bench::measure_ceilings(*ways.back().backend).peak);
   }
-  std::vector<bench::KernelCase> kernels =
-      bench::sample_kernels(nas::SearchSpace::open(options.space), {.image_size = options.image},
+  std::vector<SpaceKernel> kernels =
+      bench::sample_kernels(backend, nas::SearchSpace::open(options.space), {.image_size = options.image},
                             options.batch, options.architectures, options.seed);
+  apply_filter(kernels, ways);
   const std::size_t distinct = kernels.size();
   const double share = keep_heaviest(kernels, ceilings, options.top);
-  fmt::print("device {} ({}): copy {:.1f} GB/s, matrix product {:.1f} GFLOP/s\n", backend.name(),
-             backend.description(), ceilings.bandwidth * 1e-9, ceilings.peak * 1e-9);
-  fmt::print(
-      "{} architectures of {}, batch {} of {} x {}: {} kernels and shapes; the {} below are {:.0f} % of "
-      "a training step at the device's limits\n\n",
-      options.architectures, options.space, options.batch, options.image, options.image, distinct,
-      kernels.size(), 100 * share);
-  const std::int64_t repetitions = backend.name() == "emulated" ? 1 : options.repetitions;
-  std::vector<Times> times;
-  for (const Variant& way : ways) {
-    times.push_back(time_all(way, kernels, &way != &ways.front(), repetitions));
+  bench::report_device(backend);
+  bench::report_ceilings(ceilings);
+  benchmark::AddCustomContext("space", options.space);
+  benchmark::AddCustomContext("batch",
+                              fmt::format("{} of {} x {}", options.batch, options.image, options.image));
+  benchmark::AddCustomContext(
+      "kernels", fmt::format("{} of {}, {:.0f} % of their time at the device's limits", kernels.size(),
+                             distinct, 100 * share));
+  for (const SpaceKernel& k : kernels) {
+    for (const Variant& way : ways) {
+      if (!way.does(k)) continue;
+      bench::add_case(case_name(k, way), [&](benchmark::State& state) {
+        time(state, way, k, ceilings);
+      })->Unit(benchmark::kMicrosecond);
+    }
   }
-  const Json rows = report(kernels, ceilings, ways, times);
-  Json notes = Json::object();
-  for (const Variant& way : ways) {
-    if (way.apart) continue;  // the first one's backend
-    const std::vector<std::string> lines = way.backend->notes();
-    for (const std::string& line : lines) fmt::print("{}: {}\n", way.name, line);
-    if (!lines.empty()) notes[way.name] = lines;
-  }
-  if (options.json.empty()) return;
-  const Json json{{"device", backend.description()},
-                  {"space", options.space},
-                  {"batch", options.batch},
-                  {"image", options.image},
-                  {"architectures", options.architectures},
-                  {"bandwidth", ceilings.bandwidth},
-                  {"peak", ceilings.peak},
-                  {"share", share},
-                  {"kernels", rows},
-                  {"notes", notes}};
-  io::write_atomically(options.json, json.dump(1) + "\n");
+  bench::run_cases({&backend, ways.back().backend.get()});
 }
 
 void parse_and_run(int argc, char** argv) {
@@ -221,13 +173,13 @@ void parse_and_run(int argc, char** argv) {
   bench::declare(app, options);
   app.add_option("--space", options.space);
   app.add_option("--architectures", options.architectures)->check(CLI::Range(1, 10000));
-  app.add_option("--batch", options.batch)->check(CLI::Range(1, 4096));
-  app.add_option("--image", options.image)->check(CLI::Range(4, 512));
+  app.add_option("--batch", options.batch, "Default: 64, on the device emulated 2")
+      ->check(CLI::Range(1, 4096));
+  app.add_option("--image", options.image, "Default: 32, on the device emulated 8")
+      ->check(CLI::Range(4, 512));
   app.add_option("--top", options.top)->check(CLI::Range(1, 10000));
-  app.add_option("--repetitions", options.repetitions)->check(CLI::Range(1, 1000));
   app.add_option("--seed", options.seed);
-  app.add_option("--json", options.json, "Write the table there as well");
-  if (!bench::parse(app, argc, argv)) return;
+  if (!bench::initialize(app, argc, argv)) return;
   run(options);
 }
 

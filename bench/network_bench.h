@@ -1,9 +1,7 @@
 // What the programs that time one network share: its options, and its steps.
 #pragma once
 
-#include <chrono>
-
-#include "bench/command_line.h"
+#include "bench/harness.h"
 #include "framework/core/random.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/safetensors.h"
@@ -14,6 +12,22 @@ namespace adwp::bench {
 struct NetworkOptions : DeviceOptions {
   std::string architecture;
   std::int64_t batch = 64, image = 32, classes = 10;
+};
+
+// Random images and labels on a device.
+struct RandomBatch {
+  RandomBatch(Arena& arena, std::int64_t batch, std::int64_t size, std::int64_t classes, std::uint64_t seed) {
+    Random random(seed, Purpose::test);
+    std::vector<float> pixels;
+    std::vector<std::int32_t> labels;
+    const Shape shape{batch, size, size, 3};
+    for (std::int64_t i = 0; i < shape.elements(); ++i) pixels.push_back(random.normal());
+    for (std::int64_t i = 0; i < batch; ++i)
+      labels.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(classes))));
+    x = Tensor::from_host(arena, shape, std::span<const float>(pixels));
+    y = Tensor::from_host(arena, Shape{batch}, std::span<const std::int32_t>(labels));
+  }
+  Tensor x, y;
 };
 
 // A network with a batch of random images on a device.
@@ -28,23 +42,21 @@ class NetworkBench {
         images_(data::DeviceImages::reserve(arena_, options.batch, options.image, options.image, 3)),
         trainer_(backend, arena_, plan_, images_, PixelNorm{},
                  {.batch = options.batch, .clip = 0, .seed = 1}),
+        batch_(arena_, options.batch, options.image, 10, 1),
+        loss_(arena_, Shape{1}),
         gradients_(backend, arena_, [this] { compute_gradients(); }),
-        inference_(backend, arena_, [this] { infer(); }) {
-    Random random(1, Purpose::test);
-    std::vector<float> pixels;
-    std::vector<std::int32_t> labels;
-    const Shape shape{options.batch, options.image, options.image, 3};
-    for (std::int64_t i = 0; i < shape.elements(); ++i) pixels.push_back(random.normal());
-    for (std::int64_t i = 0; i < options.batch; ++i) {
-      labels.push_back(static_cast<std::int32_t>(random.below(10)));
-    }
-    x_ = Tensor::from_host(arena_, shape, std::span<const float>(pixels));
-    y_ = Tensor::from_host(arena_, Shape{options.batch}, std::span<const std::int32_t>(labels));
-    loss_ = Tensor(arena_, Shape{1});
-  }
+        inference_(backend, arena_, [this] { infer(); }) {}
 
   // Whether each kernel is launched by itself, even where the device replays steps.
   void set_eager(bool eager) { eager_ = eager; }
+
+  // The first step is an ordinary one, the second is recorded (framework/backend/replay.h).
+  void warm_up() {
+    train();
+    train();
+    evaluate();
+    evaluate();
+  }
 
   void train() {
     do_step(gradients_, [this] { compute_gradients(); });
@@ -52,18 +64,6 @@ class NetworkBench {
   }
   void evaluate() {
     do_step(inference_, [this] { infer(); });
-  }
-
-  template <typename Step>
-  std::vector<double> time(int repetitions, Step&& step) {
-    std::vector<double> seconds;
-    for (int i = 0; i < repetitions; ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      step();
-      backend_.synchronize();
-      seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    }
-    return seconds;
   }
 
   // Weights by name, "LAYER.mean" and "LAYER.var", "images" and the logits they give.
@@ -81,12 +81,22 @@ class NetworkBench {
       file.add(plan_.layers[i].name + ".var", statistics.var);
     }
     Tape tape(backend_, arena_, Tape::Recording::off);
-    file.add("images", x_);
-    file.add("logits", trainer_.infer(tape, x_).value());
+    file.add("images", batch_.x);
+    file.add("logits", trainer_.infer(tape, batch_.x).value());
     file.save(path);
   }
 
   const nas::NetworkPlan& plan() const { return plan_; }
+
+  // Says device and network in the head of the report.
+  void report() const {
+    report_device(backend_);
+    benchmark::AddCustomContext("architecture", plan_.architecture.id());
+    benchmark::AddCustomContext("parameters", std::to_string(plan_.parameters()));
+    benchmark::AddCustomContext("multiply-accumulates", fmt::format("{} an image", plan_.macs()));
+    benchmark::AddCustomContext("batch",
+                                fmt::format("{} of {} x {}", options_.batch, options_.image, options_.image));
+  }
 
  private:
   template <typename Work>
@@ -95,10 +105,10 @@ class NetworkBench {
     const Arena::Frame frame(arena_);
     work();
   }
-  void compute_gradients() { trainer_.compute_gradients(x_, y_, loss_); }
+  void compute_gradients() { trainer_.compute_gradients(batch_.x, batch_.y, loss_); }
   void infer() {
     Tape tape(backend_, arena_, Tape::Recording::off);
-    trainer_.infer(tape, x_);
+    trainer_.infer(tape, batch_.x);
   }
 
   const NetworkOptions& options_;
@@ -107,7 +117,8 @@ class NetworkBench {
   nas::NetworkPlan plan_;
   data::DeviceImages images_;
   nas::NetworkTrainer trainer_;
-  Tensor x_, y_, loss_;
+  RandomBatch batch_;
+  Tensor loss_;
   bool eager_ = false;
   Replay gradients_, inference_;
 };

@@ -1,18 +1,12 @@
-// One training step and one evaluation of a network, timed on request.
+// One training step and one evaluation of a network, on a batch of random images: the cases `train` and
+// `evaluate`.
 //
-//   network_step ARCHITECTURE.json [--device D] [--batch N] [--image PIXELS] [--classes N]
-//                [--threads N] [--precision P] [--engine E] [--eager] [--dump FILE]
+//   network_step ARCHITECTURE.json [--device D] [--batch N] [--image PIXELS] [--classes N] [--threads N]
+//                [--precision P] [--engine E] [--eager] [--dump FILE] [--benchmark_...]
 //
-// Reads commands from stdin, one a line, and answers each with a line of JSON: `train N` and
-// `evaluate N` run N repetitions and give their seconds; `quit` ends. A peer can so be measured in
-// turns with this program (bench/peers/pytorch_step.py). --eager launches each kernel by itself, even where
-// the device replays steps. --dump writes the weights, running statistics, a batch of images and the logits
-// as safetensors.
-#include <fmt/format.h>
-
-#include <iostream>
-#include <nlohmann/json.hpp>
-
+// bench/peers/pytorch_step.py runs it in turns with PyTorch. --eager launches each kernel by itself, even
+// where the device replays steps. --dump writes the weights, running statistics, the images and the logits as
+// safetensors.
 #include "apps/common/main.h"
 #include "bench/network_bench.h"
 
@@ -28,27 +22,22 @@ void run(int argc, char** argv) {
   bench::declare(app, options);
   app.add_option("--dump", dump);
   app.add_flag("--eager", eager);
-  if (!bench::parse(app, argc, argv)) return;
+  if (!bench::initialize(app, argc, argv)) return;
 
   const std::unique_ptr<Backend> backend = bench::open(options);
   bench::NetworkBench network(options, *backend);
   network.set_eager(eager);
-  network.time(2, [&] { network.train(); });
+  network.warm_up();
   if (!dump.empty()) network.dump(dump);
-  fmt::print("{}\n", nlohmann::json{{"device", backend->description()},
-                                    {"params", network.plan().parameters()},
-                                    {"macs", network.plan().macs()}}
-                         .dump());
-  std::fflush(stdout);
-  std::string command;
-  for (int repetitions = 0; std::cin >> command && command != "quit";) {
-    std::cin >> repetitions;
-    const std::vector<double> seconds = command == "train"
-                                            ? network.time(repetitions, [&] { network.train(); })
-                                            : network.time(repetitions, [&] { network.evaluate(); });
-    fmt::print("{}\n", nlohmann::json(seconds).dump());
-    std::fflush(stdout);
-  }
+  network.report();
+  auto add = [&](const char* name, std::function<void()> step) {
+    bench::add_case(name, [&backend, step](benchmark::State& state) {
+      bench::measure(state, *backend, step);
+    })->Unit(benchmark::kMillisecond);
+  };
+  add("train", [&] { network.train(); });
+  add("evaluate", [&] { network.evaluate(); });
+  bench::run_cases({backend.get()});
 }
 
 }  // namespace

@@ -18,7 +18,7 @@
 #include "apps/common/main.h"
 #include "bench/command_line.h"
 #include "framework/io/atomic_file.h"
-#include "nas/report/rank_agreement.h"
+#include "nas/score/rank_agreement.h"
 #include "nas/training/hypernetwork_trainer.h"
 #include "nas/training/network_trainer.h"
 #include "nas/weights/hypernetwork.h"

@@ -10,44 +10,16 @@
 namespace adwp::cpu {
 namespace {
 
-// Sums over rows of two quantities a channel: (2, channels), in double. Rows are summed in fixed parts
-// of the workspace, floats (parts, 2, channels); body(row, first, second) adds one row to a part's two
-// arrays.
-template <typename Body>
-std::vector<double> row_sums(std::int64_t rows, std::int64_t channels, void* workspace, Body&& body) {
-  const std::int64_t parts = part_count(rows);
-  auto* partial = static_cast<float*>(workspace);
-  const std::int64_t grain =
-      std::max<std::int64_t>(1, parts * grain_for(channels) / std::max<std::int64_t>(rows, 1));
-  parallel_for(parts, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t part = begin; part < end; ++part) {
-      float* first = partial + part * 2 * channels;
-      std::fill_n(first, 2 * channels, 0.0f);
-      for (std::int64_t row = rows * part / parts; row < rows * (part + 1) / parts; ++row) {
-        body(row, first, first + channels);
-      }
-    }
-  });
-  std::vector<double> sums(static_cast<std::size_t>(2 * channels), 0.0);
-  for (std::int64_t part = 0; part < parts; ++part) {
-    for (std::size_t c = 0; c < sums.size(); ++c)
-      sums[c] += partial[part * 2 * channels + static_cast<std::int64_t>(c)];
-  }
-  return sums;
-}
-
 struct Affine {
   std::vector<float> factor, offset;  // y = x * factor + offset
 };
 
 Affine affine(const float* mean, const float* var, const float* scale, const float* shift, float epsilon,
               std::int64_t channels) {
-  Affine result{std::vector<float>(static_cast<std::size_t>(channels)),
-                std::vector<float>(static_cast<std::size_t>(channels))};
+  Affine result{std::vector<float>(channels), std::vector<float>(channels)};
   for (std::int64_t c = 0; c < channels; ++c) {
-    const auto i = static_cast<std::size_t>(c);
-    result.factor[i] = scale[c] / std::sqrt(var[c] + epsilon);
-    result.offset[i] = shift[c] - mean[c] * result.factor[i];
+    result.factor[c] = scale[c] / std::sqrt(var[c] + epsilon);
+    result.offset[c] = shift[c] - mean[c] * result.factor[c];
   }
   return result;
 }
@@ -72,16 +44,38 @@ void normalise(const Tensor& x, const Affine& line, Activation act, const Tensor
   });
 }
 
+// Writes dscale and dshift from the sums of g and of g (x - mean), and gives what reaches dx through the
+// statistics. With s = scale / deviation, in `factor`:
+//   dx = s (g - mean(g) - (x - mean) mean(g (x - mean)) / variance) = s g + x * slope + constant.
+Affine backward_of_statistics(const BatchNormBackward& op, const double* sums, const float* factor) {
+  const std::int64_t channels = op.x.shape().back();
+  const double count = op.x.shape().rows();
+  const float *mu = op.mean.data<float>(), *variance = op.var.data<float>();
+  float *scale_out = op.dscale.tensor.data<float>(), *shift_out = op.dshift.tensor.data<float>();
+  Affine line{std::vector<float>(channels), std::vector<float>(channels)};
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const double spread = variance[c];
+    const double inverse2 = 1.0 / (spread + op.epsilon);
+    const double slope = -factor[c] * inverse2 * sums[channels + c] / count;
+    line.factor[c] = slope;
+    line.offset[c] = -factor[c] * sums[c] / count - slope * mu[c];
+    const float scale_gradient = sums[channels + c] * std::sqrt(inverse2);
+    const float shift_gradient = sums[c];
+    scale_out[c] = scale_gradient + (op.dscale.adds() ? scale_out[c] : 0.0f);
+    shift_out[c] = shift_gradient + (op.dshift.adds() ? shift_out[c] : 0.0f);
+  }
+  return line;
+}
+
 }  // namespace
 
-void CpuBackend::do_batch_norm_forward(const Tensor& x, const Tensor& scale, const Tensor& shift,
-                                       float epsilon, Activation act, const Tensor& y, const Tensor& mean,
-                                       const Tensor& var, void* workspace) {
-  const std::int64_t rows = x.shape().rows(), channels = x.shape().back();
-  const float* in = x.data<float>();
+void CpuBackend::compute(const BatchNormForward& op, void* workspace) {
+  const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
+  const float* in = op.x.data<float>();
   // Sums are taken of the difference from the first row: no cancellation when the mean is large.
   const std::vector<double> totals =
-      row_sums(rows, channels, workspace, [&](std::int64_t row, float* first, float* second) {
+      row_sums(rows, 2 * channels, workspace, [&](std::int64_t row, float* first) {
+        float* second = first + channels;
         const float* a = in + row * channels;
 #pragma omp simd
         for (std::int64_t c = 0; c < channels; ++c) {
@@ -91,46 +85,42 @@ void CpuBackend::do_batch_norm_forward(const Tensor& x, const Tensor& scale, con
         }
       });
   const double* sums = totals.data();
-  float* mean_out = mean.data<float>();
-  float* var_out = var.data<float>();
-  const auto count = static_cast<double>(rows);
+  float* mean_out = op.mean.data<float>();
+  float* var_out = op.var.data<float>();
+  const double count = rows;
   for (std::int64_t c = 0; c < channels; ++c) {
     const double difference = sums[c] / count;
     const double square = sums[channels + c] / count - difference * difference;
-    mean_out[c] = static_cast<float>(in[c] + difference);
-    var_out[c] = static_cast<float>(std::max(square, 0.0));
+    mean_out[c] = in[c] + difference;
+    var_out[c] = std::max(square, 0.0);
   }
-  normalise(x, affine(mean_out, var_out, scale.data<float>(), shift.data<float>(), epsilon, channels), act,
-            y);
+  normalise(op.x,
+            affine(mean_out, var_out, op.scale.data<float>(), op.shift.data<float>(), op.epsilon, channels),
+            op.act, op.y);
 }
 
-void CpuBackend::do_batch_norm_inference(const Tensor& x, const Tensor& mean, const Tensor& var,
-                                         const Tensor& scale, const Tensor& shift, float epsilon,
-                                         Activation act, const Tensor& y) {
-  normalise(x,
-            affine(mean.data<float>(), var.data<float>(), scale.data<float>(), shift.data<float>(), epsilon,
-                   x.shape().back()),
-            act, y);
+void CpuBackend::compute(const BatchNormInference& op, void*) {
+  normalise(op.x,
+            affine(op.mean.data<float>(), op.var.data<float>(), op.scale.data<float>(),
+                   op.shift.data<float>(), op.epsilon, op.x.shape().back()),
+            op.act, op.y);
 }
 
-void CpuBackend::do_batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean,
-                                        const Tensor& var, const Tensor& scale, const Tensor& shift,
-                                        float epsilon, Activation act, const Tensor& dx, GradMode dx_mode,
-                                        const Tensor& dscale, GradMode dscale_mode, const Tensor& dshift,
-                                        GradMode dshift_mode, void* workspace) {
-  const std::int64_t rows = x.shape().rows(), channels = x.shape().back();
-  const float* in = x.data<float>();
-  const float* gradient = dy.data<float>();
-  const float* mu = mean.data<float>();
+void CpuBackend::compute(const BatchNormBackward& op, void* workspace) {
+  const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
+  const float* in = op.x.data<float>();
+  const float* gradient = op.dy.data<float>();
+  const float* mu = op.mean.data<float>();
   const Affine line =
-      affine(mu, var.data<float>(), scale.data<float>(), shift.data<float>(), epsilon, channels);
+      affine(mu, op.var.data<float>(), op.scale.data<float>(), op.shift.data<float>(), op.epsilon, channels);
   const float* factor = line.factor.data();
   const float* offset = line.offset.data();
 
   // g = dy * act'(y before the activation); sums of g and of g (x - mean).
-  std::vector<double> totals;
-  dispatch(act, [&]<Activation kind>() {
-    totals = row_sums(rows, channels, workspace, [&](std::int64_t row, float* first, float* second) {
+  std::vector<double> sums;
+  dispatch(op.act, [&]<Activation kind>() {
+    sums = row_sums(rows, 2 * channels, workspace, [&](std::int64_t row, float* first) {
+      float* second = first + channels;
       const float* a = in + row * channels;
       const float* d = gradient + row * channels;
 #pragma omp simd
@@ -141,31 +131,12 @@ void CpuBackend::do_batch_norm_backward(const Tensor& dy, const Tensor& x, const
       }
     });
   });
-
-  const double* sums = totals.data();
-
-  // With s = scale / deviation: dx = s (g - mean(g) - (x - mean) mean(g (x - mean)) / variance)
-  //                                = s g + x * slope + constant.
-  std::vector<float> slopes(static_cast<std::size_t>(channels)), constants(slopes);
-  const float* variance = var.data<float>();
-  float* scale_out = dscale.data<float>();
-  float* shift_out = dshift.data<float>();
-  const auto count = static_cast<double>(rows);
-  for (std::int64_t c = 0; c < channels; ++c) {
-    const double inverse2 = 1.0 / (static_cast<double>(variance[c]) + epsilon);
-    const double slope = -factor[c] * inverse2 * sums[channels + c] / count;
-    slopes[static_cast<std::size_t>(c)] = static_cast<float>(slope);
-    constants[static_cast<std::size_t>(c)] = static_cast<float>(-factor[c] * sums[c] / count - slope * mu[c]);
-    const auto scale_gradient = static_cast<float>(sums[channels + c] * std::sqrt(inverse2));
-    const auto shift_gradient = static_cast<float>(sums[c]);
-    scale_out[c] = scale_gradient + (dscale_mode == GradMode::accumulate ? scale_out[c] : 0.0f);
-    shift_out[c] = shift_gradient + (dshift_mode == GradMode::accumulate ? shift_out[c] : 0.0f);
-  }
-  const float* slope = slopes.data();
-  const float* constant = constants.data();
-  float* out = dx.data<float>();
-  dispatch(act, [&]<Activation kind>() {
-    dispatch(dx_mode, [&]<bool accumulate>() {
+  const Affine back = backward_of_statistics(op, sums.data(), factor);
+  const float* slope = back.factor.data();
+  const float* constant = back.offset.data();
+  float* out = op.dx.tensor.data<float>();
+  dispatch(op.act, [&]<Activation kind>() {
+    dispatch(op.dx.mode, [&]<bool accumulate>() {
       parallel_for(rows, grain_for(channels), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
           const float* a = in + row * channels;

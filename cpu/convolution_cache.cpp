@@ -11,6 +11,32 @@ constexpr int primitive_cache_capacity = 32768;  // a search meets thousands of 
 
 std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 
+template <typename Primitive>
+void take(Convolution& result, const typename Primitive::primitive_desc& description,
+          const memory::desc& packed) {
+  result.primitive = Primitive(description);
+  result.packed = packed;
+  result.scratchpad = description.scratchpad_desc();
+}
+
+// The operands' memories, and where things lie in the workspace.
+void lay_out(Convolution& result, const memory::desc& x, const memory::desc& y, const memory::desc& krsc,
+             const dnnl::engine& engine) {
+  result.repack = result.packed != krsc;
+  result.x = memory(x, engine, nullptr);
+  result.y = memory(y, engine, nullptr);
+  result.w = memory(krsc, engine, nullptr);
+  result.w_packed = memory(result.packed, engine, nullptr);
+  result.pad = memory(result.scratchpad, engine, nullptr);
+  if (result.repack) {
+    result.pack = dnnl::reorder(result.w, result.w_packed);
+    result.unpack = dnnl::reorder(result.w_packed, result.w);
+  }
+  result.packed_offset = 0;
+  result.scratchpad_offset = result.repack ? aligned(result.packed.get_size()) : 0;
+  result.result_offset = result.scratchpad_offset + aligned(result.scratchpad.get_size());
+}
+
 }  // namespace
 
 ConvolutionCache::ConvolutionCache() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
@@ -19,11 +45,11 @@ ConvolutionCache::ConvolutionCache() : engine_(dnnl::engine::kind::cpu, 0), stre
 
 std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
   std::uint64_t hash = 0xCBF29CE484222325u;
-  auto mix = [&](std::int64_t value) {
-    hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x9E3779B97F4A7C15u;
+  auto mix = [&](std::uint64_t value) {
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
     hash ^= hash >> 29;
   };
-  mix(static_cast<int>(key.pass) * 2 + (key.separate_result ? 1 : 0));
+  mix(int(key.pass) * 2 + (key.separate_result ? 1 : 0));
   mix(key.conv.kernel * 64 + key.conv.stride * 8 + key.conv.padding);
   for (int axis = 0; axis < 4; ++axis) {
     mix(key.x[axis]);
@@ -65,46 +91,22 @@ Convolution ConvolutionCache::make(const Key& key) {
       {dnnl::prop_kind::forward_training, direct, x, any, out, strides, low, high}, attributes, engine_);
 
   Convolution result;
-  switch (key.pass) {
-    case ConvPass::forward:
-      result.primitive = dnnl::convolution_forward(forward);
-      result.packed = forward.weights_desc();
-      result.scratchpad = forward.scratchpad_desc();
-      break;
-    case ConvPass::dgrad: {
-      const dnnl::convolution_backward_data::primitive_desc backward(
-          {direct, x, any, out, strides, low, high}, attributes, engine_, forward);
-      result.primitive = dnnl::convolution_backward_data(backward);
-      result.packed = backward.weights_desc();
-      result.scratchpad = backward.scratchpad_desc();
-      break;
-    }
-    case ConvPass::wgrad: {
-      const dnnl::convolution_backward_weights::primitive_desc backward(
-          {direct, x, any, out, strides, low, high}, attributes, engine_, forward);
-      result.primitive = dnnl::convolution_backward_weights(backward);
-      result.packed = backward.diff_weights_desc();
-      result.scratchpad = backward.scratchpad_desc();
-      break;
-    }
+  if (key.pass == ConvPass::forward) {
+    take<dnnl::convolution_forward>(result, forward, forward.weights_desc());
+  } else if (key.pass == ConvPass::dgrad) {
+    using Backward = dnnl::convolution_backward_data;
+    const Backward::primitive_desc backward({direct, x, any, out, strides, low, high}, attributes, engine_,
+                                            forward);
+    take<Backward>(result, backward, backward.weights_desc());
+  } else {
+    using Backward = dnnl::convolution_backward_weights;
+    const Backward::primitive_desc backward({direct, x, any, out, strides, low, high}, attributes, engine_,
+                                            forward);
+    take<Backward>(result, backward, backward.diff_weights_desc());
   }
-  result.repack = result.packed != krsc;
-  result.x = memory(x, engine_, nullptr);
-  result.y = memory(out, engine_, nullptr);
-  result.w = memory(krsc, engine_, nullptr);
-  result.w_packed = memory(result.packed, engine_, nullptr);
-  result.pad = memory(result.scratchpad, engine_, nullptr);
-  if (result.repack) {
-    result.pack = dnnl::reorder(result.w, result.w_packed);
-    result.unpack = dnnl::reorder(result.w_packed, result.w);
-  }
-
-  result.packed_offset = 0;
-  result.scratchpad_offset = result.repack ? aligned(result.packed.get_size()) : 0;
-  result.result_offset = result.scratchpad_offset + aligned(result.scratchpad.get_size());
+  lay_out(result, x, out, krsc, engine_);
   const Shape& target = key.pass == ConvPass::dgrad ? key.x : key.w;
-  result.bytes =
-      result.result_offset + (key.separate_result ? static_cast<std::size_t>(target.elements()) * 4 : 0);
+  result.bytes = result.result_offset + (key.separate_result ? target.elements() * sizeof(float) : 0);
   return result;
 }
 

@@ -1,6 +1,6 @@
 #include "cpu/cpu_backend.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <omp.h>
 #include <sys/mman.h>
 
@@ -79,7 +79,7 @@ void CpuBackend::do_fill(void* device, std::uint8_t value, std::size_t bytes) {
 
 // Two floats a channel for each part of a reduction.
 std::size_t CpuBackend::reduction_workspace(std::int64_t rows, std::int64_t channels) {
-  return static_cast<std::size_t>(part_count(rows) * channels * 2) * sizeof(float);
+  return part_count(rows) * channels * 2 * sizeof(float);
 }
 
 }  // namespace adwp::cpu

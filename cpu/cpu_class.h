@@ -19,7 +19,24 @@ class CpuBackend : public Backend {
   void synchronize() override {}
 
  private:
-#include "framework/backend/overrides.inc"
+  void* do_allocate(std::size_t bytes) override;
+  void do_release(void* pointer) noexcept override;
+  void do_write(void* device, const void* host, std::size_t bytes) override;
+  void do_read(void* host, const void* device, std::size_t bytes) override;
+  void do_copy(void* to, const void* from, std::size_t bytes) override;
+  void do_fill(void* device, std::uint8_t value, std::size_t bytes) override;
+
+  std::size_t workspace(const Gemm&) override { return 0; }
+  std::size_t workspace(const ConvForward& op) override;
+  std::size_t workspace(const ConvDgrad& op) override;
+  std::size_t workspace(const ConvWgrad& op) override;
+  std::size_t reduction_workspace(std::int64_t rows, std::int64_t channels) override;
+
+#define ADWP_COMPUTE(Op) void compute(const Op& op, void* workspace) override;
+  ADWP_OPERATORS(ADWP_COMPUTE)
+#undef ADWP_COMPUTE
+
+  std::size_t bytes_for(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, bool adds);
 
   std::unique_ptr<ConvolutionCache> convolutions_;
 };

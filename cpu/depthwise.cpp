@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/math.h"
 #include "cpu/parallel.h"
 
 namespace adwp::cpu {
@@ -77,12 +78,12 @@ void place(const float* image, std::int64_t height, std::int64_t width, const Pl
       if (step == 1 && column >= 0) {  // the rest of the row in one piece
         const std::int64_t count = std::min(width - w, plane.width - column);
         std::memcpy(buffer + (row * plane.width + column) * channels, image + (h * width + w) * channels,
-                    static_cast<std::size_t>(std::max<std::int64_t>(count, 0) * channels) * 4);
+                    std::max<std::int64_t>(count, 0) * channels * sizeof(float));
         break;
       }
       if (column < 0 || column >= plane.width) continue;
       std::memcpy(buffer + (row * plane.width + column) * channels, image + (h * width + w) * channels,
-                  static_cast<std::size_t>(channels) * 4);
+                  channels * sizeof(float));
     }
   }
 }
@@ -201,7 +202,7 @@ void wgrad_lanes(const float* in, const Plane& plane, const float* dy, std::int6
 }
 
 template <int K>
-void wgrad_image(const float* in, const Plane& plane, const float* dy, std::int64_t stride, std::int64_t rows,
+void wgrad_known(const float* in, const Plane& plane, const float* dy, std::int64_t stride, std::int64_t rows,
                  std::int64_t columns, float* dtaps) {
   std::int64_t c = 0;
   for (; c + 16 <= plane.channels; c += 16) {
@@ -231,11 +232,25 @@ void wgrad_any(const float* in, const Plane& plane, const float* dy, std::int64_
   }
 }
 
+void wgrad_image(const float* in, const Plane& plane, const float* dy, const Conv2d& conv, const Shape& y,
+                 float* dtaps) {
+  switch (conv.kernel) {
+    case 3:
+      return wgrad_known<3>(in, plane, dy, conv.stride, y[1], y[2], dtaps);
+    case 5:
+      return wgrad_known<5>(in, plane, dy, conv.stride, y[1], y[2], dtaps);
+    case 7:
+      return wgrad_known<7>(in, plane, dy, conv.stride, y[1], y[2], dtaps);
+    default:
+      return wgrad_any(in, plane, dy, conv.kernel, conv.stride, y[1], y[2], dtaps);
+  }
+}
+
 // body(n, buffer) for each image, every thread with a buffer of its own.
 template <typename Body>
 void for_images(const Shape& x, const Plane& plane, float* buffers, Body&& body) {
   const std::int64_t threads = images_in_parallel(x);
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(threads)) if (threads > 1)
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
   for (std::int64_t thread = 0; thread < threads; ++thread) {
     float* buffer = buffers + thread * plane.elements();
     for (std::int64_t n = x[0] * thread / threads; n < x[0] * (thread + 1) / threads; ++n) {
@@ -249,19 +264,17 @@ void for_images(const Shape& x, const Plane& plane, float* buffers, Body&& body)
 std::size_t depthwise_workspace(ConvPass pass, const Conv2d& conv, const Shape& x) {
   const Plane plane = pass == ConvPass::dgrad ? spread_gradient(conv, x) : padded_input(conv, x);
   const std::int64_t kernels = pass == ConvPass::wgrad ? wgrad_parts(x) : 1;
-  return static_cast<std::size_t>(taps_elements(conv, x) * kernels +
-                                  plane.elements() * images_in_parallel(x)) *
-         sizeof(float);
+  return (taps_elements(conv, x) * kernels + plane.elements() * images_in_parallel(x)) * sizeof(float);
 }
 
-void depthwise_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y,
-                       void* workspace) {
-  const Shape &in = x.shape(), &out = y.shape();
+void depthwise_forward(const ConvForward& op, void* workspace) {
+  const Conv2d& conv = op.conv;
+  const Shape &in = op.x.shape(), &out = op.y.shape();
   const Plane plane = padded_input(conv, in);
   auto* taps = static_cast<float*>(workspace);
-  taps_first(w.data<float>(), in[3], conv.kernel * conv.kernel, false, taps);
-  const float* images = x.data<float>();
-  float* results = y.data<float>();
+  taps_first(op.w.data<float>(), in[3], conv.kernel * conv.kernel, false, taps);
+  const float* images = op.x.data<float>();
+  float* results = op.y.data<float>();
   for_images(in, plane, taps + taps_elements(conv, in), [&](std::int64_t n, float* buffer) {
     place(images + n * in[1] * in[2] * in[3], in[1], in[2], plane, conv.padding, conv.padding, 1, buffer);
     correlate_image<false>(buffer, plane, taps, conv.kernel, conv.stride, out[1], out[2],
@@ -269,40 +282,38 @@ void depthwise_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, con
   });
 }
 
-void depthwise_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx, GradMode mode,
-                     void* workspace) {
-  const Shape &in = dx.shape(), &out = dy.shape();
+void depthwise_dgrad(const ConvDgrad& op, void* workspace) {
+  const Conv2d& conv = op.conv;
+  const Shape &in = op.dx.tensor.shape(), &out = op.dy.shape();
   const Plane plane = spread_gradient(conv, in);
   auto* taps = static_cast<float*>(workspace);
-  taps_first(w.data<float>(), in[3], conv.kernel * conv.kernel, true, taps);
-  const float* gradients = dy.data<float>();
-  float* results = dx.data<float>();
+  taps_first(op.w.data<float>(), in[3], conv.kernel * conv.kernel, true, taps);
+  const float* gradients = op.dy.data<float>();
+  float* results = op.dx.tensor.data<float>();
   const std::int64_t border = conv.kernel - 1 - conv.padding;
-  for_images(in, plane, taps + taps_elements(conv, in), [&](std::int64_t n, float* buffer) {
-    place(gradients + n * out[1] * out[2] * out[3], out[1], out[2], plane, border, border, conv.stride,
-          buffer);
-    float* result = results + n * in[1] * in[2] * in[3];
-    if (mode == GradMode::accumulate) {
-      correlate_image<true>(buffer, plane, taps, conv.kernel, 1, in[1], in[2], result);
-    } else {
-      correlate_image<false>(buffer, plane, taps, conv.kernel, 1, in[1], in[2], result);
-    }
+  dispatch(op.dx.mode, [&]<bool accumulate>() {
+    for_images(in, plane, taps + taps_elements(conv, in), [&](std::int64_t n, float* buffer) {
+      place(gradients + n * out[1] * out[2] * out[3], out[1], out[2], plane, border, border, conv.stride,
+            buffer);
+      correlate_image<accumulate>(buffer, plane, taps, conv.kernel, 1, in[1], in[2],
+                                  results + n * in[1] * in[2] * in[3]);
+    });
   });
 }
 
-void depthwise_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw, GradMode mode,
-                     void* workspace) {
-  const Shape &in = x.shape(), &out = dy.shape();
+void depthwise_wgrad(const ConvWgrad& op, void* workspace) {
+  const Conv2d& conv = op.conv;
+  const Shape &in = op.x.shape(), &out = op.dy.shape();
   const Plane plane = padded_input(conv, in);
   const std::int64_t taps = conv.kernel * conv.kernel, channels = in[3];
   const std::int64_t parts = wgrad_parts(in);
   auto* partial = static_cast<float*>(workspace);  // (parts, taps, channels)
   float* buffers = partial + parts * taps * channels;
   const std::int64_t threads = std::min(images_in_parallel(in), parts);
-  const float* images = x.data<float>();
-  const float* gradients = dy.data<float>();
+  const float* images = op.x.data<float>();
+  const float* gradients = op.dy.data<float>();
   // Parts are fixed by the number of images, not of threads: the same sums in the same order.
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(threads)) if (threads > 1)
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
   for (std::int64_t thread = 0; thread < threads; ++thread) {
     float* buffer = buffers + thread * plane.elements();
     for (std::int64_t part = parts * thread / threads; part < parts * (thread + 1) / threads; ++part) {
@@ -311,34 +322,20 @@ void depthwise_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, cons
       for (std::int64_t n = in[0] * part / parts; n < in[0] * (part + 1) / parts; ++n) {
         place(images + n * in[1] * in[2] * channels, in[1], in[2], plane, conv.padding, conv.padding, 1,
               buffer);
-        const float* g = gradients + n * out[1] * out[2] * channels;
-        switch (conv.kernel) {
-          case 3:
-            wgrad_image<3>(buffer, plane, g, conv.stride, out[1], out[2], dtaps);
-            break;
-          case 5:
-            wgrad_image<5>(buffer, plane, g, conv.stride, out[1], out[2], dtaps);
-            break;
-          case 7:
-            wgrad_image<7>(buffer, plane, g, conv.stride, out[1], out[2], dtaps);
-            break;
-          default:
-            wgrad_any(buffer, plane, g, conv.kernel, conv.stride, out[1], out[2], dtaps);
-        }
+        wgrad_image(buffer, plane, gradients + n * out[1] * out[2] * channels, conv, out, dtaps);
       }
     }
   }
-  float* result = dw.data<float>();  // (channels, taps)
-  for (std::int64_t c = 0; c < channels; ++c) {
-    for (std::int64_t t = 0; t < taps; ++t) {
-      float sum = 0;
-      for (std::int64_t part = 0; part < parts; ++part) {
-        sum += partial[(part * taps + t) * channels + c];
+  float* result = op.dw.tensor.data<float>();  // (channels, taps)
+  dispatch(op.dw.mode, [&]<bool accumulate>() {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      for (std::int64_t t = 0; t < taps; ++t) {
+        float sum = 0;
+        for (std::int64_t part = 0; part < parts; ++part) sum += partial[(part * taps + t) * channels + c];
+        put<accumulate>(result[c * taps + t], sum);
       }
-      float& target = result[c * taps + t];
-      target = mode == GradMode::accumulate ? target + sum : sum;
     }
-  }
+  });
 }
 
 }  // namespace adwp::cpu

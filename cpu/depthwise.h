@@ -13,11 +13,8 @@ namespace adwp::cpu {
 // Bytes of workspace for each pass; x is the shape of the convolution's input.
 std::size_t depthwise_workspace(ConvPass pass, const Conv2d& conv, const Shape& x);
 
-void depthwise_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& y,
-                       void* workspace);
-void depthwise_dgrad(const Conv2d& conv, const Tensor& dy, const Tensor& w, const Tensor& dx, GradMode mode,
-                     void* workspace);
-void depthwise_wgrad(const Conv2d& conv, const Tensor& x, const Tensor& dy, const Tensor& dw, GradMode mode,
-                     void* workspace);
+void depthwise_forward(const ConvForward& op, void* workspace);
+void depthwise_dgrad(const ConvDgrad& op, void* workspace);
+void depthwise_wgrad(const ConvWgrad& op, void* workspace);
 
 }  // namespace adwp::cpu

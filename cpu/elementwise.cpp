@@ -22,52 +22,52 @@ void for_elements(std::int64_t count, Body&& body) {
 
 }  // namespace
 
-void CpuBackend::do_activation_forward(Activation act, const Tensor& x, const Tensor& y) {
-  const float* in = x.data<float>();
-  float* out = y.data<float>();
-  dispatch(act, [&]<Activation kind>() {
-    for_elements(x.elements(), [=](std::int64_t i) { out[i] = activate<kind>(in[i]); });
+void CpuBackend::compute(const ActivationForward& op, void*) {
+  const float* in = op.x.data<float>();
+  float* out = op.y.data<float>();
+  dispatch(op.act, [&]<Activation kind>() {
+    for_elements(op.x.elements(), [=](std::int64_t i) { out[i] = activate<kind>(in[i]); });
   });
 }
 
-void CpuBackend::do_activation_backward(Activation act, const Tensor& x, const Tensor& dy, const Tensor& dx,
-                                        GradMode mode) {
-  const float* in = x.data<float>();
-  const float* gradient = dy.data<float>();
-  float* out = dx.data<float>();
-  dispatch(act, [&]<Activation kind>() {
-    dispatch(mode, [&]<bool accumulate>() {
-      for_elements(x.elements(),
+void CpuBackend::compute(const ActivationBackward& op, void*) {
+  const float* in = op.x.data<float>();
+  const float* gradient = op.dy.data<float>();
+  float* out = op.dx.tensor.data<float>();
+  dispatch(op.act, [&]<Activation kind>() {
+    dispatch(op.dx.mode, [&]<bool accumulate>() {
+      for_elements(op.x.elements(),
                    [=](std::int64_t i) { put<accumulate>(out[i], gradient[i] * derivative<kind>(in[i])); });
     });
   });
 }
 
-void CpuBackend::do_add(const Tensor& a, const Tensor& b, const Tensor& y) {
-  const float *p = a.data<float>(), *q = b.data<float>();
-  float* out = y.data<float>();
-  for_elements(y.elements(), [=](std::int64_t i) { out[i] = p[i] + q[i]; });
+void CpuBackend::compute(const Add& op, void*) {
+  const float *p = op.a.data<float>(), *q = op.b.data<float>();
+  float* out = op.y.data<float>();
+  for_elements(op.y.elements(), [=](std::int64_t i) { out[i] = p[i] + q[i]; });
 }
 
-void CpuBackend::do_copy_gradient(const Tensor& dy, const Tensor& dx, GradMode mode) {
-  const float* gradient = dy.data<float>();
-  float* out = dx.data<float>();
-  dispatch(mode, [&]<bool accumulate>() {
-    for_elements(dx.elements(), [=](std::int64_t i) { put<accumulate>(out[i], gradient[i]); });
+void CpuBackend::compute(const CopyGradient& op, void*) {
+  const float* gradient = op.dy.data<float>();
+  float* out = op.dx.tensor.data<float>();
+  dispatch(op.dx.mode, [&]<bool accumulate>() {
+    for_elements(op.dx.tensor.elements(), [=](std::int64_t i) { put<accumulate>(out[i], gradient[i]); });
   });
 }
 
-void CpuBackend::do_lerp(const Tensor& source, float t, const Tensor& target) {
-  const float* in = source.data<float>();
-  float* out = target.data<float>();
-  for_elements(target.elements(), [=](std::int64_t i) { out[i] += t * (in[i] - out[i]); });
+void CpuBackend::compute(const Lerp& op, void*) {
+  const float* in = op.source.data<float>();
+  float* out = op.target.data<float>();
+  const float t = op.t;
+  for_elements(op.target.elements(), [=](std::int64_t i) { out[i] += t * (in[i] - out[i]); });
 }
 
-void CpuBackend::do_channel_scale_forward(const Tensor& x, const Tensor& s, const Tensor& y) {
-  const std::int64_t pixels = x.shape()[1] * x.shape()[2], channels = x.shape()[3];
-  const float *in = x.data<float>(), *scale = s.data<float>();
-  float* out = y.data<float>();
-  parallel_for(x.shape()[0], grain_for(pixels * channels), [&](std::int64_t begin, std::int64_t end) {
+void CpuBackend::compute(const ChannelScaleForward& op, void*) {
+  const std::int64_t pixels = op.x.shape()[1] * op.x.shape()[2], channels = op.x.shape()[3];
+  const float *in = op.x.data<float>(), *scale = op.s.data<float>();
+  float* out = op.y.data<float>();
+  parallel_for(op.x.shape()[0], grain_for(pixels * channels), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin * pixels; row < end * pixels; ++row) {
       const float* factor = scale + row / pixels * channels;
       for (std::int64_t c = 0; c < channels; ++c) {
@@ -77,17 +77,15 @@ void CpuBackend::do_channel_scale_forward(const Tensor& x, const Tensor& s, cons
   });
 }
 
-void CpuBackend::do_channel_scale_backward(const Tensor& dy, const Tensor& x, const Tensor& s,
-                                           const Tensor& dx, GradMode dx_mode, const Tensor& ds,
-                                           GradMode ds_mode, void*) {
-  const std::int64_t pixels = x.shape()[1] * x.shape()[2], channels = x.shape()[3];
-  const float *in = x.data<float>(), *scale = s.data<float>(), *gradient = dy.data<float>();
-  float *out = dx.data<float>(), *scale_out = ds.data<float>();
-  dispatch(dx_mode, [&]<bool accumulate>() {
-    parallel_for(x.shape()[0], grain_for(pixels * channels), [&](std::int64_t begin, std::int64_t end) {
+void CpuBackend::compute(const ChannelScaleBackward& op, void*) {
+  const std::int64_t pixels = op.x.shape()[1] * op.x.shape()[2], channels = op.x.shape()[3];
+  const float *in = op.x.data<float>(), *scale = op.s.data<float>(), *gradient = op.dy.data<float>();
+  float *out = op.dx.tensor.data<float>(), *scale_out = op.ds.tensor.data<float>();
+  dispatch(op.dx.mode, [&]<bool accumulate>() {
+    parallel_for(op.x.shape()[0], grain_for(pixels * channels), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t n = begin; n < end; ++n) {
         float* sum = scale_out + n * channels;
-        if (ds_mode == GradMode::overwrite) std::fill_n(sum, channels, 0.0f);
+        if (!op.ds.adds()) std::fill_n(sum, channels, 0.0f);
         for (std::int64_t row = n * pixels; row < (n + 1) * pixels; ++row) {
           const float* d = gradient + row * channels;
           const float* a = in + row * channels;
@@ -102,10 +100,10 @@ void CpuBackend::do_channel_scale_backward(const Tensor& dy, const Tensor& x, co
   });
 }
 
-void CpuBackend::do_concat_forward(const Tensor& a, const Tensor& b, const Tensor& y) {
-  const std::int64_t first = a.shape()[3], second = b.shape()[3], rows = y.shape().rows();
-  const float *p = a.data<float>(), *q = b.data<float>();
-  float* out = y.data<float>();
+void CpuBackend::compute(const ConcatForward& op, void*) {
+  const std::int64_t first = op.a.shape()[3], second = op.b.shape()[3], rows = op.y.shape().rows();
+  const float *p = op.a.data<float>(), *q = op.b.data<float>();
+  float* out = op.y.data<float>();
   parallel_for(rows, grain_for(first + second), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       float* target = out + row * (first + second);
@@ -115,11 +113,12 @@ void CpuBackend::do_concat_forward(const Tensor& a, const Tensor& b, const Tenso
   });
 }
 
-void CpuBackend::do_concat_backward(const Tensor& dy, std::int64_t channel, const Tensor& dx, GradMode mode) {
-  const std::int64_t whole = dy.shape()[3], part = dx.shape()[3], rows = dx.shape().rows();
-  const float* gradient = dy.data<float>() + channel;
-  float* out = dx.data<float>();
-  dispatch(mode, [&]<bool accumulate>() {
+void CpuBackend::compute(const ConcatBackward& op, void*) {
+  const std::int64_t whole = op.dy.shape()[3], part = op.dx.tensor.shape()[3],
+                     rows = op.dx.tensor.shape().rows();
+  const float* gradient = op.dy.data<float>() + op.channel;
+  float* out = op.dx.tensor.data<float>();
+  dispatch(op.dx.mode, [&]<bool accumulate>() {
     parallel_for(rows, grain_for(part), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         for (std::int64_t c = 0; c < part; ++c) {

@@ -32,15 +32,15 @@ void for_runs(const TilePiece& p, Body&& body) {
 
 }  // namespace
 
-void CpuBackend::do_embedding_sum(const Tensor* tables, int count, const Tensor& index, const Tensor& y) {
-  const std::int64_t rows = y.shape()[0], width = y.shape()[1];
-  const std::int32_t* places = index.data<std::int32_t>();
-  float* out = y.data<float>();
+void CpuBackend::compute(const EmbeddingSum& op, void*) {
+  const std::int64_t rows = op.y.shape()[0], width = op.y.shape()[1], count = op.index.shape()[1];
+  const std::int32_t* places = op.index.data<std::int32_t>();
+  float* out = op.y.data<float>();
   parallel_for(rows, grain_for(width * count), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       float* target = out + i * width;
-      for (int t = 0; t < count; ++t) {
-        const float* entry = tables[t].data<float>() + places[i * count + t] * width;
+      for (std::int64_t t = 0; t < count; ++t) {
+        const float* entry = op.tables[std::size_t(t)].data<float>() + places[i * count + t] * width;
         if (t == 0) {
           std::copy_n(entry, width, target);
         } else {
@@ -51,28 +51,27 @@ void CpuBackend::do_embedding_sum(const Tensor* tables, int count, const Tensor&
   });
 }
 
-void CpuBackend::do_embedding_backward(const Tensor& dy, const Tensor& index, int column,
-                                       const Tensor& dtable, GradMode mode) {
-  const std::int64_t rows = dy.shape()[0], width = dy.shape()[1], count = index.shape()[1];
-  const std::int32_t* places = index.data<std::int32_t>();
-  const float* gradient = dy.data<float>();
-  float* out = dtable.data<float>();
-  if (mode == GradMode::overwrite) dtable.zero();
+void CpuBackend::compute(const EmbeddingBackward& op, void*) {
+  const std::int64_t rows = op.dy.shape()[0], width = op.dy.shape()[1], count = op.index.shape()[1];
+  const std::int32_t* places = op.index.data<std::int32_t>();
+  const float* gradient = op.dy.data<float>();
+  float* out = op.dtable.tensor.data<float>();
+  if (!op.dtable.adds()) op.dtable.tensor.zero();
   // Threads share the width, so that every entry is summed in ascending order.
   parallel_for(width, std::max<std::int64_t>(16, grain_for(rows)), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = 0; i < rows; ++i) {
-      float* target = out + places[i * count + column] * width;
+      float* target = out + places[i * count + op.column] * width;
       for (std::int64_t d = begin; d < end; ++d) target[d] += gradient[i * width + d];
     }
   });
 }
 
-void CpuBackend::do_assemble(const Tensor& source, const Tensor& pieces, const Tensor& out) {
-  const float* from = source.data<float>();
-  float* to = out.data<float>();
-  parallel_for(pieces.shape()[0], 4, [&](std::int64_t begin, std::int64_t end) {
+void CpuBackend::compute(const Assemble& op, void*) {
+  const float* from = op.source.data<float>();
+  float* to = op.out.data<float>();
+  parallel_for(op.pieces.shape()[0], 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const TilePiece piece = piece_at(pieces, i);
+      const TilePiece piece = piece_at(op.pieces, i);
       for_runs(piece, [&](std::int64_t a, std::int64_t b, std::int64_t count) {
         for (std::int64_t j = 0; j < count; ++j) {
           to[b + j] = piece.scale * from[a + j] + piece.offset;
@@ -82,12 +81,13 @@ void CpuBackend::do_assemble(const Tensor& source, const Tensor& pieces, const T
   });
 }
 
-void CpuBackend::do_assemble_backward(const Tensor& dout, const Tensor& pieces, const Tensor& dsource) {
-  const float* gradient = dout.data<float>();
-  float* to = dsource.data<float>();
-  parallel_for(pieces.shape()[0], 4, [&](std::int64_t begin, std::int64_t end) {
+void CpuBackend::compute(const AssembleBackward& op, void*) {
+  const float* gradient = op.dout.data<float>();
+  float* to = op.dsource.tensor.data<float>();
+  if (!op.dsource.adds()) op.dsource.tensor.zero();
+  parallel_for(op.pieces.shape()[0], 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const TilePiece piece = piece_at(pieces, i);
+      const TilePiece piece = piece_at(op.pieces, i);
       for_runs(piece, [&](std::int64_t a, std::int64_t b, std::int64_t count) {
         for (std::int64_t j = 0; j < count; ++j) to[a + j] += piece.scale * gradient[b + j];
       });

@@ -7,15 +7,14 @@
 
 namespace adwp::cpu {
 
-void CpuBackend::do_layer_norm_forward(const Tensor& x, float epsilon, Activation act, const Tensor& y,
-                                       const Tensor& mean, const Tensor& inverse) {
-  const std::int64_t rows = x.shape()[0], columns = x.shape()[1];
-  const float* in = x.data<float>();
-  float* out = y.data<float>();
-  float* means = mean.data<float>();
-  float* inverses = inverse.data<float>();
-  const float share = 1.0f / static_cast<float>(columns);
-  dispatch(act, [&]<Activation kind>() {
+void CpuBackend::compute(const LayerNormForward& op, void*) {
+  const std::int64_t rows = op.x.shape()[0], columns = op.x.shape()[1];
+  const float* in = op.x.data<float>();
+  float* out = op.y.data<float>();
+  float* means = op.mean.data<float>();
+  float* inverses = op.inverse.data<float>();
+  const float share = 1.0f / columns;
+  dispatch(op.act, [&]<Activation kind>() {
     parallel_for(rows, grain_for(columns), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const float* a = in + row * columns;
@@ -27,7 +26,7 @@ void CpuBackend::do_layer_norm_forward(const Tensor& x, float epsilon, Activatio
         float squares = 0;
 #pragma omp simd reduction(+ : squares)
         for (std::int64_t j = 0; j < columns; ++j) squares += (a[j] - mu) * (a[j] - mu);
-        const float factor = 1.0f / std::sqrt(squares * share + epsilon);
+        const float factor = 1.0f / std::sqrt(squares * share + op.epsilon);
 #pragma omp simd
         for (std::int64_t j = 0; j < columns; ++j) b[j] = activate<kind>((a[j] - mu) * factor);
         means[row] = mu;
@@ -38,18 +37,16 @@ void CpuBackend::do_layer_norm_forward(const Tensor& x, float epsilon, Activatio
 }
 
 // With h = (x - mean) inverse and g = dy act'(h): dx = inverse (g - mean(g) - h mean(g h)).
-void CpuBackend::do_layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean,
-                                        const Tensor& inverse, Activation act, const Tensor& dx,
-                                        GradMode mode) {
-  const std::int64_t rows = x.shape()[0], columns = x.shape()[1];
-  const float* in = x.data<float>();
-  const float* gradient = dy.data<float>();
-  const float* means = mean.data<float>();
-  const float* inverses = inverse.data<float>();
-  float* out = dx.data<float>();
-  const float share = 1.0f / static_cast<float>(columns);
-  dispatch(act, [&]<Activation kind>() {
-    dispatch(mode, [&]<bool accumulate>() {
+void CpuBackend::compute(const LayerNormBackward& op, void*) {
+  const std::int64_t rows = op.x.shape()[0], columns = op.x.shape()[1];
+  const float* in = op.x.data<float>();
+  const float* gradient = op.dy.data<float>();
+  const float* means = op.mean.data<float>();
+  const float* inverses = op.inverse.data<float>();
+  float* out = op.dx.tensor.data<float>();
+  const float share = 1.0f / columns;
+  dispatch(op.act, [&]<Activation kind>() {
+    dispatch(op.dx.mode, [&]<bool accumulate>() {
       parallel_for(rows, grain_for(columns), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
           const float* a = in + row * columns;

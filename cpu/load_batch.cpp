@@ -3,40 +3,34 @@
 
 #include "cpu/cpu_class.h"
 #include "cpu/parallel.h"
-#include "framework/core/random.h"
 
 namespace adwp::cpu {
 
-void CpuBackend::do_load_batch(const Tensor& images, const Tensor& labels, const Tensor& index,
-                               const PixelNorm& norm, const Augmentation& augmentation, const AugmentKey& key,
-                               const Tensor& x, const Tensor& y) {
-  const Shape& out = x.shape();
+void CpuBackend::compute(const LoadBatch& op, void*) {
+  const Shape& out = op.x.shape();
   const std::int64_t height = out[1], width = out[2], channels = out[3];
   const std::int64_t image = height * width * channels;
-  const std::uint8_t* stored = images.data<std::uint8_t>();
-  const std::int32_t* rows = index.data<std::int32_t>();
+  const std::uint8_t* stored = op.images.data<std::uint8_t>();
+  const std::int32_t* rows = op.index.data<std::int32_t>();
   float factor[4], offset[4];
   for (std::int64_t c = 0; c < channels; ++c) {
-    factor[c] = 1.0f / (255.0f * norm.deviation[c]);
-    offset[c] = -norm.mean[c] / norm.deviation[c];
+    factor[c] = 1.0f / (255.0f * op.norm.deviation[c]);
+    offset[c] = -op.norm.mean[c] / op.norm.deviation[c];
   }
-  const std::int64_t span = 2 * augmentation.shift + 1;
+  const std::int64_t span = 2 * op.augmentation.shift + 1;
 
   parallel_for(out[0], grain_for(image), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; ++b) {
-      const auto row = static_cast<std::uint32_t>(rows[b]);
-      const Philox::Block r = Philox::generate(
-          {row, static_cast<std::uint32_t>(Purpose::augment), static_cast<std::uint32_t>(key.epoch),
-           static_cast<std::uint32_t>(key.epoch >> 32)},
-          {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
-      const bool flip = augmentation.flip && (r[0] & 1u) != 0;
-      const std::int64_t down = (r[1] >> 16) % span - augmentation.shift;
-      const std::int64_t right = (r[1] & 0xFFFFu) % span - augmentation.shift;
-      const std::int64_t cut_top = (r[2] >> 16) % height - augmentation.cutout / 2;
-      const std::int64_t cut_left = (r[2] & 0xFFFFu) % width - augmentation.cutout / 2;
+      const std::int64_t row = rows[b];
+      const Philox::Block r = augmentation_numbers(rows[b], op.key);
+      const bool flip = op.augmentation.flip && (r[0] & 1u) != 0;
+      const std::int64_t down = (r[1] >> 16) % span - op.augmentation.shift;
+      const std::int64_t right = (r[1] & 0xFFFFu) % span - op.augmentation.shift;
+      const std::int64_t cut_top = (r[2] >> 16) % height - op.augmentation.cutout / 2;
+      const std::int64_t cut_left = (r[2] & 0xFFFFu) % width - op.augmentation.cutout / 2;
 
       const std::uint8_t* from = stored + row * image;
-      float* to = x.data<float>() + b * image;
+      float* to = op.x.data<float>() + b * image;
       for (std::int64_t i = 0; i < height; ++i) {
         const std::int64_t h = i + down;
         float* line = to + i * width * channels;
@@ -54,13 +48,13 @@ void CpuBackend::do_load_batch(const Tensor& images, const Tensor& labels, const
           }
         }
       }
-      const std::int64_t side = augmentation.cutout;
+      const std::int64_t side = op.augmentation.cutout;
       for (std::int64_t i = std::max<std::int64_t>(cut_top, 0); i < std::min(cut_top + side, height); ++i) {
         const std::int64_t left = std::max<std::int64_t>(cut_left, 0);
         const std::int64_t count = std::min(cut_left + side, width) - left;
         std::fill_n(to + (i * width + left) * channels, std::max<std::int64_t>(count, 0) * channels, 0.0f);
       }
-      y.data<std::int32_t>()[b] = labels.data<std::int32_t>()[row];
+      op.y.data<std::int32_t>()[b] = op.labels.data<std::int32_t>()[row];
     }
   });
 }

@@ -24,49 +24,47 @@ double smoothed_loss(const float* row, std::int64_t classes, std::int32_t label,
   if (smoothing > 0) {
     double sum = 0;
     for (std::int64_t c = 0; c < classes; ++c) sum += total - row[c];
-    loss += smoothing * sum / static_cast<double>(classes);
+    loss += smoothing * sum / classes;
   }
   return loss;
 }
 
 }  // namespace
 
-void CpuBackend::do_cross_entropy_forward(const Tensor& logits, const Tensor& labels, float smoothing,
-                                          const Tensor& loss, void*) {
-  const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
-  const float* values = logits.data<float>();
-  const std::int32_t* label = labels.data<std::int32_t>();
+void CpuBackend::compute(const CrossEntropyForward& op, void*) {
+  const std::int64_t rows = op.logits.shape()[0], classes = op.logits.shape()[1];
+  const float* values = op.logits.data<float>();
+  const std::int32_t* label = op.labels.data<std::int32_t>();
   double sum = 0;
   for (std::int64_t n = 0; n < rows; ++n) {
-    sum += smoothed_loss(values + n * classes, classes, label[n], smoothing);
+    sum += smoothed_loss(values + n * classes, classes, label[n], op.smoothing);
   }
-  *loss.data<float>() = static_cast<float>(sum / static_cast<double>(rows));
+  *op.loss.data<float>() = sum / rows;
 }
 
-void CpuBackend::do_cross_entropy_backward(const Tensor& dloss, const Tensor& logits, const Tensor& labels,
-                                           float smoothing, const Tensor& dlogits, GradMode mode) {
-  const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
-  const float* values = logits.data<float>();
-  const std::int32_t* label = labels.data<std::int32_t>();
-  float* out = dlogits.data<float>();
-  const float share = *dloss.data<float>() / static_cast<float>(rows);
-  const float rest = smoothing / static_cast<float>(classes);
-  dispatch(mode, [&]<bool accumulate>() {
+void CpuBackend::compute(const CrossEntropyBackward& op, void*) {
+  const std::int64_t rows = op.logits.shape()[0], classes = op.logits.shape()[1];
+  const float* values = op.logits.data<float>();
+  const std::int32_t* label = op.labels.data<std::int32_t>();
+  float* out = op.dlogits.tensor.data<float>();
+  const float share = *op.dloss.data<float>() / rows;
+  const float rest = op.smoothing / classes;
+  dispatch(op.dlogits.mode, [&]<bool accumulate>() {
     for (std::int64_t n = 0; n < rows; ++n) {
       const float* row = values + n * classes;
       const float total = log_sum_exp(row, classes);
       for (std::int64_t c = 0; c < classes; ++c) {
-        const float target = rest + (c == label[n] ? 1.0f - smoothing : 0.0f);
+        const float target = rest + (c == label[n] ? 1.0f - op.smoothing : 0.0f);
         put<accumulate>(out[n * classes + c], share * (std::exp(row[c] - total) - target));
       }
     }
   });
 }
 
-void CpuBackend::do_count_hits(const Tensor& logits, const Tensor& labels, const Tensor& score, void*) {
-  const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
-  const float* values = logits.data<float>();
-  const std::int32_t* label = labels.data<std::int32_t>();
+void CpuBackend::compute(const CountHits& op, void*) {
+  const std::int64_t rows = op.logits.shape()[0], classes = op.logits.shape()[1];
+  const float* values = op.logits.data<float>();
+  const std::int32_t* label = op.labels.data<std::int32_t>();
   double loss = 0;
   std::int64_t hits = 0;
   for (std::int64_t n = 0; n < rows; ++n) {
@@ -74,7 +72,7 @@ void CpuBackend::do_count_hits(const Tensor& logits, const Tensor& labels, const
     loss += smoothed_loss(row, classes, label[n], 0);
     hits += std::max_element(row, row + classes) - row == label[n] ? 1 : 0;
   }
-  float* out = score.data<float>();
+  float* out = op.score.data<float>();
   out[0] += static_cast<float>(loss);
   out[1] += static_cast<float>(hits);
 }

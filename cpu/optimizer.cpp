@@ -16,9 +16,9 @@ float clip_factor(const Tensor& norm2, float max_norm) {
 
 }  // namespace
 
-void CpuBackend::do_sum_of_squares(const Tensor& x, const Tensor& sum, void* workspace) {
-  const std::int64_t count = x.elements(), parts = part_count(count, 4096);
-  const float* in = x.data<float>();
+void CpuBackend::compute(const SumOfSquares& op, void* workspace) {
+  const std::int64_t count = op.x.elements(), parts = part_count(count, 4096);
+  const float* in = op.x.data<float>();
   auto* partial = static_cast<double*>(workspace);
   parallel_for(parts, std::max<std::int64_t>(1, parts * 16384 / std::max<std::int64_t>(count, 1)),
                [&](std::int64_t begin, std::int64_t end) {
@@ -27,49 +27,48 @@ void CpuBackend::do_sum_of_squares(const Tensor& x, const Tensor& sum, void* wor
                    const std::int64_t last = count * (part + 1) / parts;
 #pragma omp simd reduction(+ : squares)
                    for (std::int64_t i = count * part / parts; i < last; ++i) {
-                     squares += static_cast<double>(in[i]) * in[i];
+                     const double value = in[i];
+                     squares += value * value;
                    }
                    partial[part] = squares;
                  }
                });
   double total = 0;
   for (std::int64_t part = 0; part < parts; ++part) total += partial[part];
-  *sum.data<float>() = static_cast<float>(total);
+  *op.sum.data<float>() = total;
 }
 
-void CpuBackend::do_sgd_step(const SgdStep& step, const Tensor& gradient, const Tensor& norm2,
-                             const Tensor& velocity, const Tensor& parameter) {
-  const float clip = clip_factor(norm2, step.max_norm);
-  const float rate = step.learning_rate, momentum = step.momentum;
-  const float* g = gradient.data<float>();
-  float* v = velocity.data<float>();
-  float* p = parameter.data<float>();
-  parallel_for(parameter.elements(), 16384, [&](std::int64_t begin, std::int64_t end) {
+void CpuBackend::compute(const SgdStep& op, void*) {
+  const float clip = clip_factor(op.norm2, op.rule.max_norm);
+  const float rate = op.rule.learning_rate, momentum = op.rule.momentum;
+  const float* g = op.gradient.data<float>();
+  float* v = op.velocity.data<float>();
+  float* p = op.parameter.data<float>();
+  parallel_for(op.parameter.elements(), 16384, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const float decay = i < step.decayed ? rate * step.weight_decay : 0.0f;
+      const float decay = i < op.rule.decayed ? rate * op.rule.weight_decay : 0.0f;
       const float clipped = clip * g[i];
       v[i] = momentum * v[i] + clipped;
-      const float update = step.nesterov ? clipped + momentum * v[i] : v[i];
+      const float update = op.rule.nesterov ? clipped + momentum * v[i] : v[i];
       p[i] -= rate * update + decay * p[i];
     }
   });
 }
 
-void CpuBackend::do_adamw_step(const AdamWStep& step, const Tensor& gradient, const Tensor& norm2,
-                               const Tensor& first, const Tensor& second, const Tensor& parameter) {
-  const float clip = clip_factor(norm2, step.max_norm);
-  const auto t = static_cast<double>(step.step);
+void CpuBackend::compute(const AdamWStep& op, void*) {
+  const float clip = clip_factor(op.norm2, op.rule.max_norm);
+  const double t = op.rule.step;
   // p -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
-  const auto rate = static_cast<float>(step.learning_rate / (1.0 - std::pow(step.beta1, t)));
-  const auto correction = static_cast<float>(1.0 / (1.0 - std::pow(step.beta2, t)));
-  const float beta1 = step.beta1, beta2 = step.beta2, epsilon = step.epsilon;
-  const float* g = gradient.data<float>();
-  float* m = first.data<float>();
-  float* v = second.data<float>();
-  float* p = parameter.data<float>();
-  parallel_for(parameter.elements(), 16384, [&](std::int64_t begin, std::int64_t end) {
+  const float rate = op.rule.learning_rate / (1.0 - std::pow(op.rule.beta1, t));
+  const float correction = 1.0 / (1.0 - std::pow(op.rule.beta2, t));
+  const float beta1 = op.rule.beta1, beta2 = op.rule.beta2, epsilon = op.rule.epsilon;
+  const float* g = op.gradient.data<float>();
+  float* m = op.first.data<float>();
+  float* v = op.second.data<float>();
+  float* p = op.parameter.data<float>();
+  parallel_for(op.parameter.elements(), 16384, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const float decay = i < step.decayed ? step.learning_rate * step.weight_decay : 0.0f;
+      const float decay = i < op.rule.decayed ? op.rule.learning_rate * op.rule.weight_decay : 0.0f;
       const float clipped = clip * g[i];
       m[i] += (1.0f - beta1) * (clipped - m[i]);
       v[i] += (1.0f - beta2) * (clipped * clipped - v[i]);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace adwp::cpu {
 
@@ -18,7 +19,7 @@ void parallel_for(std::int64_t n, std::int64_t grain, Body&& body) {
     if (n > 0) body(std::int64_t{0}, n);
     return;
   }
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(parts))
+#pragma omp parallel for schedule(static, 1) num_threads(parts)
   for (std::int64_t part = 0; part < parts; ++part) {
     body(n * part / parts, n * (part + 1) / parts);
   }
@@ -34,6 +35,28 @@ inline std::int64_t grain_for(std::int64_t elements) {
 inline constexpr std::int64_t reduction_parts = 32;
 inline std::int64_t part_count(std::int64_t rows, std::int64_t least_rows = 64) {
   return std::clamp<std::int64_t>(rows / least_rows, 1, reduction_parts);
+}
+
+// Sums of `width` quantities over the rows, in double. Rows are summed in fixed parts of the workspace,
+// floats (parts, width); body(row, sums) adds one row to a part's sums.
+template <typename Body>
+std::vector<double> row_sums(std::int64_t rows, std::int64_t width, void* workspace, Body&& body) {
+  const std::int64_t parts = part_count(rows);
+  auto* partial = static_cast<float*>(workspace);
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, parts * grain_for(width) / std::max<std::int64_t>(rows, 1));
+  parallel_for(parts, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t part = begin; part < end; ++part) {
+      float* sums = partial + part * width;
+      std::fill_n(sums, width, 0.0f);
+      for (std::int64_t row = rows * part / parts; row < rows * (part + 1) / parts; ++row) body(row, sums);
+    }
+  });
+  std::vector<double> totals(width);
+  for (std::int64_t part = 0; part < parts; ++part) {
+    for (std::int64_t c = 0; c < width; ++c) totals[c] += partial[part * width + c];
+  }
+  return totals;
 }
 
 }  // namespace adwp::cpu

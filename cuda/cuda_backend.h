@@ -8,17 +8,18 @@
 
 namespace adwp {
 
-// How matrix products are multiplied (cuda/kernels/product.h): exact f32, or on the matrix units with
-// operands rounded to TF32 or bf16 and f32 sums.
+// How matrix products are multiplied; sums are always f32. f32 is exact f32 arithmetic. tf32 rounds operands
+// to 10 bits of mantissa, bf16 to 7, and both run on the matrix units.
 enum class Precision { f32, tf32, bf16 };
 
-// Which step of the ladder of products and depthwise convolutions runs: what each is measured against is
-// kept beside it (docs/kernels.md).
+// Which step of the ladder of products and depthwise convolutions runs (docs/kernels.md): one thread per
+// element; 16 x 16 tiles in shared memory; the pipelined kernel, which the other two are there to be compared
+// with.
 enum class KernelLevel { naive, tiled, fast };
 
-// Who computes convolutions and GEMMs: the kernels here; cuDNN and cuBLAS (cuda/vendor/, on the device cuda
-// alone), loaded when the device is opened; or, shape by shape, the faster of the two, timed at the first
-// call. The choice may fall out differently from run to run, and the last bits of results with it.
+// Who computes convolutions and GEMMs: the kernels here; cuDNN and cuBLAS (cuda/vendor/, only on the device
+// cuda), loaded when the device is opened; or, shape by shape, the faster of the two, timed at the first
+// call. That choice may differ from run to run, and with it the last bits of results.
 enum class Engine { hand, vendor, automatic };
 
 struct GpuOptions {

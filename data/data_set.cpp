@@ -9,6 +9,7 @@
 #include "framework/core/error.h"
 #include "framework/core/fnv.h"
 #include "framework/core/random.h"
+#include "framework/io/atomic_file.h"
 
 namespace adwp::data {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 void append_image(const ImageSet& from, std::int64_t index, ImageSet& to) {
   const auto begin = from.pixels.begin() + index * from.image_bytes();
   to.pixels.insert(to.pixels.end(), begin, begin + from.image_bytes());
-  to.labels.push_back(from.labels[static_cast<std::size_t>(index)]);
+  to.labels.push_back(from.labels[index]);
 }
 
 ImageSet empty_like(const ImageSet& set) {
@@ -39,30 +40,29 @@ ImageSet resized(const ImageSet& set, std::int64_t size) {
 // each class to its share of the limit.
 void split_by_class(const LabelledImages& all, const DataSpec& spec, std::uint64_t seed,
                     double validation_fraction, TrainingData& data) {
-  const auto classes = static_cast<std::int64_t>(all.classes.size());
+  const std::int64_t classes = all.classes.size();
   std::vector<std::vector<std::int32_t>> members(all.classes.size());
   for (std::size_t n = 0; n < all.images.labels.size(); ++n) {
-    members[static_cast<std::size_t>(all.images.labels[n])].push_back(static_cast<std::int32_t>(n));
+    members[all.images.labels[n]].push_back(n);
   }
   std::vector<std::int32_t> train, validation;
   for (std::int64_t c = 0; c < classes; ++c) {
-    std::vector<std::int32_t>& indices = members[static_cast<std::size_t>(c)];
-    Random(seed, Purpose::split, static_cast<std::uint64_t>(c)).shuffle(indices);
+    std::vector<std::int32_t>& indices = members[c];
+    Random(seed, Purpose::split, c).shuffle(indices);
     if (spec.limit > 0) {
       const std::int64_t share = spec.limit / classes + (c < spec.limit % classes ? 1 : 0);
-      indices.resize(std::min(indices.size(), static_cast<std::size_t>(share)));
+      indices.resize(std::min<std::size_t>(indices.size(), share));
     }
-    const auto held = std::max<std::size_t>(
-        1, static_cast<std::size_t>(std::lround(validation_fraction * static_cast<double>(indices.size()))));
-    if (indices.size() < 2 || held >= indices.size()) {
-      fail("data", "class '{}' is too small to be split, got {} images, expected 2 or more",
-           all.classes[static_cast<std::size_t>(c)], indices.size());
+    const std::int64_t held = std::max(1l, std::lround(validation_fraction * indices.size()));
+    if (indices.size() < 2 || held >= std::ssize(indices)) {
+      fail("data", "class '{}' is too small to be split, got {} images, expected 2 or more", all.classes[c],
+           indices.size());
     }
-    validation.insert(validation.end(), indices.begin(), indices.begin() + static_cast<std::ptrdiff_t>(held));
-    train.insert(train.end(), indices.begin() + static_cast<std::ptrdiff_t>(held), indices.end());
+    validation.insert(validation.end(), indices.begin(), indices.begin() + held);
+    train.insert(train.end(), indices.begin() + held, indices.end());
   }
   // Classes mixed, so that every batch of a sequential pass holds all of them.
-  const auto many = static_cast<std::uint64_t>(classes);
+  const std::uint64_t many = classes;
   Random(seed, Purpose::split, many).shuffle(train);
   Random(seed, Purpose::split, many + 1).shuffle(validation);
   data.train = empty_like(all.images);
@@ -73,24 +73,44 @@ void split_by_class(const LabelledImages& all, const DataSpec& spec, std::uint64
 
 PixelNorm measure(const ImageSet& set) {
   PixelNorm norm;
-  std::vector<double> sum(static_cast<std::size_t>(set.channels)), square(sum);
+  std::vector<double> sum(set.channels), square(sum);
   for (std::size_t i = 0; i < set.pixels.size(); ++i) {
     const double value = set.pixels[i] / 255.0;
-    const std::size_t channel = i % static_cast<std::size_t>(set.channels);
+    const std::size_t channel = i % set.channels;
     sum[channel] += value;
     square[channel] += value * value;
   }
-  const auto count = static_cast<double>(set.pixels.size()) / static_cast<double>(set.channels);
+  const double values = set.pixels.size(), count = values / set.channels;
   for (std::size_t c = 0; c < sum.size(); ++c) {
     const double mean = sum[c] / count;
-    norm.mean[c] = static_cast<float>(mean);
-    norm.deviation[c] =
-        static_cast<float>(std::max(std::sqrt(std::max(square[c] / count - mean * mean, 0.0)), 1e-3));
+    norm.mean[c] = mean;
+    norm.deviation[c] = std::max(std::sqrt(std::max(square[c] / count - mean * mean, 0.0)), 1e-3);
   }
   return norm;
 }
 
 }  // namespace
+
+std::vector<std::uint8_t> read_file(const std::string& path, std::size_t most) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) {
+    fail("data", "no such file, got {}; check the folder given with --data", path);
+  }
+  const std::uintmax_t size = std::filesystem::file_size(path, ignored);
+  if (size > most) fail("data", "cannot use {}, got {} bytes, expected at most {}", path, size, most);
+  return io::read_bytes(path, most);
+}
+
+void require_room(std::int64_t count, std::int64_t height, std::int64_t width, std::int64_t channels) {
+  const std::int64_t image = height * width * channels;  // sides are bounded: no overflow
+  if (image > 0 && count > most_set_bytes / image) {
+    fail(
+        "data",
+        "the data set is too large, got {} images of {} x {} pixels, expected at most {} GiB; give a smaller "
+        "?limit=N or ?size=PIXELS",
+        count, height, width, most_set_bytes >> 30);
+  }
+}
 
 LabelledImages read_split(const DataSpec& spec, Split split) {
   switch (spec.kind) {

@@ -28,7 +28,7 @@ struct ImageSet {
   std::vector<std::uint8_t> pixels;
   std::vector<std::int32_t> labels;
 
-  std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
+  std::int64_t count() const { return std::ssize(labels); }
   std::int64_t image_bytes() const { return height * width * channels; }
 };
 
@@ -42,7 +42,7 @@ struct TrainingData {
 };
 
 // `validation_fraction` of each class, rounded, at least one image, goes to the validation split;
-// which ones depends on `seed` alone. Throws Error naming the file or folder that is wrong.
+// which ones depends only on `seed`. Throws Error naming the file or folder that is wrong.
 TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double validation_fraction);
 
 // 16 hexadecimal digits over classes, images and labels of both splits: whether data sets are the same.

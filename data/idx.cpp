@@ -29,11 +29,10 @@ std::vector<std::uint8_t> read_idx_file(const std::string& path, std::uint32_t r
     product *= std::max<std::int64_t>(extents.back(), 0);
     if (product > (std::int64_t{2} << 30)) fail("data", "{} is too large", path);
   }
-  if (bytes.size() != header + static_cast<std::size_t>(product)) {
-    fail("data", "{} is truncated, got {} bytes, expected {}", path, bytes.size(),
-         header + static_cast<std::size_t>(product));
+  if (bytes.size() != header + product) {
+    fail("data", "{} is truncated, got {} bytes, expected {}", path, bytes.size(), header + product);
   }
-  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(header));
+  bytes.erase(bytes.begin(), bytes.begin() + header);
   return bytes;
 }
 
@@ -66,12 +65,12 @@ LabelledImages read_idx(const std::string& directory, Split split) {
   ImageSet& set = result.images;
   set.height = set.width = side;
   set.channels = 3;
-  set.pixels.assign(static_cast<std::size_t>(image_extents[0] * side * side * 3), 0);
+  set.pixels.assign(image_extents[0] * side * side * 3, 0);
   const std::int64_t top = (side - height) / 2, left = (side - width) / 2;
   for (std::int64_t n = 0; n < image_extents[0]; ++n) {
     for (std::int64_t h = 0; h < height; ++h) {
       for (std::int64_t w = 0; w < width; ++w) {
-        const std::uint8_t value = grey[static_cast<std::size_t>((n * height + h) * width + w)];
+        const std::uint8_t value = grey[(n * height + h) * width + w];
         const std::int64_t at = ((n * side + top + h) * side + left + w) * 3;
         std::fill_n(set.pixels.begin() + at, 3, value);
       }

@@ -42,7 +42,7 @@ constexpr std::size_t header_bytes = std::size_t{1} << 20;  // enough to decode 
 
 DecodedImage decode_image(const std::filesystem::path& path, int channels) {
   const std::vector<std::uint8_t> file = read_file(path.string(), most_file_bytes);
-  const auto length = static_cast<int>(file.size());
+  const int length = file.size();
   int width = 0, height = 0, stored_channels = 0;
   most_bytes = header_bytes;
   const bool png = length > 0 && file[0] == 0x89;
@@ -55,8 +55,7 @@ DecodedImage decode_image(const std::filesystem::path& path, int channels) {
          most_side);
   }
   // At most 4 channels of 16 bits, a filter byte a row, in up to 7 passes; twice, as the buffer doubles.
-  most_bytes =
-      header_bytes + 2 * 8 * static_cast<std::size_t>(width + 8) * static_cast<std::size_t>(height + 8);
+  most_bytes = header_bytes + std::size_t{2 * 8} * (width + 8) * (height + 8);
   const std::unique_ptr<stbi_uc, void (*)(void*)> data(
       stbi_load_from_memory(file.data(), length, &width, &height, &stored_channels, channels),
       stbi_image_free);
@@ -64,8 +63,7 @@ DecodedImage decode_image(const std::filesystem::path& path, int channels) {
     const char* reason = stbi_failure_reason();
     fail("data", "cannot decode {}: {}", path.string(), reason == nullptr ? "damaged" : reason);
   }
-  const std::size_t bytes =
-      static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * static_cast<std::size_t>(channels);
+  const std::size_t bytes = std::size_t{1} * width * height * channels;
   return {height, width, {data.get(), data.get() + bytes}};
 }
 

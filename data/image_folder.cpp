@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 bool is_image(const fs::path& path) {
   std::string ending = path.extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+                 [](unsigned char c) { return std::tolower(c); });
   return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
 }
 
@@ -69,11 +69,11 @@ LabelledImages read_folder(const std::string& directory, Split split, std::int64
   for (const fs::path& folder : sorted_entries(root, true)) {
     const std::vector<fs::path> images = sorted_entries(folder, false);
     if (images.empty()) fail("data", "the class folder {} holds no PNG or JPEG", folder.string());
-    const auto label = static_cast<std::int32_t>(result.classes.size());
+    const std::int32_t label = result.classes.size();
     result.classes.push_back(folder.filename().string());
     files.insert(files.end(), images.begin(), images.end());
     set.labels.insert(set.labels.end(), images.size(), label);
-    if (static_cast<std::int64_t>(files.size()) > most_images || label >= most_classes) {
+    if (std::ssize(files) > most_images || label >= most_classes) {
       fail("data", "{} is too large, got {} images in {} classes", root.string(), files.size(), label + 1);
     }
   }
@@ -85,11 +85,10 @@ LabelledImages read_folder(const std::string& directory, Split split, std::int64
   set.height = set.width = side;
   set.channels = 3;
   require_room(std::ssize(files), side, side, 3);
-  set.pixels.resize(files.size() * static_cast<std::size_t>(set.image_bytes()));
+  set.pixels.resize(files.size() * set.image_bytes());
   on_all_cores(files.size(), [&](std::size_t i) {
     const std::vector<std::uint8_t> pixels = read_image(files[i], 3, side);
-    std::copy(pixels.begin(), pixels.end(),
-              set.pixels.begin() + static_cast<std::ptrdiff_t>(i) * set.image_bytes());
+    std::copy(pixels.begin(), pixels.end(), set.pixels.begin() + i * set.image_bytes());
   });
   return result;
 }

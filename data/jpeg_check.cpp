@@ -25,7 +25,7 @@ class Markers {
     const int high = byte();
     return high << 8 | byte();
   }
-  void skip(int bytes) { at_ += static_cast<std::size_t>(bytes > 0 ? bytes : 0); }
+  void skip(int bytes) { at_ += bytes > 0 ? bytes : 0; }
 
  private:
   std::span<const std::uint8_t> file_;

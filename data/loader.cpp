@@ -44,7 +44,7 @@ Loader::Loader(Sequential, Backend& backend, Arena& arena, const DeviceImages& i
       batches_((images.count() + batch_ - 1) / batch_),
       norm_(norm),
       order_(arena, Shape{images.count()}, DType::i32) {
-  std::vector<std::int32_t> order(static_cast<std::size_t>(images.count()));
+  std::vector<std::int32_t> order(images.count());
   std::iota(order.begin(), order.end(), 0);
   order_.copy_from_host(std::span<const std::int32_t>(order));
 }
@@ -55,7 +55,7 @@ Loader Loader::sequential(Backend& backend, Arena& arena, const DeviceImages& im
 }
 
 void Loader::begin_epoch(std::int64_t epoch) {
-  key_.epoch = static_cast<std::uint64_t>(epoch);
+  key_.epoch = epoch;
   const std::vector<std::int32_t> order =
       permutation(Random(key_.seed, Purpose::shuffle, key_.epoch), images_.count());
   order_.copy_from_host(std::span<const std::int32_t>(order));
@@ -68,7 +68,7 @@ std::int64_t Loader::batch_size(std::int64_t i) const {
 void Loader::load(std::int64_t i, const Tensor& x, const Tensor& y) {
   require(i >= 0 && i < batches_, "loader", "no such batch, got {}, expected 0 to {}", i, batches_ - 1);
   const Tensor index = order_.view(i * batch_, Shape{batch_size(i)});
-  backend_.load_batch(images_.pixels, images_.labels, index, norm_, augmentation_, key_, x, y);
+  backend_.compute(LoadBatch{images_.pixels, images_.labels, index, norm_, augmentation_, key_, x, y});
 }
 
 }  // namespace adwp::data

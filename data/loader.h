@@ -17,8 +17,8 @@ struct DeviceImages {
   std::int64_t count() const { return pixels.shape()[0]; }
 };
 
-// Training: shuffled anew each epoch, augmented, an incomplete last batch left out. Everything depends
-// on (seed, epoch, index) alone.
+// Training: shuffled anew each epoch, augmented, an incomplete last batch left out. Everything
+// depends only on (seed, epoch, index).
 class Loader {
  public:
   // Throws when there are fewer images than one batch. `images` must outlive the loader.

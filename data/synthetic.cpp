@@ -1,6 +1,6 @@
 // A problem of ten shapes on 32 x 32 colour images, made from a seed.
 //
-// The class is the shape alone: disc, ring, square, frame, triangle, plus, two bars, half disc, four
+// Only the shape decides the class: disc, ring, square, frame, triangle, plus, two bars, half disc, four
 // dots, star. Position, size, rotation, both colours, the background's gradient, small distractors
 // and noise are random, so that no pixel says much by itself: a linear classifier stays far below
 // 60 %, a small convolutional network passes 90 % (tests/data/synthetic_test.cpp).
@@ -98,7 +98,7 @@ void draw(std::int32_t shape, Random random, std::uint8_t* out) {
 
   for (std::int64_t i = 0; i < side; ++i) {
     for (std::int64_t j = 0; j < side; ++j) {
-      const auto x = static_cast<float>(j) + 0.5f, y = static_cast<float>(i) + 0.5f;
+      const float x = j + 0.5f, y = i + 0.5f;
       const float along = ((x - 16) * std::cos(tilt) + (y - 16) * std::sin(tilt)) / 45 + 0.5f;
       Colour pixel = low;
       blend(pixel, high, along);
@@ -110,7 +110,7 @@ void draw(std::int32_t shape, Random random, std::uint8_t* out) {
         blend(pixel, blob.colour, coverage(std::hypot(x - blob.x, y - blob.y) - blob.radius));
       }
       for (float value : {pixel.r, pixel.g, pixel.b}) {
-        *out++ = static_cast<std::uint8_t>(std::clamp(255 * (value + noise * random.normal()), 0.0f, 255.0f));
+        *out++ = std::clamp(255 * (value + noise * random.normal()), 0.0f, 255.0f);
       }
     }
   }
@@ -124,14 +124,13 @@ LabelledImages make_synthetic(std::int64_t count, Split split) {
   ImageSet& set = result.images;
   set.height = set.width = side;
   set.channels = 3;
-  set.pixels.resize(static_cast<std::size_t>(count * set.image_bytes()));
-  set.labels.resize(static_cast<std::size_t>(count));
+  set.pixels.resize(count * set.image_bytes());
+  set.labels.resize(count);
   const std::uint64_t stream = split == Split::train ? 0 : std::uint64_t{1} << 32;
   for (std::int64_t n = 0; n < count; ++n) {
-    const auto shape = static_cast<std::int32_t>(n % classes);
-    set.labels[static_cast<std::size_t>(n)] = shape;
-    draw(shape, Random(data_seed, Purpose::synthetic, stream + static_cast<std::uint64_t>(n)),
-         set.pixels.data() + n * set.image_bytes());
+    const std::int32_t shape = n % classes;
+    set.labels[n] = shape;
+    draw(shape, Random(data_seed, Purpose::synthetic, stream + n), set.pixels.data() + n * set.image_bytes());
   }
   return result;
 }

@@ -11,6 +11,7 @@ if ! command -v nvcc > /dev/null; then
   exit 1
 fi
 cmake -S . -B "$gpu_build" -G Ninja -DADWP_CPU=OFF -DADWP_NATIVE=OFF -DADWP_TESTS=ON -DADWP_BENCH=ON \
+      -DCMAKE_CUDA_ARCHITECTURES="80;90" \
       -DCMAKE_EXE_LINKER_FLAGS="-static-libstdc++ -static-libgcc -Wl,-rpath,'\$ORIGIN/../lib'"
 cmake --build "$gpu_build" -j "${JOBS:-$(nproc)}"
 

@@ -11,12 +11,12 @@
 set -euo pipefail
 
 packages=(g++ make cmake ninja-build ccache libdnnl-dev libcli11-dev libtomlplusplus-dev
-          nlohmann-json3-dev libfmt-dev libspdlog-dev libstb-dev libsqlite3-dev libgtest-dev libbenchmark-dev
-          libboost-context-dev libprotobuf-dev protobuf-compiler libonnx-dev libjs-chart.js)
+          nlohmann-json3-dev libfmt-dev libstb-dev libsqlite3-dev libgtest-dev libbenchmark-dev
+          libboost-context-dev libprotobuf-dev protobuf-compiler libonnx-dev libjs-chart.js python3)
 if [[ ${1:-} == lint ]]; then packages+=(clang-format clang-tidy); fi
 if [[ ${1:-} == fuzz ]]; then packages+=(clang libclang-rt-dev); fi
-if [[ ${1:-} == report ]]; then packages+=(chromium python3); fi
-if [[ ${1:-} == python ]]; then packages+=(python3 python3-venv); fi
+if [[ ${1:-} == report ]]; then packages+=(chromium); fi
+if [[ ${1:-} == python ]]; then packages+=(python3-venv); fi
 
 if ! command -v dpkg-query > /dev/null; then
   echo "setup: no dpkg here, so nothing is installed; see README.md for the libraries needed" >&2

@@ -7,12 +7,12 @@
 namespace adwp::apps {
 
 Registry devices([[maybe_unused]] int threads, const std::string& precision, const std::string& engine) {
-  const GpuOptions options{.precision = precision == "bf16"   ? Precision::bf16
-                                        : precision == "tf32" ? Precision::tf32
-                                                              : Precision::f32,
-                           .engine = engine == "vendor" ? Engine::vendor
-                                     : engine == "auto" ? Engine::automatic
-                                                        : Engine::hand};
+  [[maybe_unused]] const GpuOptions options{.precision = precision == "bf16"   ? Precision::bf16
+                                                         : precision == "tf32" ? Precision::tf32
+                                                                               : Precision::f32,
+                                            .engine = engine == "vendor" ? Engine::vendor
+                                                      : engine == "auto" ? Engine::automatic
+                                                                         : Engine::hand};
   Registry registry;
 #if defined(ADWP_HAS_CUDA)
   registry.add(
@@ -30,8 +30,10 @@ Registry devices([[maybe_unused]] int threads, const std::string& precision, con
   };
   registry.add("cpu", open_cpu, [] { return true; });
 #endif
+#if defined(ADWP_HAS_EMULATED)
   registry.add(
       "emulated", [options] { return emulated::open(options); }, [] { return true; });
+#endif
   return registry;
 }
 

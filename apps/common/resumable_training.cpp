@@ -1,6 +1,6 @@
 #include "apps/common/resumable_training.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <utility>
 

@@ -1,7 +1,7 @@
 // What search and train have in common: the settings of a run, and what happens around it.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdint>
 #include <memory>

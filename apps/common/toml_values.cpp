@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
-#include "framework/io/toml_depth.h"
+#include "framework/io/nesting.h"
 
 namespace adwp::apps {
 namespace {

@@ -7,8 +7,8 @@
 #include "apps/common/terminal.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
-#include "framework/io/json_depth.h"
-#include "nas/export/stored_network.h"
+#include "framework/io/nesting.h"
+#include "nas/network/stored_network.h"
 
 namespace adwp::apps {
 namespace {

@@ -1,6 +1,6 @@
 #include "apps/report/report.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "apps/report/run_files.h"
 #include "framework/core/error.h"

@@ -6,9 +6,9 @@
 #include "apps/common/toml_values.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
-#include "framework/io/json_depth.h"
+#include "framework/io/nesting.h"
 #include "framework/version.h"
-#include "nas/export/stored_network.h"
+#include "nas/network/stored_network.h"
 
 namespace adwp::apps {
 

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>
@@ -7,7 +7,7 @@
 #include <set>
 
 #include "apps/report/run_files.h"
-#include "nas/report/rank_agreement.h"
+#include "nas/score/rank_agreement.h"
 #include "nas/search/pareto.h"
 #include "nas/store/run_store.h"
 
@@ -29,8 +29,8 @@ Json packed(const nas::Architecture& a) {
   for (const nas::Stage& stage : a.stages) {
     Json blocks = Json::array();
     for (const nas::Block& b : stage.blocks) {
-      blocks.push_back({static_cast<int>(b.kind), b.kernel, b.expansion, int{b.squeeze_excite},
-                        int{b.residual}, static_cast<int>(b.join), b.from});
+      blocks.push_back({static_cast<int>(b.operation.kind), b.operation.kernel, b.operation.expansion,
+                        int{b.operation.squeeze_excite}, int{b.residual}, static_cast<int>(b.join), b.from});
     }
     stages.push_back({stage.width, stage.stride, blocks});
   }

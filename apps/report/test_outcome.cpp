@@ -5,7 +5,7 @@
 
 #include "data/readers.h"
 #include "framework/core/error.h"
-#include "nas/export/inference.h"
+#include "nas/network/inference.h"
 
 #define STB_IMAGE_WRITE_STATIC  // tests have a copy of their own
 #define STB_IMAGE_WRITE_IMPLEMENTATION

@@ -1,5 +1,5 @@
 // The phase that searches: evolution, or random search, on predicted scores.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>

@@ -1,6 +1,6 @@
 #include "apps/search/latency_table.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <filesystem>
 #include <utility>

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "apps/search/setup.h"
-#include "nas/report/rank_agreement.h"
+#include "nas/score/rank_agreement.h"
 #include "nas/search/search.h"
 
 namespace adwp::apps {

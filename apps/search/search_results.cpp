@@ -1,6 +1,6 @@
 #include "apps/search/search_results.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

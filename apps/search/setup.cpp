@@ -1,6 +1,6 @@
 #include "apps/search/setup.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

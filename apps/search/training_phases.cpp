@@ -1,5 +1,5 @@
 // The phases that train: the weight source, the rank sample and the finalists.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -1,6 +1,6 @@
 #include "apps/train/setup.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "apps/common/devices.h"
 #include "apps/common/event_file.h"

@@ -1,6 +1,6 @@
 #include "apps/train/train_results.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -10,8 +10,8 @@
 #include "apps/report/test_outcome.h"
 #include "framework/io/atomic_file.h"
 #include "framework/version.h"
-#include "nas/export/inference.h"
-#include "nas/export/stored_network.h"
+#include "nas/network/inference.h"
+#include "nas/network/stored_network.h"
 
 namespace adwp::apps {
 namespace {

@@ -1,6 +1,6 @@
 #include "apps/train/train_run.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
@@ -9,7 +9,7 @@
 
 #include "apps/common/resumable_training.h"
 #include "data/test_split.h"
-#include "nas/export/stored_network.h"
+#include "nas/network/stored_network.h"
 
 namespace adwp::apps {
 namespace {

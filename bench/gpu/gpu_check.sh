@@ -58,18 +58,26 @@ for engine in hand vendor; do
     for batch in 64 256; do
       name=$engine-$precision-$batch
       "$here/bin/evaluation_cost" "$here/candidate.json" --device cuda --batch $batch --precision $precision \
-          --engine $engine --json "$out/cost-$name.json" > "$out/cost-$name.txt" 2>&1 ||
+          --engine $engine --benchmark_counters_tabular=true --benchmark_out="$out/cost-$name.json" \
+          > "$out/cost-$name.txt" 2>&1 ||
         [[ $engine == vendor ]] || failed=1  # cuDNN and cuBLAS need not be here
       grep -E 'undisturbed|^error' "$out/cost-$name.txt" | sed "s/^/$engine $precision batch $batch: /"
     done
   done
 done
-"$here/bin/prediction_cost" --device cuda --space cifar --networks 10 | tee "$out/prediction.txt" | tail -1
+"$here/bin/prediction_cost" --device cuda --space cifar --networks 10 --benchmark_out="$out/prediction.json" \
+    > "$out/prediction.txt" 2>&1 || failed=1
+python3 - "$out/prediction.json" <<'P' || failed=1
+import json, statistics, sys
+ratios = [case["on_top"] for case in json.load(open(sys.argv[1]))["benchmarks"] if "on_top" in case]
+print(f"predicting costs on top of a step: median {100 * statistics.median(ratios):.0f} % of {len(ratios)} networks")
+P
 
 step "every kernel on the shapes of the space cifar: its ladder, and cuDNN and cuBLAS beside it"
 for precision in f32 tf32 bf16; do
   "$here/bin/kernel_bench" --device cuda --space cifar --batch 256 --top 48 --precision $precision \
-      --json "$out/kernels-$precision.json" > "$out/kernels-$precision.txt" || failed=1
+      --benchmark_counters_tabular=true --benchmark_out="$out/kernels-$precision.json" \
+      > "$out/kernels-$precision.txt" 2> "$out/kernels-$precision.log" || failed=1
   head -24 "$out/kernels-$precision.txt"
 done
 

@@ -5,7 +5,8 @@
 Builds the network of an architecture file in PyTorch (channels-last, the same number of threads),
 gives it the weights that bench/network_step exports, checks that both compute the same logits, and
 times one training step (forward, loss, backward, SGD with Nesterov momentum) and one evaluation
-(inference of one batch) of both in alternating blocks of one run. Prints medians and the ratio
+(inference of one batch) of both, in turns. Ours is timed by Google Benchmark in bench/network_step,
+started anew in each turn, PyTorch here by its own torch.utils.benchmark. Prints medians and the ratio
 PyTorch / ours: above 1, ours is faster. On a GPU, ours replays a recorded step; PyTorch does with
 --compile reduce-overhead. Needs: pip install -r bench/peers/requirements.txt
 """
@@ -17,12 +18,12 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils import benchmark
 
 ACTIVATIONS = {
     "none": lambda x: x,
@@ -171,32 +172,33 @@ def load_weights(network, arrays):
 
 
 class Ours:
-    """bench/network_step as a process that takes commands."""
+    """bench/network_step, which is run once in each turn."""
 
     def __init__(self, options, dump):
-        self.process = subprocess.Popen(
-            [options.program, options.architecture, "--device", options.device, "--batch",
-             str(options.batch), "--image", str(options.image), "--threads", str(options.threads),
-             "--precision", options.precision, "--engine", options.engine, "--dump", dump],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{options.program} ended with {self.process.wait()}")
-        self.facts = json.loads(line)
+        self.command = [options.program, options.architecture, "--device", options.device, "--batch",
+                        str(options.batch), "--image", str(options.image), "--threads", str(options.threads),
+                        "--precision", options.precision, "--engine", options.engine,
+                        "--benchmark_format=json"]
+        context = self.run("--dump", dump, "--benchmark_filter=^train", "--benchmark_min_time=0.01")["context"]
+        self.facts = {key: context[key] for key in ("device", "architecture", "parameters", "multiply-accumulates")}
 
-    def time(self, what, count):
-        self.process.stdin.write(f"{what} {count}\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+    def run(self, *arguments):
+        answer = subprocess.run([*self.command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                check=False)
+        if answer.returncode != 0:
+            sys.exit(f"{self.command[0]} ended with {answer.returncode}")
+        return json.loads(answer.stdout)
 
-    def close(self):
-        self.process.communicate("quit\n")
+    def time(self, what, seconds):
+        """Mean seconds of a step, timed for about as long."""
+        found = self.run(f"--benchmark_filter=^{what}", f"--benchmark_min_time={seconds}")
+        return found["benchmarks"][0]["real_time"] * 1e-3
 
 
 class Peer:
-    def __init__(self, network, images, labels, bf16):
+    def __init__(self, network, images, labels, bf16, threads):
         self.network, self.images, self.labels = network, images, labels
-        self.bf16 = bf16
+        self.bf16, self.threads = bf16, threads
         self.optimizer = torch.optim.SGD(network.parameters(), 0.01, 0.9, nesterov=True)
 
     def train(self):
@@ -215,19 +217,10 @@ class Peer:
     def precision(self):
         return torch.autocast(self.images.device.type, torch.bfloat16, enabled=self.bf16)
 
-    def wait(self):
-        if self.images.is_cuda:
-            torch.cuda.synchronize()
-
-    def time(self, what, count):
-        seconds = []
-        self.wait()
-        for _ in range(count):
-            start = time.perf_counter()
-            getattr(self, what)()
-            self.wait()
-            seconds.append(time.perf_counter() - start)
-        return seconds
+    def time(self, what, seconds):
+        """As above."""
+        timer = benchmark.Timer("step()", globals={"step": getattr(self, what)}, num_threads=self.threads)
+        return timer.blocked_autorange(min_run_time=seconds).mean
 
 
 def main():
@@ -246,8 +239,8 @@ def main():
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--image", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--steps", type=int, default=10, help="per round")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.5, help="per round and side")
     parser.add_argument("--json", help="write the figures here as well")
     options = parser.parse_args()
     peer_precision = options.peer_precision or options.precision
@@ -278,17 +271,16 @@ def main():
     if options.compile:
         network = torch.compile(network, mode=options.compile)
     labels = torch.arange(options.batch, device=options.device) % classes
-    peer = Peer(network, images, labels, peer_precision == "bf16")
+    peer = Peer(network, images, labels, peer_precision == "bf16", options.threads)
     report = {"torch": torch.__version__, "torch_precision": peer_precision,
-              "torch_compiled": options.compile, "precision": options.precision, "engine": options.engine, "threads": options.threads,
-              "batch": options.batch, "max_abs_difference": difference, **ours.facts}
+              "torch_compiled": options.compile, "precision": options.precision, "engine": options.engine,
+              "threads": options.threads, "batch": options.batch, "max_abs_difference": difference, **ours.facts}
     for what in ("train", "evaluate"):
-        for side in (ours, peer):
-            side.time(what, 5)
+        peer.time(what, options.seconds)  # warm-up; ours does that itself
         rounds = {"ours": [], "pytorch": []}
         for _ in range(options.rounds):  # in turns: both meet the same noise
-            rounds["ours"].append(statistics.median(ours.time(what, options.steps)))
-            rounds["pytorch"].append(statistics.median(peer.time(what, options.steps)))
+            rounds["ours"].append(ours.time(what, options.seconds))
+            rounds["pytorch"].append(peer.time(what, options.seconds))
         mine, theirs = (statistics.median(rounds[side]) for side in ("ours", "pytorch"))
         ratios = sorted(t / m for m, t in zip(rounds["ours"], rounds["pytorch"]))
         ratio = statistics.median(ratios)
@@ -296,7 +288,6 @@ def main():
                         "ratio_low": ratios[0], "ratio_high": ratios[-1]}
         print(f"{what:9} ours {mine * 1e3:7.2f} ms, PyTorch {theirs * 1e3:7.2f} ms: "
               f"{ratio:.2f}x ({ratios[0]:.2f} to {ratios[-1]:.2f})")
-    ours.close()
     if options.json:
         with open(options.json, "w") as file:
             json.dump(report, file, indent=2)

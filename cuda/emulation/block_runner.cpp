@@ -95,7 +95,7 @@ void BlockRunner::run(const GridJob& job, std::uint64_t index) {
 void BlockRunner::prepare_shared_memory() {
   asan::unpoison(shared_, shared_room);
   const std::size_t dynamic = (job_->shared_bytes + 127) / 128 * 128;
-  if (job_->options.poison) std::memset(shared_, 0xFF, std::max(shared_high_, dynamic));
+  std::memset(shared_, 0xFF, std::max(shared_high_, dynamic));
   shared_high_ = dynamic;
   shared_used_ = dynamic + red_zone;
   static_bytes_ = 0;
@@ -126,7 +126,6 @@ void BlockRunner::after_switch(context::transfer_t from, void* fake_stack) {
 // From the fiber `leaving` (or outside, or dying) to thread `next` (or outside).
 void BlockRunner::switch_to(int leaving, int next) {
   left_ = leaving;
-  ++statistics.switches;
   context::fcontext_t target = outside_context_;
   running_ = next;
   if (next >= 0) {
@@ -168,7 +167,6 @@ void BlockRunner::live() {
     tsan::release(&sync_end_);
     threads_[me].state = State::ended;
     ++ended_;
-    ++statistics.threads;
     warps_[me / warp_lanes].ended |= 1u << (me % warp_lanes);
     int next = abandoned_ ? next_suspended() : next_ready();
     if (next < 0 && ended_ < count_ && !abandoned_) {
@@ -275,7 +273,6 @@ void BlockRunner::barrier(Location where) {
   }
   if (ended_ > 0) fault("__syncthreads after a thread of the block has ended", where);
   barrier_where_ = me.where = where;
-  ++statistics.barriers;
   // Two objects in turn: a thread that wakes late must not see what the next barrier orders.
   char* sync = &sync_barrier_[barriers_passed_ % 2];
   tsan::release(sync);
@@ -302,7 +299,6 @@ void BlockRunner::barrier(Location where) {
 void BlockRunner::warp_operation(WarpFunction function, void* arguments, std::uint32_t mask, Location where) {
   const int me = running_, my_lane = lane(), base = me - my_lane;
   Warp& warp = warps_[me / warp_lanes];
-  ++statistics.warp_operations;
   if ((mask >> my_lane & 1) == 0) fault("warp operation whose mask lacks the own lane", where);
   Pending& own = warp.pending[std::countr_zero(mask)];
   for (Pending& other : warp.pending) {
@@ -353,7 +349,7 @@ void* BlockRunner::static_shared(SharedSlot& slot, std::size_t bytes, std::size_
   const std::size_t at = (shared_used_ + alignment - 1) / alignment * alignment;
   static_bytes_ += (bytes + 15) / 16 * 16;
   if (static_bytes_ > most_static) fault("more than 48 KiB of static shared memory", where);
-  if (static_bytes_ + job_->shared_bytes > job_->options.most_shared || at + bytes > shared_room) {
+  if (static_bytes_ + job_->shared_bytes > most_shared || at + bytes > shared_room) {
     fault("more shared memory than a block may have", where);
   }
   slot = {block_number_, shared_ + at};

@@ -39,8 +39,6 @@ class BlockRunner {
   int lane() const { return running_ % warp_lanes; }
   [[noreturn]] void fault(const std::string& what, Location where);
 
-  Statistics statistics;
-
  private:
   enum class State : std::uint8_t { unstarted, ready, at_barrier, in_warp_operation, ended };
   enum class Policy { first_come, random_warp, one_warp_ahead };

@@ -1,7 +1,6 @@
-// The intrinsics that kernels use: barriers, shuffles, votes, and loads.
+// The intrinsics that kernels use: barriers, shuffles and votes.
 #pragma once
 
-#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -20,8 +19,6 @@
 #else
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
-
-inline constexpr int warpSize = 32;
 
 inline void __syncthreads(adwp::emulation::Location where = adwp::emulation::Location::current()) {
   adwp::emulation::barrier(where);
@@ -96,14 +93,4 @@ inline unsigned __ballot_sync(unsigned mask, int predicate,
       },
       &own, mask, where);
   return own.votes;
-}
-
-template <typename T>
-T __ldg(const T* address) {
-  return *address;
-}
-inline float __int_as_float(int bits) { return std::bit_cast<float>(bits); }
-inline int __float_as_int(float value) { return std::bit_cast<int>(value); }
-inline unsigned __umulhi(unsigned a, unsigned b) {
-  return static_cast<unsigned>(static_cast<std::uint64_t>(a) * b >> 32);
 }

@@ -2,6 +2,8 @@
 // as the PTX manual draws them.
 #pragma once
 
+#include <bit>
+
 #include "cuda/emulation/intrinsics.h"
 
 namespace ptx {

@@ -21,18 +21,7 @@ struct SharedJob : GridJob {
   std::atomic<std::uint64_t> next{0};
   std::mutex mutex;
   std::exception_ptr error;
-  Statistics statistics;
 };
-
-std::mutex total_mutex;
-Statistics total;
-
-void add(Statistics& to, const Statistics& more) {
-  to.threads += more.threads;
-  to.barriers += more.barriers;
-  to.warp_operations += more.warp_operations;
-  to.switches += more.switches;
-}
 
 // Kept for good, so that stacks are reused and a leak checker sees them.
 BlockRunner& runner_of_this_thread() {
@@ -49,7 +38,6 @@ BlockRunner& runner_of_this_thread() {
 
 void work(SharedJob& job) {
   BlockRunner& runner = runner_of_this_thread();
-  runner.statistics = {};
   try {
     for (std::uint64_t i = job.next++; i < job.blocks; i = job.next++) {
       runner.run(job, i * job.stride % job.blocks);
@@ -59,8 +47,6 @@ void work(SharedJob& job) {
     const std::lock_guard lock(job.mutex);
     if (!job.error) job.error = std::current_exception();
   }
-  const std::lock_guard lock(job.mutex);
-  add(job.statistics, runner.statistics);
 }
 
 // Worker threads that wait for grids.
@@ -117,11 +103,6 @@ Options& options() {
   return current;
 }
 
-Statistics take_statistics() {
-  const std::lock_guard lock(total_mutex);
-  return std::exchange(total, {});
-}
-
 void run_grid(const char* kernel, dim3 grid, dim3 block, std::size_t shared_bytes, void (*body)(const void*),
               const void* arguments) {
   require(
@@ -130,9 +111,9 @@ void run_grid(const char* kernel, dim3 grid, dim3 block, std::size_t shared_byte
   const std::uint64_t threads = std::uint64_t{block.x} * block.y * block.z;
   require(threads >= 1 && threads <= most_threads && block.z <= 64, "emulation",
           "kernel {}: no such block, got {} x {} x {} threads", kernel, block.x, block.y, block.z);
-  require(shared_bytes <= options().most_shared, "emulation",
+  require(shared_bytes <= most_shared, "emulation",
           "kernel {}: too much shared memory, got {} bytes, expected at most {}", kernel, shared_bytes,
-          options().most_shared);
+          most_shared);
   SharedJob job;
   static_cast<GridJob&>(job) = {kernel, grid, block, shared_bytes, body, arguments, options()};
   job.blocks = std::uint64_t{grid.x} * grid.y * grid.z;
@@ -143,10 +124,6 @@ void run_grid(const char* kernel, dim3 grid, dim3 block, std::size_t shared_byte
   } else {
     static Pool pool;
     pool.run(job, job.options.workers);
-  }
-  {
-    const std::lock_guard lock(total_mutex);
-    add(total, job.statistics);
   }
   if (job.error) std::rethrow_exception(job.error);
 }

@@ -24,19 +24,13 @@ namespace adwp::emulation {
 
 using Location = std::source_location;
 
+inline constexpr std::size_t most_shared = 232448;  // bytes of shared memory a block may have; as sm_90
+
 struct Options {
-  std::uint64_t seed = 0;            // of the schedule
-  int workers = 1;                   // operating-system threads that share a grid's blocks
-  bool poison = true;                // shared memory holds NaN before a block begins
-  std::size_t most_shared = 232448;  // bytes of shared memory a block may have; as sm_90
+  std::uint64_t seed = 0;  // of the schedule
+  int workers = 1;         // operating-system threads that share a grid's blocks
 };
 Options& options();
-
-// What has run since the last call.
-struct Statistics {
-  std::uint64_t threads = 0, barriers = 0, warp_operations = 0, switches = 0;
-};
-Statistics take_statistics();
 
 // Runs body(arguments) once for every thread of the grid; throws Error at the first fault.
 void run_grid(const char* kernel, dim3 grid, dim3 block, std::size_t shared_bytes, void (*body)(const void*),

@@ -1,15 +1,14 @@
 // Batch norm: one pass over x for the statistics, unless the convolution that made x has left moments of its
-// tiles, and one to normalise and activate; backward likewise, one pass for the two sums a channel and one
-// for dx.
+// tiles, and one to normalise and activate; backward likewise, one pass for the two sums per channel and
+// one for dx.
 //
-// All of it is bound by memory. Backward works out normalised values and the activation's derivative
-// anew from x rather than read them from memory: arithmetic is free here, bytes are not.
-#include "cuda/kernels/batch_norm.h"
-
+// All of it is bound by memory. Backward computes normalised values and the activation's derivative
+// from x again rather than read them from memory: arithmetic is free here, bytes are not.
 #include "cuda/kernels/column_reduce.cuh"
-#include "cuda/kernels/product.h"
+#include "cuda/kernels/tile_moments.cuh"
+#include "cuda/runtime/gpu_backend.h"
 
-namespace adwp::ADWP_GPU::kernels {
+namespace adwp::ADWP_GPU {
 namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
@@ -31,8 +30,8 @@ struct StoreMoments {
   double rows;
   __device__ void operator()(std::int64_t channel, double first, double second) const {
     const double difference = first / rows, square = second / rows - difference * difference;
-    mean[channel] = static_cast<float>(x[channel] + difference);
-    var[channel] = square > 0 ? static_cast<float>(square) : 0.0f;
+    mean[channel] = x[channel] + difference;
+    var[channel] = square > 0 ? square : 0.0;
   }
 };
 
@@ -57,13 +56,13 @@ __global__ void __launch_bounds__(256)
     merge_moments(const float* moments, float* mean, float* var, std::int64_t rows, std::int64_t tiles,
                   std::int64_t channels) {
   SHARED(ChannelMoments, parts, [8][32]);
-  const std::int64_t channel = static_cast<std::int64_t>(blockIdx.x) * 32 + threadIdx.x;
+  const std::int64_t channel = first_index();
   ChannelMoments sum{0, 0, 0};
   if (channel < channels) {
     for (std::int64_t tile = tiles * threadIdx.y / 8; tile < tiles * (threadIdx.y + 1) / 8; ++tile) {
       const float* from = moments + tile * 3 * channels + channel;
       const std::int64_t left = rows - tile * tile_m;
-      const auto count = static_cast<double>(left < tile_m ? left : tile_m);
+      const double count = left < tile_m ? left : tile_m;
       const double pivot = from[0], first = from[channels], second = from[2 * channels];
       sum.merge({count, pivot + first / count, second - first * first / count});
     }
@@ -72,9 +71,9 @@ __global__ void __launch_bounds__(256)
   __syncthreads();
   if (threadIdx.y > 0 || channel >= channels) return;
   for (int part = 1; part < 8; ++part) sum.merge(parts[part][threadIdx.x]);
-  mean[channel] = static_cast<float>(sum.mean);
+  mean[channel] = sum.mean;
   const double variance = sum.squares / sum.count;
-  var[channel] = variance > 0 ? static_cast<float>(variance) : 0.0f;
+  var[channel] = variance > 0 ? variance : 0.0;
 }
 
 struct Normalised {
@@ -114,14 +113,15 @@ struct Gradients {
 };
 
 struct StoreGradients {
-  BatchNormGradients out;
+  float *dscale, *dshift;
+  bool add_dscale, add_dshift;
   float* totals;  // (2, channels)
   std::int64_t channels;
   __device__ void operator()(std::int64_t channel, double first, double second) const {
-    totals[channel] = static_cast<float>(first);
-    totals[channels + channel] = static_cast<float>(second);
-    put(out.dshift[channel], static_cast<float>(first), out.dshift_accumulate);
-    put(out.dscale[channel], static_cast<float>(second), out.dscale_accumulate);
+    totals[channel] = first;
+    totals[channels + channel] = second;
+    put(dshift[channel], first, add_dshift);
+    put(dscale[channel], second, add_dscale);
   }
 };
 
@@ -130,7 +130,7 @@ __global__ void __launch_bounds__(threads_per_block)
     input_gradient(Normalised norm, const float* dy, const float* x, const float* totals, float* dx,
                    bool accumulate, std::int64_t rows, std::int64_t channels) {
   const std::int64_t n = rows * channels;
-  const float share = 1.0f / static_cast<float>(rows);
+  const float share = 1.0f / rows;
   for (std::int64_t i = first_index(); i < n; i += index_step()) {
     const std::int64_t channel = i % channels;
     const float unit = norm.unit(x[i], channel), scale = norm.scale[channel];
@@ -140,111 +140,57 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
-// Layer norm: one warp a row, which it reads three times; rows are short and stay in the cache.
-constexpr int rows_per_block = 4;
+// --- launching ---------------------------------------------------------------------------------------
 
-template <Activation act>
-__global__ void __launch_bounds__(32 * rows_per_block)
-    normalise_rows(const float* x, float* y, float* mean, float* inverse, float epsilon, std::int64_t rows,
-                   std::int64_t columns) {
-  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * rows_per_block + threadIdx.x / 32;
-  const std::int64_t lane = threadIdx.x % 32;
-  if (row >= rows) return;  // the whole warp
-  const float* in = x + row * columns;
-  float sum = 0, squares = 0;
-  for (std::int64_t c = lane; c < columns; c += 32) sum += in[c];
-  const float middle = warp_sum(sum) / static_cast<float>(columns);
-  for (std::int64_t c = lane; c < columns; c += 32) squares += (in[c] - middle) * (in[c] - middle);
-  const float factor = 1.0f / sqrtf(warp_sum(squares) / static_cast<float>(columns) + epsilon);
-  for (std::int64_t c = lane; c < columns; c += 32) {
-    y[row * columns + c] = activate<act>((in[c] - middle) * factor);
-  }
-  if (lane == 0) {
-    mean[row] = middle;
-    inverse[row] = factor;
-  }
+template <typename Op>  // with statistics
+Normalised normalised(const Op& op) {
+  return {floats(op.mean), floats(op.var), floats(op.scale), floats(op.shift), op.epsilon};
 }
 
-template <Activation act>
-__global__ void __launch_bounds__(32 * rows_per_block)
-    row_gradient(const float* dy, const float* x, const float* mean, const float* inverse, float* dx,
-                 bool accumulate, std::int64_t rows, std::int64_t columns) {
-  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * rows_per_block + threadIdx.x / 32;
-  const std::int64_t lane = threadIdx.x % 32;
-  if (row >= rows) return;
-  const float middle = mean[row], factor = inverse[row];
-  float first = 0, second = 0;
-  for (std::int64_t c = lane; c < columns; c += 32) {
-    const float unit = (x[row * columns + c] - middle) * factor;
-    const float g = dy[row * columns + c] * derivative<act>(unit);
-    first += g;
-    second += g * unit;
-  }
-  first = warp_sum(first) / static_cast<float>(columns);
-  second = warp_sum(second) / static_cast<float>(columns);
-  for (std::int64_t c = lane; c < columns; c += 32) {
-    const float unit = (x[row * columns + c] - middle) * factor;
-    const float g = dy[row * columns + c] * derivative<act>(unit);
-    put(dx[row * columns + c], factor * (g - first - unit * second), accumulate);
-  }
+template <typename Op>
+void run_normalise(Stream stream, const Op& op) {
+  const std::int64_t n = op.x.elements();
+  dispatch(op.act, [&]<Activation act>() {
+    launch("batch_norm_normalise", normalise<act>, blocks_for(n), threads_per_block, 0, stream,
+           normalised(op), floats(op.x), floats(op.y), op.x.shape().back(), n);
+  });
 }
 
 }  // namespace
 
-// --- launchers ---------------------------------------------------------------------------------------
-
-void batch_norm_forward(Stream stream, const NormShape& shape, const float* x, const float* scale,
-                        const float* shift, float* y, float* mean, float* var, float* scratch) {
-  column_reduce("batch_norm_statistics", stream, Moments{x, shape.channels},
-                StoreMoments{x, mean, var, static_cast<double>(shape.rows)}, scratch, shape.rows,
-                shape.channels);
-  batch_norm_inference(stream, shape, x, mean, var, scale, shift, y);
+void batch_norm_of_moments(Stream stream, const BatchNormForward& op, const float* moments) {
+  const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
+  launch("batch_norm_merge", merge_moments, ceil_divide(channels, 32), dim3(32, 8), 0, stream, moments,
+         floats(op.mean), floats(op.var), rows, ceil_divide(rows, tile_m), channels);
+  run_normalise(stream, op);
 }
 
-void batch_norm_forward_moments(Stream stream, const NormShape& shape, const float* moments, const float* x,
-                                const float* scale, const float* shift, float* y, float* mean, float* var) {
-  launch("batch_norm_merge", merge_moments, ceil_divide(shape.channels, 32), dim3(32, 8), 0, stream, moments,
-         mean, var, shape.rows, (shape.rows + tile_m - 1) / tile_m, shape.channels);
-  batch_norm_inference(stream, shape, x, mean, var, scale, shift, y);
+// --- operators ---------------------------------------------------------------------------------------
+
+void GpuBackend::compute(const BatchNormForward& op, void* workspace) {
+  const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
+  const float* x = floats(op.x);
+  const double count = rows;
+  column_reduce("batch_norm_statistics", stream(), Moments{x, channels},
+                StoreMoments{x, floats(op.mean), floats(op.var), count}, scratch(workspace), rows, channels);
+  run_normalise(stream(), op);
 }
 
-void batch_norm_inference(Stream stream, const NormShape& shape, const float* x, const float* mean,
-                          const float* var, const float* scale, const float* shift, float* y) {
-  const std::int64_t n = shape.rows * shape.channels;
-  dispatch(shape.act, [&]<Activation act>() {
-    launch("batch_norm_normalise", normalise<act>, blocks_for(n), threads_per_block, 0, stream,
-           Normalised{mean, var, scale, shift, shape.epsilon}, x, y, shape.channels, n);
+void GpuBackend::compute(const BatchNormInference& op, void*) { run_normalise(stream(), op); }
+
+void GpuBackend::compute(const BatchNormBackward& op, void* workspace) {
+  const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
+  const float *dy = floats(op.dy), *x = floats(op.x);
+  const Normalised norm = normalised(op);
+  float* totals = scratch(workspace) + reduction_parts(rows) * 2 * channels;
+  const StoreGradients store{floats(op.dscale), floats(op.dshift), op.dscale.adds(), op.dshift.adds(), totals,
+                             channels};
+  dispatch(op.act, [&]<Activation act>() {
+    column_reduce("batch_norm_gradients", stream(), Gradients<act>{norm, dy, x, channels}, store,
+                  scratch(workspace), rows, channels);
+    launch("batch_norm_input_gradient", input_gradient<act>, blocks_for(rows * channels), threads_per_block,
+           0, stream(), norm, dy, x, totals, floats(op.dx), op.dx.adds(), rows, channels);
   });
 }
 
-void batch_norm_backward(Stream stream, const NormShape& shape, const float* dy, const float* x,
-                         const float* mean, const float* var, const float* scale, const float* shift,
-                         const BatchNormGradients& gradients, float* scratch) {
-  const Normalised norm{mean, var, scale, shift, shape.epsilon};
-  float* totals = scratch + reduction_parts(shape.rows) * 2 * shape.channels;
-  dispatch(shape.act, [&]<Activation act>() {
-    column_reduce("batch_norm_gradients", stream, Gradients<act>{norm, dy, x, shape.channels},
-                  StoreGradients{gradients, totals, shape.channels}, scratch, shape.rows, shape.channels);
-    launch("batch_norm_input_gradient", input_gradient<act>, blocks_for(shape.rows * shape.channels),
-           threads_per_block, 0, stream, norm, dy, x, totals, gradients.dx, gradients.dx_accumulate,
-           shape.rows, shape.channels);
-  });
-}
-
-void layer_norm_forward(Stream stream, const NormShape& shape, const float* x, float* y, float* mean,
-                        float* inverse) {
-  dispatch(shape.act, [&]<Activation act>() {
-    launch("layer_norm_forward", normalise_rows<act>, ceil_divide(shape.rows, rows_per_block),
-           32 * rows_per_block, 0, stream, x, y, mean, inverse, shape.epsilon, shape.rows, shape.channels);
-  });
-}
-
-void layer_norm_backward(Stream stream, const NormShape& shape, const float* dy, const float* x,
-                         const float* mean, const float* inverse, float* dx, bool accumulate) {
-  dispatch(shape.act, [&]<Activation act>() {
-    launch("layer_norm_backward", row_gradient<act>, ceil_divide(shape.rows, rows_per_block),
-           32 * rows_per_block, 0, stream, dy, x, mean, inverse, dx, accumulate, shape.rows, shape.channels);
-  });
-}
-
-}  // namespace adwp::ADWP_GPU::kernels
+}  // namespace adwp::ADWP_GPU

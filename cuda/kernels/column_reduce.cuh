@@ -1,4 +1,4 @@
-// Two sums a channel over the rows of (rows, channels): the skeleton of batch norm's statistics and
+// Two sums per channel over the rows of (rows, channels): the skeleton of batch norm's statistics and
 // gradients and of bias gradients.
 //
 // A block takes 32 channels and one part of the rows. Its 8 warps go down the rows 8 apart, so that
@@ -16,7 +16,7 @@ template <typename Term>
 __global__ void __launch_bounds__(256)
     column_partials(Term term, float* partial, std::int64_t rows, std::int64_t channels) {
   SHARED(float, sums, [2][8][32]);
-  const std::int64_t channel = static_cast<std::int64_t>(blockIdx.x) * 32 + threadIdx.x;
+  const std::int64_t channel = first_index();
   const std::int64_t part = blockIdx.y, parts = gridDim.y;
   float first = 0, second = 0;
   if (channel < channels) {
@@ -53,8 +53,8 @@ template <typename Term, typename Finish>
 void column_reduce(const char* name, Stream stream, Term term, Finish finish, float* scratch,
                    std::int64_t rows, std::int64_t channels) {
   const std::int64_t parts = reduction_parts(rows);
-  launch(name, column_partials<Term>, dim3(ceil_divide(channels, 32), static_cast<unsigned>(parts)),
-         dim3(32, 8), 0, stream, term, scratch, rows, channels);
+  launch(name, column_partials<Term>, {ceil_divide(channels, 32), parts}, dim3(32, 8), 0, stream, term,
+         scratch, rows, channels);
   launch(name, column_totals<Finish>, ceil_divide(channels, 64), 64, 0, stream, finish, scratch, parts,
          channels);
 }

@@ -1,37 +1,47 @@
-// Dense convolution as implicit GEMM; formulas: framework/backend/specs.h (Conv2d).
-// x (images, height, width, channels), w (filters, kernel, kernel, channels), y (images, out_height,
-// out_width, filters).
+// What the files of the convolutions share: the shape as kernels take it, and depthwise convolution.
 #pragma once
 
-#include "cuda/kernels/product.h"
-#include "cuda/runtime/stream.h"
+#include "cuda/cuda_backend.h"
 
-namespace adwp::ADWP_GPU::kernels {
+namespace adwp::ADWP_GPU {
 
+// x (images, height, width, channels), w (filters, kernel, kernel, channels, or 1 where depthwise),
+// y (images, out_height, out_width, filters).
 struct ConvShape {
   std::int64_t images;
   int height, width, channels, out_height, out_width, filters, kernel, stride, padding;
 
   constexpr std::int64_t inputs() const { return images * height * width; }  // rows of x
   constexpr std::int64_t outputs() const { return images * out_height * out_width; }
-  constexpr std::int64_t taps() const { return static_cast<std::int64_t>(kernel) * kernel; }
+  constexpr int taps() const { return kernel * kernel; }
 };
 
-void conv2d_forward(Stream stream, const ProductChoice& choice, const ConvShape& shape, const float* x,
-                    const float* w, float* y, float* scratch);
-void conv2d_dgrad(Stream stream, const ProductChoice& choice, const ConvShape& shape, const float* dy,
-                  const float* w, float* dx, bool accumulate, float* scratch);
-void conv2d_wgrad(Stream stream, const ProductChoice& choice, const ConvShape& shape, const float* x,
-                  const float* dy, float* dw, bool accumulate, float* scratch);
-// Forward, leaving the moments of every tile of rows of y (tile_moments.cuh): (tiles, 3, filters). By the
-// fast kernel alone, and not where k is split, for then no block holds the whole sums: has_moments.
-bool has_moments(const ProductChoice& choice, const ConvShape& shape);
-std::int64_t conv2d_moments(const ConvShape& shape);  // floats
-void conv2d_forward_moments(Stream stream, const ProductChoice& choice, const ConvShape& shape,
-                            const float* x, const float* w, float* y, float* moments);
-// Floats of scratch: forward, dgrad, wgrad.
-std::int64_t conv2d_forward_scratch(const ConvShape& shape);
-std::int64_t conv2d_dgrad_scratch(const ConvShape& shape);
-std::int64_t conv2d_wgrad_scratch(const ConvShape& shape);
+inline ConvShape shape_of(const Conv2d& conv, const Shape& x, const Shape& w) {
+  ConvShape s{};
+  s.images = x[0];
+  s.height = x[1];
+  s.width = x[2];
+  s.channels = x[3];
+  s.out_height = conv.out_size(x[1]);
+  s.out_width = conv.out_size(x[2]);
+  s.filters = w[0];
+  s.kernel = conv.kernel;
+  s.stride = conv.stride;
+  s.padding = conv.padding;
+  return s;
+}
+inline ConvShape shape_of(const ConvForward& op) { return shape_of(op.conv, op.x.shape(), op.w.shape()); }
+inline ConvShape shape_of(const ConvDgrad& op) {
+  return shape_of(op.conv, op.dx.tensor.shape(), op.w.shape());
+}
+inline ConvShape shape_of(const ConvWgrad& op) {
+  return shape_of(op.conv, op.x.shape(), op.dw.tensor.shape());
+}
 
-}  // namespace adwp::ADWP_GPU::kernels
+// Depthwise convolution (depthwise.cu).
+void depthwise(void* stream, KernelLevel level, const ConvForward& op);
+void depthwise(void* stream, KernelLevel level, const ConvDgrad& op);
+void depthwise(void* stream, KernelLevel level, const ConvWgrad& op, float* scratch);
+std::int64_t depthwise_wgrad_scratch(const ConvShape& shape);  // floats
+
+}  // namespace adwp::ADWP_GPU

@@ -8,8 +8,6 @@
 
 namespace adwp::ADWP_GPU {
 
-using kernels::ConvShape;
-
 // Rows: output pixels (n, p, q). k: (r, s, c). Elements of x.
 struct WindowOperand {
   static constexpr bool along_k = true;
@@ -20,22 +18,21 @@ struct WindowOperand {
     const float* image;  // nullptr: no such row
     int top, left;
   };
-  __device__ Row row(std::int64_t index, std::int64_t) const {
+  __device__ Row row(std::int64_t index) const {
     if (index >= s.outputs()) return {nullptr, 0, 0};
-    const int q = static_cast<int>(index % s.out_width);
+    const int q = index % s.out_width;
     const std::int64_t rest = index / s.out_width;
-    const int p = static_cast<int>(rest % s.out_height);
+    const int p = rest % s.out_height;
     const std::int64_t n = rest / s.out_height;
     return {data + n * s.height * s.width * s.channels, p * s.stride - s.padding, q * s.stride - s.padding};
   }
   __device__ const float* at(const Row& row, std::int64_t k) const {
-    const int depth = static_cast<int>(k), c = depth % s.channels, tap = depth / s.channels;
+    const int depth = k, c = depth % s.channels, tap = depth / s.channels;
     const int h = row.top + tap / s.kernel, w = row.left + tap % s.kernel;
-    if (row.image == nullptr || tap >= s.kernel * s.kernel || h < 0 || h >= s.height || w < 0 ||
-        w >= s.width) {
+    if (row.image == nullptr || tap >= s.taps() || h < 0 || h >= s.height || w < 0 || w >= s.width) {
       return nullptr;
     }
-    return row.image + (static_cast<std::int64_t>(h) * s.width + w) * s.channels + c;
+    return row.image + pixel(h, s.width, w, s.channels) + c;
   }
 };
 
@@ -49,24 +46,23 @@ struct GradientOperand {
     const float* image;
     int h, w;  // with padding
   };
-  __device__ Row row(std::int64_t index, std::int64_t) const {
+  __device__ Row row(std::int64_t index) const {
     if (index >= s.inputs()) return {nullptr, 0, 0};
-    const int w = static_cast<int>(index % s.width);
+    const int w = index % s.width;
     const std::int64_t rest = index / s.width;
-    const int h = static_cast<int>(rest % s.height);
+    const int h = rest % s.height;
     const std::int64_t n = rest / s.height;
     return {data + n * s.out_height * s.out_width * s.filters, h + s.padding, w + s.padding};
   }
   __device__ const float* at(const Row& row, std::int64_t k) const {
-    const int depth = static_cast<int>(k), filter = depth % s.filters, tap = depth / s.filters;
+    const int depth = k, filter = depth % s.filters, tap = depth / s.filters;
     const int h = row.h - tap / s.kernel, w = row.w - tap % s.kernel;
-    if (row.image == nullptr || tap >= s.kernel * s.kernel || h < 0 || w < 0 || h % s.stride != 0 ||
-        w % s.stride != 0) {
+    if (row.image == nullptr || tap >= s.taps() || h < 0 || w < 0 || h % s.stride != 0 || w % s.stride != 0) {
       return nullptr;
     }
     const int p = h / s.stride, q = w / s.stride;
     if (p >= s.out_height || q >= s.out_width) return nullptr;
-    return row.image + (static_cast<std::int64_t>(p) * s.out_width + q) * s.filters + filter;
+    return row.image + pixel(p, s.out_width, q, s.filters) + filter;
   }
 };
 
@@ -80,14 +76,14 @@ struct KernelOperand {
     int channel;
     bool valid;
   };
-  __device__ Row row(std::int64_t index, std::int64_t) const {
-    return {static_cast<int>(index), index < s.channels};
+  __device__ Row row(std::int64_t index) const {
+    const int channel = index;
+    return {channel, index < s.channels};
   }
   __device__ const float* at(const Row& row, std::int64_t k) const {
-    const int depth = static_cast<int>(k), filter = depth % s.filters, tap = depth / s.filters;
-    const int taps = s.kernel * s.kernel;
-    if (!row.valid || tap >= taps) return nullptr;
-    return data + (static_cast<std::int64_t>(filter) * taps + tap) * s.channels + row.channel;
+    const int depth = k, filter = depth % s.filters, tap = depth / s.filters;
+    if (!row.valid || tap >= s.taps()) return nullptr;
+    return data + pixel(filter, s.taps(), tap, s.channels) + row.channel;
   }
 };
 
@@ -101,16 +97,15 @@ struct TransposedWindowOperand {
     int top, left, channel;
     bool valid;
   };
-  __device__ Row row(std::int64_t index, std::int64_t) const {
-    const int i = static_cast<int>(index), tap = i / s.channels;
-    return {tap / s.kernel - s.padding, tap % s.kernel - s.padding, i % s.channels,
-            tap < s.kernel * s.kernel};
+  __device__ Row row(std::int64_t index) const {
+    const int i = index, tap = i / s.channels;
+    return {tap / s.kernel - s.padding, tap % s.kernel - s.padding, i % s.channels, tap < s.taps()};
   }
   __device__ const float* at(const Row& row, std::int64_t k) const {
     if (!row.valid || k >= s.outputs()) return nullptr;
-    const int q = static_cast<int>(k % s.out_width);
+    const int q = k % s.out_width;
     const std::int64_t rest = k / s.out_width;
-    const int p = static_cast<int>(rest % s.out_height);
+    const int p = rest % s.out_height;
     const std::int64_t n = rest / s.out_height;
     const int h = p * s.stride + row.top, w = q * s.stride + row.left;
     if (h < 0 || h >= s.height || w < 0 || w >= s.width) return nullptr;

@@ -1,11 +1,10 @@
 // Elementwise kernels. All are bound by memory: one read of each input, one write of the output.
 // Where operands are aligned, a thread moves 16 bytes at a time, which is what saturates the memory
 // system with few threads.
-#include "cuda/kernels/elementwise.h"
-
 #include "cuda/kernels/math.cuh"
+#include "cuda/runtime/gpu_backend.h"
 
-namespace adwp::ADWP_GPU::kernels {
+namespace adwp::ADWP_GPU {
 namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
@@ -49,46 +48,6 @@ struct Towards {  // what moves b towards a
   __device__ float operator()(float a, float b) const { return t * (a - b); }
 };
 
-template <Activation act>
-__global__ void __launch_bounds__(threads_per_block)
-    finish(const float* bias, float* y, std::int64_t matrix, std::int64_t columns, std::int64_t n) {
-  for (std::int64_t i = first_index(); i < n; i += index_step()) {
-    y[i] = activate<act>(bias != nullptr ? y[i] + bias[i / matrix * columns + i % columns] : y[i]);
-  }
-}
-
-__global__ void __launch_bounds__(threads_per_block)
-    scale_channels(const float* x, const float* s, float* y, bool accumulate, std::int64_t image,
-                   std::int64_t channels, std::int64_t n) {
-  for (std::int64_t i = first_index(); i < n; i += index_step()) {
-    put(y[i], x[i] * s[i / image * channels + i % channels], accumulate);
-  }
-}
-
-// ds[n, c] = sum over pixels of dy x: 32 channels by 8 rows of pixels a block, summed over the rows in
-// ascending order.
-__global__ void __launch_bounds__(256)
-    scale_gradient(const float* dy, const float* x, float* ds, bool accumulate, std::int64_t pixels,
-                   std::int64_t channels) {
-  SHARED(float, sums, [8][32]);
-  const std::int64_t channel = static_cast<std::int64_t>(blockIdx.x) * 32 + threadIdx.x;
-  const std::int64_t image = static_cast<std::int64_t>(blockIdx.y) * pixels * channels;
-  float sum = 0;
-  if (channel < channels) {
-    for (std::int64_t p = threadIdx.y; p < pixels; p += 8) {
-      const std::int64_t i = image + p * channels + channel;
-      sum += dy[i] * x[i];
-    }
-  }
-  sums[threadIdx.y][threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.y == 0 && channel < channels) {
-    float total = 0;
-    for (int row = 0; row < 8; ++row) total += sums[row][threadIdx.x];
-    put(ds[blockIdx.y * channels + channel], total, accumulate);
-  }
-}
-
 __global__ void __launch_bounds__(threads_per_block)
     join(const float* a, const float* b, float* y, std::int64_t first, std::int64_t second, std::int64_t n) {
   const std::int64_t width = first + second;
@@ -106,7 +65,7 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
-// --- launchers ---------------------------------------------------------------------------------------
+// --- launching ---------------------------------------------------------------------------------------
 
 bool aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
 
@@ -120,69 +79,44 @@ void run_map(const char* name, Stream stream, F f, const float* a, const float* 
 
 }  // namespace
 
-void activation_forward(Stream stream, Activation act, const float* x, float* y, std::int64_t n) {
-  dispatch(act, [&]<Activation kind>() {
-    run_map("activation_forward", stream, Activate<kind>{}, x, nullptr, y, false, n);
+// --- operators ---------------------------------------------------------------------------------------
+
+void GpuBackend::compute(const ActivationForward& op, void*) {
+  dispatch(op.act, [&]<Activation act>() {
+    run_map(op.name, stream(), Activate<act>{}, floats(op.x), nullptr, floats(op.y), false, op.x.elements());
   });
 }
 
-void activation_backward(Stream stream, Activation act, const float* x, const float* dy, float* dx,
-                         bool accumulate, std::int64_t n) {
-  dispatch(act, [&]<Activation kind>() {
-    run_map("activation_backward", stream, Derive<kind>{}, x, dy, dx, accumulate, n);
+void GpuBackend::compute(const ActivationBackward& op, void*) {
+  dispatch(op.act, [&]<Activation act>() {
+    run_map(op.name, stream(), Derive<act>{}, floats(op.x), floats(op.dy), floats(op.dx), op.dx.adds(),
+            op.x.elements());
   });
 }
 
-void add(Stream stream, const float* a, const float* b, float* y, std::int64_t n) {
-  run_map("add", stream, Sum{}, a, b, y, false, n);
+void GpuBackend::compute(const Add& op, void*) {
+  run_map(op.name, stream(), Sum{}, floats(op.a), floats(op.b), floats(op.y), false, op.a.elements());
 }
 
-void copy_gradient(Stream stream, const float* dy, float* dx, bool accumulate, std::int64_t n) {
-  run_map("copy_gradient", stream, Same{}, dy, nullptr, dx, accumulate, n);
+void GpuBackend::compute(const CopyGradient& op, void*) {
+  run_map(op.name, stream(), Same{}, floats(op.dy), nullptr, floats(op.dx), op.dx.adds(), op.dy.elements());
 }
 
-void lerp(Stream stream, const float* source, float t, float* target, std::int64_t n) {
-  run_map("lerp", stream, Towards{t}, source, target, target, true, n);
+void GpuBackend::compute(const Lerp& op, void*) {
+  run_map(op.name, stream(), Towards{op.t}, floats(op.source), floats(op.target), floats(op.target), true,
+          op.target.elements());
 }
 
-void bias_activation(Stream stream, const float* bias, Activation act, float* y, std::int64_t batch,
-                     std::int64_t rows, std::int64_t columns) {
-  const std::int64_t n = batch * rows * columns;
-  dispatch(act, [&]<Activation kind>() {
-    launch("bias_activation", finish<kind>, blocks_for(n), threads_per_block, 0, stream, bias, y,
-           rows * columns, columns, n);
-  });
+void GpuBackend::compute(const ConcatForward& op, void*) {
+  const std::int64_t n = op.y.elements();
+  launch(op.name, join, blocks_for(n), threads_per_block, 0, stream(), floats(op.a), floats(op.b),
+         floats(op.y), op.a.shape().back(), op.b.shape().back(), n);
 }
 
-void channel_scale_forward(Stream stream, const float* x, const float* s, float* y, std::int64_t images,
-                           std::int64_t pixels, std::int64_t channels) {
-  const std::int64_t image = pixels * channels, n = images * image;
-  launch("channel_scale_forward", scale_channels, blocks_for(n), threads_per_block, 0, stream, x, s, y, false,
-         image, channels, n);
+void GpuBackend::compute(const ConcatBackward& op, void*) {
+  const std::int64_t n = op.dx.tensor.elements();
+  launch(op.name, cut, blocks_for(n), threads_per_block, 0, stream(), floats(op.dy), op.dy.shape().back(),
+         op.channel, floats(op.dx), op.dx.adds(), op.dx.tensor.shape().back(), n);
 }
 
-void channel_scale_backward(Stream stream, const float* dy, const float* x, const float* s, float* dx,
-                            bool dx_accumulate, float* ds, bool ds_accumulate, std::int64_t images,
-                            std::int64_t pixels, std::int64_t channels) {
-  const std::int64_t image = pixels * channels, n = images * image;
-  launch("channel_scale_backward", scale_channels, blocks_for(n), threads_per_block, 0, stream, dy, s, dx,
-         dx_accumulate, image, channels, n);
-  launch("channel_scale_gradient", scale_gradient,
-         dim3(ceil_divide(channels, 32), static_cast<unsigned>(images)), dim3(32, 8), 0, stream, dy, x, ds,
-         ds_accumulate, pixels, channels);
-}
-
-void concat_forward(Stream stream, const float* a, const float* b, float* y, std::int64_t rows,
-                    std::int64_t first, std::int64_t second) {
-  const std::int64_t n = rows * (first + second);
-  launch("concat_forward", join, blocks_for(n), threads_per_block, 0, stream, a, b, y, first, second, n);
-}
-
-void concat_backward(Stream stream, const float* dy, std::int64_t width, std::int64_t begin, float* dx,
-                     bool accumulate, std::int64_t rows, std::int64_t channels) {
-  const std::int64_t n = rows * channels;
-  launch("concat_backward", cut, blocks_for(n), threads_per_block, 0, stream, dy, width, begin, dx,
-         accumulate, channels, n);
-}
-
-}  // namespace adwp::ADWP_GPU::kernels
+}  // namespace adwp::ADWP_GPU

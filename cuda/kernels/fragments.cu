@@ -1,9 +1,33 @@
 // One-warp kernels around each primitive, with operands placed by the layouts that ptx.cuh documents.
-#include "cuda/kernels/fragments.h"
+#include <memory>
 
 #include "cuda/kernels/math.cuh"
+#include "cuda/kernels/primitives.h"
+#include "cuda/runtime/device.h"
 
-namespace adwp::ADWP_GPU::kernels {
+namespace adwp::ADWP_GPU {
+
+// A copy of a host array on the device, for the time of one call.
+template <typename T>
+class OnDevice {
+ public:
+  OnDevice(Device& device, const T* host, std::size_t count)
+      : device_(device), bytes_(count * sizeof(T)), data_(static_cast<T*>(device.allocate(bytes_))) {
+    device_.write(data_, host, bytes_);
+  }
+  ~OnDevice() { device_.release(data_); }
+  OnDevice(const OnDevice&) = delete;
+  OnDevice& operator=(const OnDevice&) = delete;
+
+  T* data() const { return data_; }
+  void read(T* host) const { device_.read(host, data_, bytes_); }
+
+ private:
+  Device& device_;
+  std::size_t bytes_;
+  T* data_;
+};
+
 namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
@@ -16,7 +40,7 @@ __device__ void store_sums(float* c, const float (&sums)[4], int group, int in) 
 }
 
 __global__ void __launch_bounds__(32) tf32_tile(const float* a, const float* b, float* c) {
-  const int group = static_cast<int>(threadIdx.x) / 4, in = static_cast<int>(threadIdx.x) % 4;
+  const int group = thread_index() / 4, in = thread_index() % 4;
   std::uint32_t x[4], y[2];
   float sums[4];
   UNROLL for (int r = 0; r < 4; ++r) x[r] = ptx::to_tf32(a[(group + r % 2 * 8) * 8 + in + r / 2 * 4]);
@@ -27,7 +51,7 @@ __global__ void __launch_bounds__(32) tf32_tile(const float* a, const float* b, 
 }
 
 __global__ void __launch_bounds__(32) bf16_tile(const float* a, const float* b, float* c) {
-  const int group = static_cast<int>(threadIdx.x) / 4, in = static_cast<int>(threadIdx.x) % 4;
+  const int group = thread_index() / 4, in = thread_index() % 4;
   std::uint32_t x[4], y[2];
   float sums[4];
   UNROLL for (int r = 0; r < 4; ++r) {
@@ -58,7 +82,7 @@ __global__ void __launch_bounds__(64)
     async_tile(const float* x, const std::int32_t* valid, float* y16, float* y4) {
   SHARED(float, wide, [256]);
   SHARED(float, narrow, [256]);
-  const int t = static_cast<int>(threadIdx.x);
+  const int t = threadIdx.x;
   ptx::cp_async<16>(wide + t * 4, x + t * 4, valid[t] != 0);
   ptx::cp_async_commit();
   UNROLL for (int i = 0; i < 4; ++i) ptx::cp_async<4>(narrow + t * 4 + i, x + t * 4 + i, valid[t] != 0);
@@ -70,21 +94,45 @@ __global__ void __launch_bounds__(64)
   UNROLL for (int i = 0; i < 4; ++i) y4[i * 64 + t] = narrow[i * 64 + t];
 }
 
+// --- launching ---------------------------------------------------------------------------------------
+
+using Product = void (*)(const float* a, const float* b, float* c);
+
+auto product(const std::shared_ptr<Device>& device, const char* name, Product kernel, std::size_t depth) {
+  return [=](const float* a, const float* b, float* c) {
+    const OnDevice x(*device, a, 16 * depth), y(*device, b, depth * 8);
+    const OnDevice z(*device, c, 128);
+    launch(name, kernel, 1, 32, 0, device->stream(), x.data(), y.data(), z.data());
+    z.read(c);
+  };
+}
+
 }  // namespace
 
-// --- launchers ---------------------------------------------------------------------------------------
+// --- primitives, from host memory to host memory -----------------------------------------------------
 
-void mma_tf32_tile(Stream stream, const float* a, const float* b, float* c) {
-  launch("mma_tf32_tile", tf32_tile, 1, 32, 0, stream, a, b, c);
-}
-void mma_bf16_tile(Stream stream, const float* a, const float* b, float* c) {
-  launch("mma_bf16_tile", bf16_tile, 1, 32, 0, stream, a, b, c);
-}
-void ldmatrix_tile(Stream stream, bool transposed, const std::uint16_t* from, std::uint32_t* to) {
-  launch("ldmatrix_tile", transposed ? matrix_tile<true> : matrix_tile<false>, 1, 32, 0, stream, from, to);
-}
-void copy_tile(Stream stream, const float* x, const std::int32_t* valid, float* y16, float* y4) {
-  launch("copy_tile", async_tile, 1, 64, 0, stream, x, valid, y16, y4);
+Primitives primitives() {
+  const auto device = std::make_shared<Device>();
+  return {.mma_tf32 = product(device, "mma_tf32_tile", tf32_tile, 8),
+          .mma_bf16 = product(device, "mma_bf16_tile", bf16_tile, 16),
+          .ldmatrix =
+              [device](bool transposed, const std::uint16_t* from, std::uint32_t* to) {
+                const OnDevice rows(*device, from, 256);
+                const OnDevice lanes(*device, to, 128);
+                launch("ldmatrix_tile", transposed ? matrix_tile<true> : matrix_tile<false>, 1, 32, 0,
+                       device->stream(), rows.data(), lanes.data());
+                lanes.read(to);
+              },
+          .copy =
+              [device](const float* x, const std::int32_t* valid, float* y16, float* y4) {
+                const OnDevice from(*device, x, 256);
+                const OnDevice flags(*device, valid, 64);
+                const OnDevice wide(*device, y16, 256), narrow(*device, y4, 256);
+                launch("copy_tile", async_tile, 1, 64, 0, device->stream(), from.data(), flags.data(),
+                       wide.data(), narrow.data());
+                wide.read(y16);
+                narrow.read(y4);
+              }};
 }
 
-}  // namespace adwp::ADWP_GPU::kernels
+}  // namespace adwp::ADWP_GPU

@@ -1,14 +1,16 @@
-// Augmentation: a thread makes one number of one image. Each draws its image's random numbers anew
+// Augmentation: a thread makes one number of one image. Each draws its image's random numbers again
 // (ten rounds of Philox), which costs less than sharing them.
-#include "cuda/kernels/load_batch.h"
-
 #include "cuda/kernels/math.cuh"
-#include "framework/core/random.h"
+#include "cuda/runtime/gpu_backend.h"
 
-namespace adwp::ADWP_GPU::kernels {
+namespace adwp::ADWP_GPU {
 namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
+
+struct BatchShape {
+  std::int64_t batch, height, width, channels;
+};
 
 __global__ void __launch_bounds__(threads_per_block)
     augment(BatchShape s, const std::uint8_t* images, const std::int32_t* labels, const std::int32_t* index,
@@ -19,10 +21,7 @@ __global__ void __launch_bounds__(threads_per_block)
     const std::int64_t b = e / image, c = e % s.channels;
     const std::int64_t j = e / s.channels % s.width, i = e / s.channels / s.width % s.height;
     const std::int32_t row = index[b];
-    const Philox::Block r =
-        Philox::generate({static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(Purpose::augment),
-                          static_cast<std::uint32_t>(key.epoch), static_cast<std::uint32_t>(key.epoch >> 32)},
-                         {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
+    const Philox::Block r = augmentation_numbers(row, key);
     const std::int64_t h = i + (r[1] >> 16) % span - augmentation.shift;
     const std::int64_t w = j + (r[1] & 0xFFFFu) % span - augmentation.shift;
     const std::int64_t top = (r[2] >> 16) % s.height - augmentation.cutout / 2;
@@ -42,14 +41,14 @@ __global__ void __launch_bounds__(threads_per_block)
 
 }  // namespace
 
-// --- launchers ---------------------------------------------------------------------------------------
+// --- operator ----------------------------------------------------------------------------------------
 
-void load_batch(Stream stream, const BatchShape& shape, const std::uint8_t* images,
-                const std::int32_t* labels, const std::int32_t* index, const PixelNorm& norm,
-                const Augmentation& augmentation, const AugmentKey& key, float* x, std::int32_t* y) {
-  const std::int64_t n = shape.batch * shape.height * shape.width * shape.channels;
-  launch("load_batch", augment, blocks_for(n), threads_per_block, 0, stream, shape, images, labels, index,
-         norm, augmentation, key, x, y, n);
+void GpuBackend::compute(const LoadBatch& op, void*) {
+  const Shape& s = op.x.shape();
+  const std::int64_t n = op.x.elements();
+  launch(op.name, augment, blocks_for(n), threads_per_block, 0, stream(), BatchShape{s[0], s[1], s[2], s[3]},
+         op.images.data<std::uint8_t>(), integers(op.labels), integers(op.index), op.norm, op.augmentation,
+         op.key, floats(op.x), op.y.data<std::int32_t>(), n);
 }
 
-}  // namespace adwp::ADWP_GPU::kernels
+}  // namespace adwp::ADWP_GPU

@@ -1,9 +1,8 @@
-// Softmax cross-entropy: one warp a row, its lanes side by side over the classes.
-#include "cuda/kernels/loss.h"
-
+// Softmax cross-entropy: one warp per row, its lanes side by side over the classes.
 #include "cuda/kernels/math.cuh"
+#include "cuda/runtime/gpu_backend.h"
 
-namespace adwp::ADWP_GPU::kernels {
+namespace adwp::ADWP_GPU {
 namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
@@ -54,7 +53,7 @@ __global__ void __launch_bounds__(32 * warps)
     float rest = 0;
     if (smoothing > 0) {
       for (std::int64_t c = lane; c < classes; c += 32) rest += r.total - row[c];
-      rest = warp_sum(rest) / static_cast<float>(classes);
+      rest = warp_sum(rest) / classes;
     }
     loss += (1.0f - smoothing) * (r.total - row[label]) + smoothing * rest;
     hits += r.hit == label ? 1.0f : 0.0f;
@@ -82,52 +81,54 @@ __global__ void __launch_bounds__(32) total_losses(const float* partial, std::in
   sums[0] = warp_sum(sums[0]);
   sums[1] = warp_sum(sums[1]);
   if (threadIdx.x == 0) {
-    put(out[0], static_cast<float>(factor * sums[0]), accumulate);
-    if (hits) put(out[1], static_cast<float>(sums[1]), accumulate);
+    put(out[0], factor * sums[0], accumulate);
+    if (hits) put(out[1], sums[1], accumulate);
   }
 }
 
 __global__ void __launch_bounds__(32 * warps)
     logit_gradient(const float* dloss, const float* logits, const std::int32_t* labels, float smoothing,
                    float* dlogits, bool accumulate, std::int64_t rows, std::int64_t classes) {
-  const std::int64_t lane = threadIdx.x % 32;
-  const std::int64_t n = static_cast<std::int64_t>(blockIdx.x) * warps + threadIdx.x / 32;
+  const std::int64_t n = first_index() / 32, lane = threadIdx.x % 32;
   if (n >= rows) return;  // the whole warp
   const float* row = logits + n * classes;
   const Row r = read_row(row, classes, lane);
-  const float share = *dloss / static_cast<float>(rows), rest = smoothing / static_cast<float>(classes);
+  const float share = *dloss / rows, rest = smoothing / classes;
   for (std::int64_t c = lane; c < classes; c += 32) {
     const float target = rest + (c == labels[n] ? 1.0f - smoothing : 0.0f);
     put(dlogits[n * classes + c], share * (expf(row[c] - r.total) - target), accumulate);
   }
 }
 
+// --- launching ---------------------------------------------------------------------------------------
+
+// out[0] = or += factor * sum of losses over the batch; where it adds, out[1] += hits.
+void run_losses(const char* name, Stream stream, const Tensor& logits, const Tensor& labels, float smoothing,
+                double factor, const Tensor& out, bool adds, float* partial) {
+  const std::int64_t rows = logits.shape()[0], parts = reduction_parts(rows);
+  launch(name, row_losses, parts, 32 * warps, 0, stream, floats(logits), integers(labels), smoothing, partial,
+         rows, logits.shape()[1]);
+  launch(name, total_losses, 1, 32, 0, stream, partial, parts, factor, floats(out), adds, adds);
+}
+
 }  // namespace
 
-// --- launchers ---------------------------------------------------------------------------------------
+// --- operators ---------------------------------------------------------------------------------------
 
-void cross_entropy_forward(Stream stream, const float* logits, const std::int32_t* labels, float smoothing,
-                           float* loss, float* scratch, std::int64_t rows, std::int64_t classes) {
-  const std::int64_t parts = reduction_parts(rows);
-  launch("cross_entropy_forward", row_losses, static_cast<unsigned>(parts), 32 * warps, 0, stream, logits,
-         labels, smoothing, scratch, rows, classes);
-  launch("cross_entropy_forward", total_losses, 1, 32, 0, stream, scratch, parts,
-         1.0 / static_cast<double>(rows), loss, false, false);
+void GpuBackend::compute(const CrossEntropyForward& op, void* workspace) {
+  run_losses(op.name, stream(), op.logits, op.labels, op.smoothing, 1.0 / op.logits.shape()[0], op.loss,
+             false, scratch(workspace));
 }
 
-void cross_entropy_backward(Stream stream, const float* dloss, const float* logits,
-                            const std::int32_t* labels, float smoothing, float* dlogits, bool accumulate,
-                            std::int64_t rows, std::int64_t classes) {
-  launch("cross_entropy_backward", logit_gradient, ceil_divide(rows, warps), 32 * warps, 0, stream, dloss,
-         logits, labels, smoothing, dlogits, accumulate, rows, classes);
+void GpuBackend::compute(const CrossEntropyBackward& op, void*) {
+  const std::int64_t rows = op.logits.shape()[0];
+  launch(op.name, logit_gradient, ceil_divide(rows, warps), 32 * warps, 0, stream(), floats(op.dloss),
+         floats(op.logits), integers(op.labels), op.smoothing, floats(op.dlogits), op.dlogits.adds(), rows,
+         op.logits.shape()[1]);
 }
 
-void count_hits(Stream stream, const float* logits, const std::int32_t* labels, float* score, float* scratch,
-                std::int64_t rows, std::int64_t classes) {
-  const std::int64_t parts = reduction_parts(rows);
-  launch("count_hits", row_losses, static_cast<unsigned>(parts), 32 * warps, 0, stream, logits, labels, 0.0f,
-         scratch, rows, classes);
-  launch("count_hits", total_losses, 1, 32, 0, stream, scratch, parts, 1.0, score, true, true);
+void GpuBackend::compute(const CountHits& op, void* workspace) {
+  run_losses(op.name, stream(), op.logits, op.labels, 0.0f, 1.0, op.score, true, scratch(workspace));
 }
 
-}  // namespace adwp::ADWP_GPU::kernels
+}  // namespace adwp::ADWP_GPU

@@ -1,4 +1,4 @@
-// What kernels share: activations (framework/backend/activation.h), sums over warps and blocks, launch sizes.
+// What kernels share: activations (framework/backend/activation.h), sums over warps, launch sizes.
 #pragma once
 
 #include "cuda/kernels/port.cuh"
@@ -11,6 +11,16 @@ __device__ __forceinline__ void put(float& target, float value, bool accumulate)
   target = accumulate ? target + value : value;
 }
 
+// act(x), chosen where the kernel runs: an epilogue is not worth a kernel per activation.
+template <int first = 0>
+__device__ __forceinline__ float activated(Activation act, float x) {
+  if constexpr (first < int(std::size(all_activations))) {
+    constexpr Activation kind = all_activations[first];
+    return act == kind ? activate<kind>(x) : activated<first + 1>(act, x);
+  }
+  return x;
+}
+
 // Every lane gets the sum over the warp; all 32 lanes must call.
 template <typename T>
 __device__ __forceinline__ T warp_sum(T value) {
@@ -20,27 +30,35 @@ __device__ __forceinline__ T warp_sum(T value) {
 
 inline constexpr int threads_per_block = 256;
 
+inline std::int64_t ceil_divide(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
 // Blocks of a grid-stride loop over n elements: enough to fill any device, not more.
-inline unsigned blocks_for(std::int64_t n, std::int64_t per_block = threads_per_block) {
-  const std::int64_t blocks = (n + per_block - 1) / per_block;
-  return static_cast<unsigned>(blocks < 4096 ? blocks : 4096);
-}
-inline unsigned ceil_divide(std::int64_t n, std::int64_t by) {
-  return static_cast<unsigned>((n + by - 1) / by);
+inline std::int64_t blocks_for(std::int64_t n) {
+  const std::int64_t blocks = ceil_divide(n, threads_per_block);
+  return blocks < 4096 ? blocks : 4096;
 }
 
-// The grid-stride loop's first index and step.
-__device__ __forceinline__ std::int64_t first_index() {
-  return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-}
+// Where a thread stands, in types that do for arithmetic.
+__device__ __forceinline__ int thread_index() { return threadIdx.x; }
+__device__ __forceinline__ std::int64_t block_index() { return blockIdx.x; }
+__device__ __forceinline__ std::int64_t block_index_y() { return blockIdx.y; }
+
+// The thread's index along x, and how many threads the grid has along x: the first index and the step of a
+// grid-stride loop.
+__device__ __forceinline__ std::int64_t first_index() { return block_index() * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ std::int64_t index_step() {
-  return static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  const std::int64_t blocks = gridDim.x;
+  return blocks * blockDim.x;
 }
 
-// Reductions over rows are done in this many parts, a number that depends on the shape alone: the
-// order of every sum is fixed.
+// Where pixel (h, w) of an image begins.
+__device__ __forceinline__ std::int64_t pixel(std::int64_t h, int width, int w, int channels) {
+  return (h * width + w) * channels;
+}
+
+// Reductions over rows are done in this many parts, a number that depends on the shape only: the order of
+// every sum is fixed.
 inline std::int64_t reduction_parts(std::int64_t rows) {
-  const std::int64_t parts = (rows + 127) / 128;
+  const std::int64_t parts = ceil_divide(rows, 128);
   return parts < 1 ? 1 : (parts < 256 ? parts : 256);
 }
 

@@ -1,12 +1,11 @@
 // Optimizers, bound by memory: every buffer is read and written once. The gradient's norm stays on the
 // device; each thread works out the clipping factor for itself.
-#include "cuda/kernels/optimizer.h"
-
 #include <cmath>
 
 #include "cuda/kernels/math.cuh"
+#include "cuda/runtime/gpu_backend.h"
 
-namespace adwp::ADWP_GPU::kernels {
+namespace adwp::ADWP_GPU {
 namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
@@ -18,52 +17,51 @@ __device__ float clip_factor(float max_norm, const float* norm2) {
 }
 
 __global__ void __launch_bounds__(threads_per_block)
-    sgd(SgdStep step, const float* gradient, const float* norm2, float* velocity, float* parameter,
+    sgd(SgdRule rule, const float* gradient, const float* norm2, float* velocity, float* parameter,
         std::int64_t n) {
-  const float factor = clip_factor(step.max_norm, norm2);
+  const float factor = clip_factor(rule.max_norm, norm2);
   for (std::int64_t i = first_index(); i < n; i += index_step()) {
     const float g = gradient[i] * factor, p = parameter[i];
-    const float v = step.momentum * velocity[i] + g;
-    const float move = step.nesterov ? g + step.momentum * v : v;
-    const float decay = i < step.decayed ? step.weight_decay * p : 0.0f;
+    const float v = rule.momentum * velocity[i] + g;
+    const float move = rule.nesterov ? g + rule.momentum * v : v;
+    const float decay = i < rule.decayed ? rule.weight_decay * p : 0.0f;
     velocity[i] = v;
-    parameter[i] = p - step.learning_rate * (move + decay);
+    parameter[i] = p - rule.learning_rate * (move + decay);
   }
 }
 
 __global__ void __launch_bounds__(threads_per_block)
-    adamw(AdamWStep step, float correction1, float correction2, const float* gradient, const float* norm2,
+    adamw(AdamWRule rule, float correction1, float correction2, const float* gradient, const float* norm2,
           float* first, float* second, float* parameter, std::int64_t n) {
-  const float factor = clip_factor(step.max_norm, norm2);
+  const float factor = clip_factor(rule.max_norm, norm2);
   for (std::int64_t i = first_index(); i < n; i += index_step()) {
     const float g = gradient[i] * factor, p = parameter[i];
-    const float m = first[i] + (1 - step.beta1) * (g - first[i]);
-    const float v = second[i] + (1 - step.beta2) * (g * g - second[i]);
-    const float move = m * correction1 / (sqrtf(v * correction2) + step.epsilon);
-    const float decay = i < step.decayed ? step.weight_decay * p : 0.0f;
+    const float m = first[i] + (1 - rule.beta1) * (g - first[i]);
+    const float v = second[i] + (1 - rule.beta2) * (g * g - second[i]);
+    const float move = m * correction1 / (sqrtf(v * correction2) + rule.epsilon);
+    const float decay = i < rule.decayed ? rule.weight_decay * p : 0.0f;
     first[i] = m;
     second[i] = v;
-    parameter[i] = p - step.learning_rate * (move + decay);
+    parameter[i] = p - rule.learning_rate * (move + decay);
   }
 }
 
 }  // namespace
 
-// --- launchers ---------------------------------------------------------------------------------------
+// --- operators ---------------------------------------------------------------------------------------
 
-void sgd_step(Stream stream, const SgdStep& step, const float* gradient, const float* norm2, float* velocity,
-              float* parameter, std::int64_t n) {
-  launch("sgd_step", sgd, blocks_for(n), threads_per_block, 0, stream, step, gradient, norm2, velocity,
-         parameter, n);
+void GpuBackend::compute(const SgdStep& op, void*) {
+  const std::int64_t n = op.parameter.elements();
+  launch(op.name, sgd, blocks_for(n), threads_per_block, 0, stream(), op.rule, floats(op.gradient),
+         floats(op.norm2), floats(op.velocity), floats(op.parameter), n);
 }
 
-void adamw_step(Stream stream, const AdamWStep& step, const float* gradient, const float* norm2, float* first,
-                float* second, float* parameter, std::int64_t n) {
-  const auto t = static_cast<double>(step.step);
-  const auto correction1 = static_cast<float>(1 / (1 - std::pow(static_cast<double>(step.beta1), t)));
-  const auto correction2 = static_cast<float>(1 / (1 - std::pow(static_cast<double>(step.beta2), t)));
-  launch("adamw_step", adamw, blocks_for(n), threads_per_block, 0, stream, step, correction1, correction2,
-         gradient, norm2, first, second, parameter, n);
+void GpuBackend::compute(const AdamWStep& op, void*) {
+  const std::int64_t n = op.parameter.elements();
+  const double step = op.rule.step, beta1 = op.rule.beta1, beta2 = op.rule.beta2;
+  const float correction1 = 1 / (1 - std::pow(beta1, step)), correction2 = 1 / (1 - std::pow(beta2, step));
+  launch(op.name, adamw, blocks_for(n), threads_per_block, 0, stream(), op.rule, correction1, correction2,
+         floats(op.gradient), floats(op.norm2), floats(op.first), floats(op.second), floats(op.parameter), n);
 }
 
-}  // namespace adwp::ADWP_GPU::kernels
+}  // namespace adwp::ADWP_GPU

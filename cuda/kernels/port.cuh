@@ -5,16 +5,13 @@
 // docs/kernels.md.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #if !defined(ADWP_GPU)
 #error "built as adwp::cuda or adwp::emulated: define ADWP_GPU"
 #endif
 
+#include "cuda/runtime/launch.cuh"
 #if defined(__CUDACC__)
 #include "cuda/kernels/ptx.cuh"
-#include "cuda/runtime/launch.cuh"
 #else
-#include "cuda/emulation/launch.h"
+#include "cuda/emulation/ptx.h"
 #endif

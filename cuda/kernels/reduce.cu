@@ -1,9 +1,8 @@
-// Sums whose order does not depend on who is fast.
-#include "cuda/kernels/reduce.h"
-
+// Sums over the rows of a matrix, and over everything, whose order does not depend on who is fast.
 #include "cuda/kernels/column_reduce.cuh"
+#include "cuda/runtime/gpu_backend.h"
 
-namespace adwp::ADWP_GPU::kernels {
+namespace adwp::ADWP_GPU {
 namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
@@ -20,11 +19,11 @@ struct StoreSum {
   float* sum;
   bool accumulate;
   __device__ void operator()(std::int64_t column, double first, double) const {
-    put(sum[column], static_cast<float>(first), accumulate);
+    put(sum[column], first, accumulate);
   }
 };
 
-// One sum a block, the parts of x side by side.
+// One sum per block, the parts of x side by side.
 __global__ void __launch_bounds__(256) square_partials(const float* x, float* partial, std::int64_t n) {
   SHARED(float, sums, [8]);
   const std::int64_t part = blockIdx.x, parts = gridDim.x;
@@ -45,27 +44,29 @@ __global__ void __launch_bounds__(32) sum_partials(const float* partial, std::in
   double total = 0;
   for (std::int64_t part = threadIdx.x; part < parts; part += 32) total += partial[part];
   total = warp_sum(total);
-  if (threadIdx.x == 0) *sum = static_cast<float>(total);
+  if (threadIdx.x == 0) *sum = total;
 }
 
 }  // namespace
 
-// --- launchers ---------------------------------------------------------------------------------------
+// --- operators ---------------------------------------------------------------------------------------
 
-std::int64_t reduction_scratch(std::int64_t rows, std::int64_t channels) {
-  return (reduction_parts(rows) + 1) * 2 * channels;  // one more for totals
+// Of every operator that reduces rows: two sums per part and channel, and one part more for totals.
+std::size_t GpuBackend::reduction_workspace(std::int64_t rows, std::int64_t channels) {
+  return bytes_of((reduction_parts(rows) + 1) * 2 * channels);
 }
 
-void column_sum(Stream stream, const float* x, float* sum, bool accumulate, float* scratch, std::int64_t rows,
-                std::int64_t columns) {
-  column_reduce("column_sum", stream, Elements{x, columns}, StoreSum{sum, accumulate}, scratch, rows,
-                columns);
+void GpuBackend::compute(const ColumnSum& op, void* workspace) {
+  const std::int64_t rows = op.x.shape()[0], columns = op.x.shape()[1];
+  column_reduce(op.name, stream(), Elements{floats(op.x), columns}, StoreSum{floats(op.sum), op.sum.adds()},
+                scratch(workspace), rows, columns);
 }
 
-void sum_of_squares(Stream stream, const float* x, float* sum, float* scratch, std::int64_t n) {
-  const std::int64_t parts = reduction_parts(n);
-  launch("sum_of_squares", square_partials, static_cast<unsigned>(parts), 256, 0, stream, x, scratch, n);
-  launch("sum_of_squares", sum_partials, 1, 32, 0, stream, scratch, parts, sum);
+void GpuBackend::compute(const SumOfSquares& op, void* workspace) {
+  const std::int64_t n = op.x.elements(), parts = reduction_parts(n);
+  float* partial = scratch(workspace);
+  launch(op.name, square_partials, parts, 256, 0, stream(), floats(op.x), partial, n);
+  launch(op.name, sum_partials, 1, 32, 0, stream(), partial, parts, floats(op.sum));
 }
 
-}  // namespace adwp::ADWP_GPU::kernels
+}  // namespace adwp::ADWP_GPU

@@ -2,15 +2,19 @@
 // norm wants to know of a convolution's output, without reading it again.
 //
 // A tile leaves three numbers a column, (3, n): its mean as rounded, and the sums of the differences from
-// that and of their squares. The first pass is for the mean alone; differences from it, small whatever the
+// that and of their squares. The first pass is only for the mean; differences from it, small whatever the
 // mean, lose nothing in f32. A kernel of batch norm merges the tiles in ascending order, in double
 // (batch_norm.cu).
 #pragma once
 
 #include "cuda/kernels/math.cuh"
 #include "cuda/kernels/product.h"
+#include "framework/backend/operators.h"
 
 namespace adwp::ADWP_GPU {
+
+// Batch norm with the moments (tiles, 3, channels) that the convolution has left of x (batch_norm.cu).
+void batch_norm_of_moments(void* stream, const BatchNormForward& op, const float* moments);
 
 // sums[group][column] of term(element, j), over the rows of the tile that there are.
 template <typename Sums, typename Term>
@@ -39,7 +43,7 @@ __device__ void tile_moments(const Sums& sums, float* memory, std::int64_t rows,
                              float* moments, std::int64_t n) {
   constexpr int size = Sums::groups * tile_n;
   float *values = memory, *first = memory + size, *second = memory + 2 * size;
-  const float share = 1.0f / static_cast<float>(rows < tile_m ? rows : tile_m);
+  const float share = 1.0f / (rows < tile_m ? rows : tile_m);
 
   __syncthreads();  // until here others may read operands
   column_sums(sums, rows, values, [](float value, int) { return value; });
@@ -51,7 +55,7 @@ __device__ void tile_moments(const Sums& sums, float* memory, std::int64_t rows,
   column_sums(sums, rows, first, [&](float value, int j) { return value - mean[j]; });
   column_sums(sums, rows, second, [&](float value, int j) { return (value - mean[j]) * (value - mean[j]); });
   __syncthreads();
-  const int column = static_cast<int>(threadIdx.x);
+  const int column = thread_index();
   if (column < tile_n && column < columns) {
     moments[column] = column_total<Sums>(values, column) * share;
     moments[n + column] = column_total<Sums>(first, column);

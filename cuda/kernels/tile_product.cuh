@@ -4,39 +4,39 @@
 //   struct Operand {
 //     static constexpr bool along_k;  // are neighbours in memory neighbours in k (else in the row)?
 //     struct Row;                     // what a thread keeps of one row (an m of A, an n of B)
-//     Row row(std::int64_t index, std::int64_t batch) const;
+//     Row row(std::int64_t index) const;
 //     const float* at(const Row&, std::int64_t k) const;  // nullptr: zero
 //   };
-//
-// A batch of products is one launch with its index in blockIdx.z; a product by itself is a batch of one.
 //
 // The fast kernel, after the shape of cuBLAS's and CUTLASS's SGEMM:
 //   - A block of 256 threads makes a tile of 128 x 64 of C, going down k in steps of 16.
 //   - Tiles travel by cp.async, 16 bytes at a time where channels allow (V = 4, else 4 bytes), through
-//     three stages: while one is multiplied two are under way, and one barrier a step is enough, for
-//     the stage that is filled next was last read before that barrier.
+//     three stages: while one is multiplied two are under way.
 //   - In shared memory an operand keeps the order it has in memory: [row][k] or [k][row]. Rows are
 //     padded (by 4 or 8 floats), so that neither the vector loads of the f32 path nor the fragment
 //     loads of the matrix units meet in a bank.
-//   - Math::f32: a thread sums 8 x 4 elements in registers, exact f32 FMA. tf32, bf16: each of 8 warps
+//   - Precision::f32: a thread sums 8 x 4 elements in registers, exact f32 FMA. tf32, bf16: each of 8 warps
 //     makes 32 x 32 by mma.sync from fragments that are rounded on their way out of shared memory;
 //     sums are f32.
-// Splits of k (blockIdx.z within a batch's element) write their sums side by side, for a second kernel to add
-// in order.
+// Splits of k (blockIdx.z) write their sums side by side, for a second kernel to add in order.
 #pragma once
 
 #include <type_traits>
 
+#include "cuda/cuda_backend.h"
 #include "cuda/kernels/math.cuh"
 #include "cuda/kernels/product.h"
 #include "cuda/kernels/tile_moments.cuh"
 
 namespace adwp::ADWP_GPU {
 
+// Three stages, no more and no fewer. With two, a second barrier would be needed in each step: the stage that
+// is filled next would be the one that slower warps still read. With three it was last read before the step's
+// barrier. A fourth would not fit: a stage of two operands along k takes 15 KiB, and a block has 48 KiB of
+// static shared memory.
 inline constexpr int tile_k = 16, stages = 3;
 
-// Stored matrices, rows * depth elements from one of a batch to the next: element (row, k) at
-// data[row * pitch + k] (along k) or data[k * pitch + row].
+// A stored matrix: element (row, k) at data[row * pitch + k] (along k) or data[k * pitch + row].
 template <bool AlongK>
 struct MatrixOperand {
   static constexpr bool along_k = AlongK;
@@ -46,9 +46,9 @@ struct MatrixOperand {
   struct Row {
     const float* first;  // its element at k = 0; nullptr: no such row
   };
-  __device__ Row row(std::int64_t index, std::int64_t batch) const {
+  __device__ Row row(std::int64_t index) const {
     if (index >= rows) return {nullptr};
-    return {data + batch * rows * depth + (AlongK ? index * pitch : index)};
+    return {data + (AlongK ? index * pitch : index)};
   }
   __device__ const float* at(const Row& row, std::int64_t k) const {
     if (row.first == nullptr || k >= depth) return nullptr;
@@ -63,35 +63,16 @@ struct Output {
   const float* bias;  // by column; may be null
   Activation act;
   bool accumulate;
-  std::int64_t pitch = 0;       // elements from one batch's, or one split's, c to the next's
-  std::int64_t bias_pitch = 0;  // from one batch's bias to the next's; 0: one for all
+  std::int64_t split_pitch = 0;  // elements from one split's c to the next's
 
   __device__ void store(std::int64_t row, std::int64_t column, float value) const {
-    if (bias != nullptr) value += bias[blockIdx.z * bias_pitch + column];
-    switch (act) {
-      case Activation::none:
-        break;
-      case Activation::relu:
-        value = activate<Activation::relu>(value);
-        break;
-      case Activation::silu:
-        value = activate<Activation::silu>(value);
-        break;
-      case Activation::hard_swish:
-        value = activate<Activation::hard_swish>(value);
-        break;
-      case Activation::sigmoid:
-        value = activate<Activation::sigmoid>(value);
-        break;
-      case Activation::hard_sigmoid:
-        value = activate<Activation::hard_sigmoid>(value);
-        break;
-    }
-    put(c[blockIdx.z * pitch + row * row_pitch + column * column_pitch], value, accumulate);
+    if (bias != nullptr) value += bias[column];
+    value = activated(act, value);
+    put(c[blockIdx.z * split_pitch + row * row_pitch + column * column_pitch], value, accumulate);
   }
 };
 
-// The same, and by the way the moments of every column of C (tile_moments.cuh); for products that are not
+// The same, and also the moments of every column of C (tile_moments.cuh); for products that are not
 // split. moments: (tiles of rows, 3, n).
 struct OutputWithMoments : Output {
   float* moments;
@@ -115,17 +96,16 @@ struct TileLoader {
   static_assert(Rows * tile_k % (V * 256) == 0);
 
   __device__ static int row_in_tile(int chunk) {
-    const int i = static_cast<int>(threadIdx.x) + chunk * 256;
+    const int i = thread_index() + chunk * 256;
     return Operand::along_k ? i / (tile_k / V) : i % (Rows / V) * V;
   }
   __device__ static int k_in_tile(int chunk) {
-    const int i = static_cast<int>(threadIdx.x) + chunk * 256;
+    const int i = thread_index() + chunk * 256;
     return Operand::along_k ? i % (tile_k / V) * V : i / (Rows / V);
   }
 
-  __device__ TileLoader(const Operand& operand, std::int64_t first_row, std::int64_t batch)
-      : operand_(operand) {
-    UNROLL for (int i = 0; i < chunks; ++i) rows_[i] = operand.row(first_row + row_in_tile(i), batch);
+  __device__ TileLoader(const Operand& operand, std::int64_t first_row) : operand_(operand) {
+    UNROLL for (int i = 0; i < chunks; ++i) rows_[i] = operand.row(first_row + row_in_tile(i));
   }
   __device__ void load(float* tile, std::int64_t first_k, std::int64_t end_k) const {
     UNROLL for (int i = 0; i < chunks; ++i) {
@@ -152,11 +132,11 @@ struct FmaSums {
 
   __device__ float at(int i, int j) const { return sums[i][j]; }
   __device__ static int row(int i) {
-    const int y = static_cast<int>(threadIdx.x) / 16;
+    const int y = thread_index() / 16;
     return AlongA ? y + 16 * i : y * 8 + i;
   }
   __device__ static int column(int j) {
-    const int x = static_cast<int>(threadIdx.x) % 16;
+    const int x = thread_index() % 16;
     return AlongB ? x + 16 * j : x * 4 + j;
   }
 
@@ -196,7 +176,7 @@ struct FmaSums {
   // Of the threads that have rows of the same column: a warp's, 16 apart.
   __device__ static float over_lanes(float value) { return value + __shfl_xor_sync(~0u, value, 16); }
   __device__ static bool first_of_lanes() { return threadIdx.x % 32 < 16; }
-  __device__ static int group() { return static_cast<int>(threadIdx.x) / 32; }
+  __device__ static int group() { return thread_index() / 32; }
 
  private:
   __device__ static void load4(float (&to)[4], const float* from) {
@@ -209,9 +189,9 @@ struct FmaSums {
 };
 
 // A warp's 32 x 32 elements, as 2 x 4 fragments of 16 x 8.
-template <Math math, typename TileA, typename TileB>
+template <Precision precision, typename TileA, typename TileB>
 struct MmaSums {
-  static constexpr int depth = math == Math::bf16 ? 16 : 8;  // k of one mma
+  static constexpr int depth = precision == Precision::bf16 ? 16 : 8;  // k of one mma
   static constexpr int rows = 4, columns = 8, groups = 4;
   float sums[2][4][4] = {};
 
@@ -219,14 +199,14 @@ struct MmaSums {
   __device__ static int row(int i) { return warp_row() + i / 2 * 16 + lane() / 4 + i % 2 * 8; }
   __device__ static int column(int j) { return warp_column() + j / 2 * 8 + lane() % 4 * 2 + j % 2; }
 
-  __device__ static int lane() { return static_cast<int>(threadIdx.x) % 32; }
-  __device__ static int warp_row() { return static_cast<int>(threadIdx.x) / 32 % 4 * 32; }
-  __device__ static int warp_column() { return static_cast<int>(threadIdx.x) / 128 * 32; }
+  __device__ static int lane() { return thread_index() % 32; }
+  __device__ static int warp_row() { return thread_index() / 32 % 4 * 32; }
+  __device__ static int warp_column() { return thread_index() / 128 * 32; }
 
   // One register of a fragment: element (row, k), in bf16 with its neighbour in k.
   template <typename Tile>
   __device__ static std::uint32_t fragment(const float* tile, int row, int k) {
-    if constexpr (math == Math::bf16) {
+    if constexpr (precision == Precision::bf16) {
       return ptx::to_bf16x2(tile[Tile::offset(row, k)], tile[Tile::offset(row, k + 1)]);
     } else {
       return ptx::to_tf32(tile[Tile::offset(row, k)]);
@@ -249,7 +229,7 @@ struct MmaSums {
       }
       UNROLL for (int i = 0; i < 2; ++i) {
         UNROLL for (int j = 0; j < 4; ++j) {
-          if constexpr (math == Math::bf16) {
+          if constexpr (precision == Precision::bf16) {
             ptx::mma_bf16(sums[i][j], x[i], y[j]);
           } else {
             ptx::mma_tf32(sums[i][j], x[i], y[j]);
@@ -265,34 +245,33 @@ struct MmaSums {
     return value;
   }
   __device__ static bool first_of_lanes() { return lane() < 4; }
-  __device__ static int group() { return static_cast<int>(threadIdx.x) / 32 % 4; }
+  __device__ static int group() { return thread_index() / 32 % 4; }
 };
 
-template <Math math, typename TileA, typename TileB, bool AlongA, bool AlongB>
+template <Precision precision, typename TileA, typename TileB, bool AlongA, bool AlongB>
 struct SumsFor {
-  using Type = MmaSums<math, TileA, TileB>;
+  using Type = MmaSums<precision, TileA, TileB>;
 };
 template <typename TileA, typename TileB, bool AlongA, bool AlongB>
-struct SumsFor<Math::f32, TileA, TileB, AlongA, AlongB> {
+struct SumsFor<Precision::f32, TileA, TileB, AlongA, AlongB> {
   using Type = FmaSums<TileA, TileB, AlongA, AlongB>;
 };
 
-// (256, 1): told nothing of blocks an SM, ptxas for sm_80 spills to fit one more.
-template <Math math, int V, typename A, typename B, typename Out>
-__global__ void __launch_bounds__(256, 1)
-    tile_product(A a, B b, Out out, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t k_per_split,
-                 unsigned splits) {
+// (256, 1): told nothing of blocks per SM, ptxas for sm_80 spills to fit one more.
+template <Precision precision, int V, typename A, typename B, typename Out>
+__global__ void __launch_bounds__(256, 1) tile_product(A a, B b, Out out, std::int64_t m, std::int64_t n,
+                                                       std::int64_t k, std::int64_t k_per_split) {
   using TileA = SharedTile<A::along_k, tile_m>;
   using TileB = SharedTile<B::along_k, tile_n>;
   SHARED(float, tiles, [stages][TileA::elements + TileB::elements]);
-  const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.x) * tile_m;
-  const std::int64_t first_column = static_cast<std::int64_t>(blockIdx.y) * tile_n;
-  const std::int64_t batch = blockIdx.z / splits, begin = blockIdx.z % splits * k_per_split;
+  const std::int64_t first_row = block_index() * tile_m;
+  const std::int64_t first_column = block_index_y() * tile_n;
+  const std::int64_t begin = blockIdx.z * k_per_split;
   const std::int64_t end = begin + k_per_split < k ? begin + k_per_split : k;
-  const auto steps = static_cast<int>((end - begin + tile_k - 1) / tile_k);
+  const int steps = (end - begin + tile_k - 1) / tile_k;
 
-  const TileLoader<A, tile_m, V> load_a(a, first_row, batch);
-  const TileLoader<B, tile_n, V> load_b(b, first_column, batch);
+  const TileLoader<A, tile_m, V> load_a(a, first_row);
+  const TileLoader<B, tile_n, V> load_b(b, first_column);
   auto load = [&](int step) {
     if (step < steps) {
       float* stage = tiles[step % stages];
@@ -304,7 +283,7 @@ __global__ void __launch_bounds__(256, 1)
   load(0);
   load(1);
 
-  typename SumsFor<math, TileA, TileB, A::along_k, B::along_k>::Type sums;
+  typename SumsFor<precision, TileA, TileB, A::along_k, B::along_k>::Type sums;
   for (int step = 0; step < steps; ++step) {
     ptx::cp_async_wait<1>();
     __syncthreads();
@@ -324,13 +303,13 @@ __global__ void __launch_bounds__(256, 1)
   }
 }
 
-// One thread an element: what the fast kernel is measured against.
+// One thread per element: what the fast kernel is measured against.
 template <typename A, typename B>
 __global__ void __launch_bounds__(256)
     naive_product(A a, B b, Output out, std::int64_t m, std::int64_t n, std::int64_t k) {
   for (std::int64_t i = first_index(); i < m * n; i += index_step()) {
-    const typename A::Row row = a.row(i / n, blockIdx.z);
-    const typename B::Row column = b.row(i % n, blockIdx.z);
+    const typename A::Row row = a.row(i / n);
+    const typename B::Row column = b.row(i % n);
     float sum = 0;
     for (std::int64_t d = 0; d < k; ++d) {
       const float* x = a.at(row, d);
@@ -341,17 +320,17 @@ __global__ void __launch_bounds__(256)
   }
 }
 
-// Each operand element through shared memory once a tile of 16 x 16: the step between the two.
+// Each operand element through shared memory once per tile of 16 x 16: the step between the two.
 template <typename A, typename B>
 __global__ void __launch_bounds__(256)
     tiled_product(A a, B b, Output out, std::int64_t m, std::int64_t n, std::int64_t k) {
   SHARED(float, x, [16][17]);
   SHARED(float, y, [16][17]);
-  const int i = static_cast<int>(threadIdx.x) / 16, j = static_cast<int>(threadIdx.x) % 16;
-  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * 16 + i;
-  const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * 16 + j;
-  const typename A::Row own_row = a.row(row, blockIdx.z);
-  const typename B::Row other = b.row(static_cast<std::int64_t>(blockIdx.y) * 16 + i, blockIdx.z);
+  const int i = thread_index() / 16, j = thread_index() % 16;
+  const std::int64_t row = block_index() * 16 + i, first_column = block_index_y() * 16;
+  const std::int64_t column = first_column + j;
+  const typename A::Row own_row = a.row(row);
+  const typename B::Row other = b.row(first_column + i);
   float sum = 0;
   for (std::int64_t first = 0; first < k; first += 16) {
     const float* from_a = first + j < k ? a.at(own_row, first + j) : nullptr;
@@ -365,11 +344,11 @@ __global__ void __launch_bounds__(256)
   if (row < m && column < n) out.store(row, column, sum);
 }
 
-// c = what the splits have summed, in ascending order, through the output's epilogue.
+// c = what the splits have summed, in ascending order, through the output's epilogue. A template, for it
+// stands in a header; Tag: the product's operand.
 template <typename Tag>
 __global__ void __launch_bounds__(256)
     add_splits(const float* partial, std::int64_t splits, Output out, std::int64_t m, std::int64_t n) {
-  partial += blockIdx.z * splits * m * n;
   for (std::int64_t i = first_index(); i < m * n; i += index_step()) {
     float sum = 0;
     for (std::int64_t split = 0; split < splits; ++split) sum += partial[split * m * n + i];
@@ -380,43 +359,39 @@ __global__ void __launch_bounds__(256)
 // --- launching ---------------------------------------------------------------------------------------
 
 // `vector`: may chunks of four be loaded? If not, the fast kernel runs on single elements where `Single`
-// has it compiled (images of 3 channels), the tiled one elsewhere. `shape`: of at most most_in_launch
-// products. `scratch`: product_scratch(m, n, k, batch) floats. Out: Output, or OutputWithMoments, which only
-// the fast kernel fills, of a product without splits.
+// has it compiled (images of 3 channels), the tiled one elsewhere. `scratch`: shape.scratch() floats.
+// Out: Output, or OutputWithMoments, which only the fast kernel fills, of a product without splits.
 template <bool Single, typename A, typename B, typename Out>
-void run_product(const char* name, Stream stream, const ProductChoice& choice, bool vector, const A& a,
+void run_product(const char* name, Stream stream, const GpuOptions& options, bool vector, const A& a,
                  const B& b, const Out& out, const ProductShape& shape, float* scratch) {
-  const auto [m, n, k, batch, parts] = shape;
-  const auto layers = static_cast<unsigned>(batch), splits = static_cast<unsigned>(parts);
-  if (choice.level == Level::naive) {
-    launch(name, naive_product<A, B>, dim3(blocks_for(m * n), 1, layers), 256, 0, stream, a, b, out, m, n, k);
-    return;
+  const auto [m, n, k] = shape;
+  if (options.level == KernelLevel::naive) {
+    return launch(name, naive_product<A, B>, blocks_for(m * n), 256, 0, stream, a, b, out, m, n, k);
   }
-  if (choice.level == Level::tiled || (!vector && !Single)) {
-    launch(name, tiled_product<A, B>, dim3(ceil_divide(m, 16), ceil_divide(n, 16), layers), 256, 0, stream, a,
-           b, out, m, n, k);
-    return;
+  if (options.level == KernelLevel::tiled || (!vector && !Single)) {
+    return launch(name, tiled_product<A, B>, {ceil_divide(m, 16), ceil_divide(n, 16)}, 256, 0, stream, a, b,
+                  out, m, n, k);
   }
-  const std::int64_t per_split = (k + splits - 1) / splits;
-  const std::int64_t k_per_split = (per_split + tile_k - 1) / tile_k * tile_k;
-  auto run = [&]<typename Target>(const Target& target) {
+  const std::int64_t splits = shape.splits();
+  const std::int64_t k_per_split = ceil_divide(ceil_divide(k, splits), tile_k) * tile_k;
+  auto run = [&]<typename To>(const To& to) {
     auto go = [&](auto* kernel) {
-      launch(name, kernel, dim3(ceil_divide(m, tile_m), ceil_divide(n, tile_n), layers * splits), 256, 0,
-             stream, a, b, target, m, n, k, k_per_split, splits);
+      launch(name, kernel, {ceil_divide(m, tile_m), ceil_divide(n, tile_n), splits}, 256, 0, stream, a, b, to,
+             m, n, k, k_per_split);
     };
     if (!vector) {
-      if constexpr (Single) go(tile_product<Math::f32, 1, A, B, Target>);
-    } else if (choice.math == Math::f32) {
-      go(tile_product<Math::f32, 4, A, B, Target>);
-    } else if (choice.math == Math::tf32) {
-      go(tile_product<Math::tf32, 4, A, B, Target>);
+      if constexpr (Single) go(tile_product<Precision::f32, 1, A, B, To>);
+    } else if (options.precision == Precision::f32) {
+      go(tile_product<Precision::f32, 4, A, B, To>);
+    } else if (options.precision == Precision::tf32) {
+      go(tile_product<Precision::tf32, 4, A, B, To>);
     } else {
-      go(tile_product<Math::bf16, 4, A, B, Target>);
+      go(tile_product<Precision::bf16, 4, A, B, To>);
     }
   };
   if (splits == 1) return run(out);
   run(Output{scratch, n, 1, nullptr, Activation::none, false, m * n});
-  launch(name, add_splits<A>, dim3(blocks_for(m * n), 1, layers), 256, 0, stream, scratch, splits, out, m, n);
+  launch(name, add_splits<A>, blocks_for(m * n), 256, 0, stream, scratch, splits, out, m, n);
 }
 
 }  // namespace adwp::ADWP_GPU

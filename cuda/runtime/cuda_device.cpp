@@ -28,7 +28,7 @@ namespace {
 // Copies of up to this many bytes travel through page-locked memory.
 constexpr std::size_t staging_bytes = std::size_t{1} << 20;
 
-cudaStream_t native(Stream stream) { return static_cast<cudaStream_t>(stream); }
+cudaStream_t native(void* stream) { return static_cast<cudaStream_t>(stream); }
 
 }  // namespace
 
@@ -77,7 +77,7 @@ double Device::seconds(const std::function<void()>& work) {
   synchronize();
   float milliseconds = 0;
   check(cudaEventElapsedTime(&milliseconds, start.event, end.event), "the time between events");
-  return 1e-3 * static_cast<double>(milliseconds);
+  return 1e-3 * milliseconds;
 }
 
 namespace {

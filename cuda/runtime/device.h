@@ -8,9 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "cuda/runtime/stream.h"
 #include "framework/backend/replay.h"
-#include "framework/core/error.h"
 
 namespace adwp::ADWP_GPU {
 
@@ -22,7 +20,7 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   std::string description() const;
-  Stream stream() const { return stream_; }
+  void* stream() const { return stream_; }  // a cudaStream_t, without CUDA's headers
   void synchronize();
 
   // As Backend has them.
@@ -39,13 +37,9 @@ class Device {
   void fill(void* device, std::uint8_t value, std::size_t bytes);
 
  private:
-  // A graph runs later and again: it can neither wait nor talk to the host.
-  void refuse_in_capture(const char* what) const {
-    require(!capturing_, "capture",
-            "recorded work asks for {}, expected kernels, fills and copies on the device", what);
-  }
+  void refuse_in_capture(const char* what) const;  // throws Error while work is recorded
 
-  Stream stream_ = nullptr;
+  void* stream_ = nullptr;
   void* staging_ = nullptr;  // page-locked host memory
   std::size_t staged_ = 0;   // bytes of it that copies under way may still read
   bool capturing_ = false;

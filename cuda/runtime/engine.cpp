@@ -5,110 +5,24 @@
 #include <algorithm>
 
 namespace adwp::ADWP_GPU {
-namespace {
 
-constexpr std::int64_t gemm_mark = -1;  // in the place of a convolution's pass
-
-std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
-
-}  // namespace
-
-ProductKey key_of(const kernels::GemmShape& s, bool bias, Activation act) {
-  return {gemm_mark, s.m,         s.n, s.k, s.transpose_a, s.transpose_b, static_cast<int>(act),
-          s.batch,   s.bias_each, bias};
+ProductKey key_of(const Gemm& op) {
+  return {fmt::format("gemm {}{} x {}{} x {}", op.m(), op.transpose_a ? " (A^T)" : "", op.n(),
+                      op.transpose_b ? " (B^T)" : "", op.k()),
+          fmt::format("{}{}", name_of(op.act), op.bias.defined() ? ", bias" : "")};
 }
 
-ProductKey key_of(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w) {
-  return {static_cast<int>(pass),
-          conv.kernel,
-          conv.stride,
-          conv.padding,
-          conv.depthwise,
-          x[0],
-          x[1],
-          x[2],
-          x[3],
-          w[0],
-          w[3]};
-}
+EngineBackend::EngineBackend(const GpuOptions& options, std::unique_ptr<VendorProducts> vendor)
+    : GpuBackend(options),
+      vendor_(vendor != nullptr ? std::move(vendor) : open_vendor(device_, options.precision)) {}
 
-std::string text_of(const ProductKey& key) {
-  if (key[0] == gemm_mark) {
-    return fmt::format("gemm {}{}{} x {}{} x {}", key[7] == 1 ? "" : fmt::format("{} of ", key[7]), key[1],
-                       key[4] ? " (A^T)" : "", key[2], key[5] ? " (B^T)" : "", key[3]);
-  }
-  const char* passes[] = {"forward", "dgrad", "wgrad"};
-  return fmt::format("conv2d_{} {}{}x{} s{} ({}, {}, {}, {}) -> {}", passes[key[0]],
-                     key[4] ? "depthwise " : "", key[1], key[1], key[2], key[5], key[6], key[7], key[8],
-                     key[9]);
-}
-
-EngineChoice::EngineChoice(Engine engine, Device& device, std::unique_ptr<VendorProducts> vendor)
-    : engine_(engine), device_(device), vendor_(std::move(vendor)) {
-  require(engine == Engine::hand || vendor_ != nullptr, "engine", "no vendor's library was opened");
-}
-
-std::size_t EngineChoice::workspace(std::size_t hand, std::size_t result, GradMode mode) const {
-  if (engine_ == Engine::hand) return hand;
-  const bool spare = engine_ == Engine::automatic && mode == GradMode::accumulate;
-  return std::max(hand, vendor_->workspace_bytes()) + (spare ? aligned(result) : 0);
-}
-
-EngineChoice::Workspace EngineChoice::take_apart(void* workspace, const Tensor& result, GradMode mode) const {
-  auto* rest = static_cast<std::byte*>(workspace);
-  ProductTarget target{result.data<float>(), nullptr, result.bytes()};
-  if (engine_ == Engine::automatic && mode == GradMode::accumulate) {
-    target.spare = reinterpret_cast<float*>(rest);
-    rest += aligned(target.bytes);
-  }
-  return {target, rest};
-}
-
-void EngineChoice::run(const ProductKey& key, const ProductTarget& target, const Hand& hand,
-                       const Vendor& vendor) {
-  if (engine_ == Engine::hand) return hand(target.result);
-  Record& record = records_[key];
-  Engine engine = engine_;
-  if (engine == Engine::automatic) {
-    if (!record.fastest && !device_.capturing()) record.fastest = measure(record, target, hand, vendor);
-    engine = record.fastest.value_or(Engine::hand);
-  }
-  // Also after measuring: what stands in the end is then what the remembered engine gives every time.
-  if (engine == Engine::vendor) {
-    if (vendor(*vendor_, target.result)) return;
-    ++record.replaced;
-  }
-  hand(target.result);
-}
-
-// On memory where nothing is lost: what accumulates in `spare` means nothing.
-Engine EngineChoice::measure(Record& record, const ProductTarget& target, const Hand& hand,
-                             const Vendor& vendor) {
-  constexpr int repetitions = 5;
-  float* result = target.spare != nullptr ? target.spare : target.result;
-  if (target.spare != nullptr) device_.fill(result, 0, target.bytes);
-  if (!vendor(*vendor_, result)) {  // else it has warmed up
-    ++record.replaced;
-    return Engine::hand;
-  }
-  hand(result);
-  const auto time = [&](const auto& product) {
-    return device_.seconds([&] {
-      for (int i = 0; i < repetitions; ++i) product();
-    });
-  };
-  const double by_hand = time([&] { hand(result); });
-  const double by_vendor = time([&] { vendor(*vendor_, result); });
-  return by_vendor < by_hand ? Engine::vendor : Engine::hand;
-}
-
-std::string EngineChoice::description() const {
-  if (engine_ == Engine::hand) return "";
-  return fmt::format(", by {}{}", engine_ == Engine::automatic ? "the faster of hand and " : "",
+std::string EngineBackend::description() const {
+  return fmt::format("{}, by {}{}", GpuBackend::description(),
+                     options_.engine == Engine::automatic ? "the faster of hand and " : "",
                      vendor_->description());
 }
 
-std::vector<std::string> EngineChoice::notes() const {
+std::vector<std::string> EngineBackend::notes() const {
   std::vector<std::string> lines;
   std::int64_t replaced = 0, to_vendor = 0, to_hand = 0;
   for (const auto& [key, record] : records_) {
@@ -116,7 +30,7 @@ std::vector<std::string> EngineChoice::notes() const {
     to_vendor += record.fastest == Engine::vendor;
     to_hand += record.fastest == Engine::hand && record.replaced == 0;
   }
-  if (engine_ == Engine::automatic) {
+  if (options_.engine == Engine::automatic) {
     lines.push_back(fmt::format(
         "engine auto: of {} products, by pass and shape, {} went to the vendor, {} to the kernels here",
         records_.size(), to_vendor, to_hand));
@@ -129,11 +43,82 @@ std::vector<std::string> EngineChoice::notes() const {
   }
   for (const auto& [key, record] : records_) {
     if (record.replaced == 0) continue;
-    lines.push_back(engine_ == Engine::automatic
-                        ? fmt::format("engine: by hand {}", text_of(key))
-                        : fmt::format("engine: by hand {}, {} calls", text_of(key), record.replaced));
+    lines.push_back(options_.engine == Engine::automatic
+                        ? fmt::format("engine: by hand {}", key.text)
+                        : fmt::format("engine: by hand {}, {} calls", key.text, record.replaced));
   }
   return lines;
 }
+
+// --- workspace -----------------------------------------------------------------------------------------
+
+std::size_t EngineBackend::spare(const Target& result) const {
+  if (options_.engine != Engine::automatic || !result.adds()) return 0;
+  return (result.tensor.bytes() + 255) / 256 * 256;
+}
+
+std::size_t EngineBackend::workspace_for(std::size_t hand, const Target& result) const {
+  return spare(result) + std::max(hand, vendor_->workspace_bytes());
+}
+
+std::size_t EngineBackend::workspace(const Gemm& op) {
+  return workspace_for(GpuBackend::workspace(op), op.c);
+}
+std::size_t EngineBackend::workspace(const ConvForward& op) {
+  return workspace_for(GpuBackend::workspace(op), Target{op.y});
+}
+std::size_t EngineBackend::workspace(const ConvDgrad& op) {
+  return workspace_for(GpuBackend::workspace(op), op.dx);
+}
+std::size_t EngineBackend::workspace(const ConvWgrad& op) {
+  return workspace_for(GpuBackend::workspace(op), op.dw);
+}
+
+// --- products ------------------------------------------------------------------------------------------
+
+template <typename Op>
+void EngineBackend::run(const Op& op, const Target& result, void* workspace) {
+  Record& record = records_[key_of(op)];
+  void* rest = static_cast<std::byte*>(workspace) + spare(result);
+  Engine engine = options_.engine;
+  if (engine == Engine::automatic) {
+    if (!record.fastest && !device_.capturing()) {
+      const std::size_t bytes = result.tensor.bytes();
+      if (result.adds()) device_.copy(workspace, result.tensor.address(), bytes);
+      record.fastest = measure(record, op, rest);
+      if (result.adds()) device_.copy(result.tensor.address(), workspace, bytes);
+    }
+    engine = record.fastest.value_or(Engine::hand);
+  }
+  // Also after measuring: what stands in the end is then what the remembered engine gives every time.
+  if (engine == Engine::vendor) {
+    if (vendor_->compute(op, rest)) return;
+    ++record.replaced;
+  }
+  GpuBackend::compute(op, rest);
+}
+
+template <typename Op>
+Engine EngineBackend::measure(Record& record, const Op& op, void* workspace) {
+  constexpr int repetitions = 5;
+  if (!vendor_->compute(op, workspace)) {  // else it has warmed up
+    ++record.replaced;
+    return Engine::hand;
+  }
+  GpuBackend::compute(op, workspace);
+  const auto time = [&](const auto& product) {
+    return device_.seconds([&] {
+      for (int i = 0; i < repetitions; ++i) product();
+    });
+  };
+  const double by_hand = time([&] { GpuBackend::compute(op, workspace); });
+  const double by_vendor = time([&] { vendor_->compute(op, workspace); });
+  return by_vendor < by_hand ? Engine::vendor : Engine::hand;
+}
+
+void EngineBackend::compute(const Gemm& op, void* workspace) { run(op, op.c, workspace); }
+void EngineBackend::compute(const ConvForward& op, void* workspace) { run(op, Target{op.y}, workspace); }
+void EngineBackend::compute(const ConvDgrad& op, void* workspace) { run(op, op.dx, workspace); }
+void EngineBackend::compute(const ConvWgrad& op, void* workspace) { run(op, op.dw, workspace); }
 
 }  // namespace adwp::ADWP_GPU

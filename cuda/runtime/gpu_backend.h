@@ -1,46 +1,68 @@
-// The class behind cuda::open and emulated::open: checks are done (Backend), workspaces are there; each
-// method hands plain pointers to its launchers.
+// The class behind cuda::open and emulated::open. Each operator's compute() ends the file that holds its
+// kernels (cuda/kernels/*.cu); memory and the device are gpu_backend.cpp's. What a .cu file includes keeps
+// clear of fmt.
 #pragma once
 
 #include "cuda/cuda_backend.h"
-#include "cuda/kernels/product.h"
-#include "cuda/runtime/engine.h"
+#include "cuda/runtime/device.h"
+
+#if defined(__CUDACC__) && defined(FMT_VERSION)
+#error "a header that kernels include has brought fmt, over which nvcc takes long"
+#endif
 
 namespace adwp::ADWP_GPU {
 
+// From operands to what kernels take.
+inline float* floats(const Tensor& tensor) { return tensor.data<float>(); }
+inline float* floats(const Target& target) { return target.tensor.data<float>(); }
+inline const std::int32_t* integers(const Tensor& tensor) { return tensor.data<std::int32_t>(); }
+inline float* scratch(void* workspace) { return static_cast<float*>(workspace); }
+inline std::size_t bytes_of(std::int64_t count) { return count * sizeof(float); }  // floats
+
 class GpuBackend : public Backend {
  public:
-  explicit GpuBackend(const GpuOptions& options);
+  explicit GpuBackend(const GpuOptions& options = {}) : options_(options) {}
 
   std::string name() const override;
   std::string description() const override;
-  std::vector<std::string> notes() const override { return engine_.notes(); }
   void synchronize() override { device_.synchronize(); }
   double seconds(const std::function<void()>& work) override { return device_.seconds(work); }
   std::unique_ptr<Graph> capture(const std::function<void()>& work) override { return device_.capture(work); }
 
- private:
-#include "framework/backend/overrides.inc"
-  std::optional<std::size_t> conv2d_batch_norm_workspace(const Conv2d& conv, const Shape& x,
-                                                         const Shape& w) override;
-  void do_conv2d_batch_norm_forward(const Conv2d& conv, const Tensor& x, const Tensor& w, const Tensor& scale,
-                                    const Tensor& shift, float epsilon, Activation act, const Tensor& y,
-                                    const Tensor& z, const Tensor& mean, const Tensor& var,
-                                    void* workspace) override;
+  using Backend::compute;
 
-  Stream stream() const { return device_.stream(); }
+ protected:
+  std::size_t workspace(const Gemm& op) override;
+  std::size_t workspace(const ConvForward& op) override;
+  std::size_t workspace(const ConvDgrad& op) override;
+  std::size_t workspace(const ConvWgrad& op) override;
+  std::size_t workspace(const ConvBatchNormForward& op) override;
+  std::size_t reduction_workspace(std::int64_t rows, std::int64_t channels) override;
 
-  struct ConvOperands {
-    const Tensor &first, &second, &result;  // as VendorProducts::convolution has them
-  };
-  // A convolution by the engine chosen for it; `hand` is given where the result goes and its scratch.
-  void convolve(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
-                const ConvOperands& operands, GradMode mode, void* workspace,
-                const std::function<void(float* result, float* scratch)>& hand);
+#define ADWP_COMPUTE(Op) void compute(const Op& op, void* workspace) override;
+  ADWP_OPERATORS(ADWP_COMPUTE)
+#undef ADWP_COMPUTE
+  bool fuses(const ConvBatchNormForward& op) const override;
+  void compute(const ConvBatchNormForward& op, void* workspace) override;
 
+  const GpuOptions options_;
   Device device_;
-  ProductChoice choice_;
-  EngineChoice engine_;  // after the device, whose stream it holds
+
+ private:
+  void* do_allocate(std::size_t bytes) override { return device_.allocate(bytes); }
+  void do_release(void* pointer) noexcept override { device_.release(pointer); }
+  void do_write(void* device, const void* host, std::size_t bytes) override {
+    device_.write(device, host, bytes);
+  }
+  void do_read(void* host, const void* device, std::size_t bytes) override {
+    device_.read(host, device, bytes);
+  }
+  void do_copy(void* to, const void* from, std::size_t bytes) override { device_.copy(to, from, bytes); }
+  void do_fill(void* device, std::uint8_t value, std::size_t bytes) override {
+    device_.fill(device, value, bytes);
+  }
+
+  void* stream() const { return device_.stream(); }
 };
 
 }  // namespace adwp::ADWP_GPU

@@ -14,7 +14,6 @@ bool fits_int(const Shape& shape) {
   }
   return true;
 }
-int narrow(std::int64_t value) { return static_cast<int>(value); }
 
 }  // namespace
 
@@ -41,7 +40,8 @@ struct Convolution::Plan {
   std::optional<int> algorithm;  // of the pass's own enumeration
 };
 
-Convolution::Convolution(Stream stream, Precision precision) : precision_(precision) {
+Convolution::Convolution(void* stream, Precision precision, std::size_t workspace_bytes)
+    : precision_(precision), workspace_bytes_(workspace_bytes) {
   cudnn_.check(cudnn_.cudnnCreate(&handle_), "opening");
   cudnn_.check(cudnn_.cudnnSetStream(handle_, static_cast<cudaStream_t>(stream)), "setting the stream");
 }
@@ -51,119 +51,115 @@ Convolution::~Convolution() {
   cudnn_.cudnnDestroy(handle_);
 }
 
+// --- plans ---------------------------------------------------------------------------------------------
+
+template <typename Choose>
+const Convolution::Plan& Convolution::plan(const ProductKey& key, const Conv2d& conv, const Shape& x,
+                                           const Shape& w, const Choose& choose) {
+  std::unique_ptr<Plan>& known = plans_[key];
+  if (known == nullptr) {
+    auto made = std::make_unique<Plan>(cudnn_);
+    if (describe(*made, conv, x, w)) choose(*made);
+    known = std::move(made);
+  }
+  return *known;
+}
+
+bool Convolution::describe(const Plan& p, const Conv2d& conv, const Shape& x, const Shape& w) {
+  const Shape y = conv2d_output(conv, x, w);
+  if (precision_ == Precision::bf16 || !fits_int(x) || !fits_int(w) || !fits_int(y)) return false;
+  const auto set_tensor = [&](cudnnTensorDescriptor_t descriptor, const Shape& s) {
+    cudnn_.check(cudnn_.cudnnSetTensor4dDescriptor(descriptor, CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, s[0],
+                                                   s[3], s[1], s[2]),
+                 "a tensor's descriptor");
+  };
+  set_tensor(p.x, x);
+  set_tensor(p.y, y);
+  cudnn_.check(
+      cudnn_.cudnnSetFilter4dDescriptor(p.w, CUDNN_DATA_FLOAT, CUDNN_TENSOR_NHWC, w[0], w[3], w[1], w[2]),
+      "a kernel's descriptor");
+  cudnn_.check(
+      cudnn_.cudnnSetConvolution2dDescriptor(p.convolution, conv.padding, conv.padding, conv.stride,
+                                             conv.stride, 1, 1, CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
+      "a convolution's descriptor");
+  cudnn_.check(cudnn_.cudnnSetConvolutionGroupCount(p.convolution, conv.depthwise ? x[3] : 1),
+               "setting groups");
+  // What is proposed depends on it.
+  const cudnnMathType_t math = precision_ == Precision::f32 ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH;
+  cudnn_.check(cudnn_.cudnnSetConvolutionMathType(p.convolution, math), "setting the arithmetic");
+  return true;
+}
+
 // Takes the first proposal that will do. A proposal is an algorithm with a way to multiply; in f32 only one
-// way is allowed, whatever cuDNN proposes.
-template <typename Proposal, typename Propose, typename Bytes>
-void Convolution::choose(Plan& plan, std::size_t limit, const Propose& propose, const Bytes& bytes) {
+// way is allowed, whatever cuDNN proposes. The passes differ only in cuDNN's functions and in the order of
+// the descriptors.
+template <typename Proposal, typename Propose, typename Bytes, typename A, typename B, typename Result>
+void Convolution::choose(Plan& plan, Propose propose, Bytes bytes, A a, B b, Result result) {
   std::array<Proposal, 16> proposals{};
   int count = 0;
-  if (propose(narrow(proposals.size()), &count, proposals.data()) != CUDNN_STATUS_SUCCESS) return;
+  if (propose(handle_, a, b, plan.convolution, result, proposals.size(), &count, proposals.data()) !=
+      CUDNN_STATUS_SUCCESS) {
+    return;
+  }
   for (int i = 0; i < count; ++i) {
-    const Proposal& p = proposals[static_cast<std::size_t>(i)];
+    const Proposal& p = proposals[i];
     if (p.status != CUDNN_STATUS_SUCCESS || p.determinism != CUDNN_DETERMINISTIC) continue;
     const cudnnMathType_t math = precision_ == Precision::f32 ? CUDNN_FMA_MATH : p.mathType;
     if (math == CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION) continue;  // which may round to 16 bits
     cudnn_.check(cudnn_.cudnnSetConvolutionMathType(plan.convolution, math), "setting the arithmetic");
     std::size_t wanted = 0;
-    if (bytes(p.algo, &wanted) != CUDNN_STATUS_SUCCESS || wanted > limit) continue;
+    if (bytes(handle_, a, b, plan.convolution, result, p.algo, &wanted) != CUDNN_STATUS_SUCCESS) continue;
+    if (wanted > workspace_bytes_) continue;
     plan.algorithm = p.algo;
     return;
   }
 }
 
-std::unique_ptr<Convolution::Plan> Convolution::make_plan(ConvPass pass, const Conv2d& conv, const Shape& x,
-                                                          const Shape& w, std::size_t limit) {
-  auto made = std::make_unique<Plan>(cudnn_);
-  Plan& p = *made;
-  const Shape y = conv2d_output(conv, x, w);
-  if (precision_ == Precision::bf16 || !fits_int(x) || !fits_int(w) || !fits_int(y)) return made;
-  const auto set_tensor = [&](cudnnTensorDescriptor_t descriptor, const Shape& s) {
-    cudnn_.check(cudnn_.cudnnSetTensor4dDescriptor(descriptor, CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT,
-                                                   narrow(s[0]), narrow(s[3]), narrow(s[1]), narrow(s[2])),
-                 "a tensor's descriptor");
-  };
-  set_tensor(p.x, x);
-  set_tensor(p.y, y);
-  cudnn_.check(cudnn_.cudnnSetFilter4dDescriptor(p.w, CUDNN_DATA_FLOAT, CUDNN_TENSOR_NHWC, narrow(w[0]),
-                                                 narrow(w[3]), narrow(w[1]), narrow(w[2])),
-               "a kernel's descriptor");
-  const int padding = narrow(conv.padding), stride = narrow(conv.stride);
-  cudnn_.check(cudnn_.cudnnSetConvolution2dDescriptor(p.convolution, padding, padding, stride, stride, 1, 1,
-                                                      CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
-               "a convolution's descriptor");
-  const int groups = conv.depthwise ? narrow(x[3]) : 1;
-  cudnn_.check(cudnn_.cudnnSetConvolutionGroupCount(p.convolution, groups), "setting groups");
-  // What is proposed depends on it.
-  const cudnnMathType_t math = precision_ == Precision::f32 ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH;
-  cudnn_.check(cudnn_.cudnnSetConvolutionMathType(p.convolution, math), "setting the arithmetic");
+// --- passes --------------------------------------------------------------------------------------------
 
-  // The three passes differ in the order of their operands alone.
-  const auto choose_from = [&]<typename Proposal>(auto propose, auto bytes, Proposal, auto a, auto b,
-                                                  auto result) {
-    choose<Proposal>(
-        p, limit,
-        [&](int most, int* count, Proposal* proposals) {
-          return propose(handle_, a, b, p.convolution, result, most, count, proposals);
-        },
-        [&](auto algorithm, std::size_t* wanted) {
-          return bytes(handle_, a, b, p.convolution, result, algorithm, wanted);
-        });
-  };
-  switch (pass) {
-    case ConvPass::forward:
-      choose_from(cudnn_.cudnnGetConvolutionForwardAlgorithm_v7,
-                  cudnn_.cudnnGetConvolutionForwardWorkspaceSize, cudnnConvolutionFwdAlgoPerf_t{}, p.x, p.w,
-                  p.y);
-      break;
-    case ConvPass::dgrad:
-      choose_from(cudnn_.cudnnGetConvolutionBackwardDataAlgorithm_v7,
-                  cudnn_.cudnnGetConvolutionBackwardDataWorkspaceSize, cudnnConvolutionBwdDataAlgoPerf_t{},
-                  p.w, p.y, p.x);
-      break;
-    case ConvPass::wgrad:
-      choose_from(cudnn_.cudnnGetConvolutionBackwardFilterAlgorithm_v7,
-                  cudnn_.cudnnGetConvolutionBackwardFilterWorkspaceSize,
-                  cudnnConvolutionBwdFilterAlgoPerf_t{}, p.x, p.y, p.w);
-      break;
-  }
-  return made;
-}
-
-const Convolution::Plan& Convolution::plan(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
-                                           std::size_t limit) {
-  std::unique_ptr<Plan>& known = plans_[key_of(pass, conv, x, w)];
-  if (known == nullptr) known = make_plan(pass, conv, x, w, limit);
-  return *known;
-}
-
-bool Convolution::run(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, const float* first,
-                      const float* second, float* result, bool accumulate, void* workspace,
-                      std::size_t workspace_bytes) {
-  const Plan& p = plan(pass, conv, x, w, workspace_bytes);
-  if (!p.algorithm) return false;
-  const float one = 1, keep = accumulate ? 1 : 0;
-  cudnnStatus_t status = CUDNN_STATUS_SUCCESS;
-  switch (pass) {
-    case ConvPass::forward:
-      status = cudnn_.cudnnConvolutionForward(handle_, &one, p.x, first, p.w, second, p.convolution,
-                                              static_cast<cudnnConvolutionFwdAlgo_t>(*p.algorithm), workspace,
-                                              workspace_bytes, &keep, p.y, result);
-      break;
-    case ConvPass::dgrad:
-      status = cudnn_.cudnnConvolutionBackwardData(handle_, &one, p.w, second, p.y, first, p.convolution,
-                                                   static_cast<cudnnConvolutionBwdDataAlgo_t>(*p.algorithm),
-                                                   workspace, workspace_bytes, &keep, p.x, result);
-      break;
-    case ConvPass::wgrad:
-      status =
-          cudnn_.cudnnConvolutionBackwardFilter(handle_, &one, p.x, first, p.y, second, p.convolution,
-                                                static_cast<cudnnConvolutionBwdFilterAlgo_t>(*p.algorithm),
-                                                workspace, workspace_bytes, &keep, p.w, result);
-      break;
-  }
+bool Convolution::done(cudnnStatus_t status) const {
   if (CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED) return false;
   cudnn_.check(status, "convolution");
   return true;
+}
+
+bool Convolution::compute(const ConvForward& op, void* workspace) {
+  const Plan& p = plan(key_of(op), op.conv, op.x.shape(), op.w.shape(), [&](Plan& made) {
+    choose<cudnnConvolutionFwdAlgoPerf_t>(made, cudnn_.cudnnGetConvolutionForwardAlgorithm_v7,
+                                          cudnn_.cudnnGetConvolutionForwardWorkspaceSize, made.x, made.w,
+                                          made.y);
+  });
+  const float one = 1, keep = 0;
+  return p.algorithm && done(cudnn_.cudnnConvolutionForward(
+                            handle_, &one, p.x, floats(op.x), p.w, floats(op.w), p.convolution,
+                            static_cast<cudnnConvolutionFwdAlgo_t>(*p.algorithm), workspace, workspace_bytes_,
+                            &keep, p.y, floats(op.y)));
+}
+
+bool Convolution::compute(const ConvDgrad& op, void* workspace) {
+  const Plan& p = plan(key_of(op), op.conv, op.dx.tensor.shape(), op.w.shape(), [&](Plan& made) {
+    choose<cudnnConvolutionBwdDataAlgoPerf_t>(made, cudnn_.cudnnGetConvolutionBackwardDataAlgorithm_v7,
+                                              cudnn_.cudnnGetConvolutionBackwardDataWorkspaceSize, made.w,
+                                              made.y, made.x);
+  });
+  const float one = 1, keep = op.dx.adds() ? 1 : 0;
+  return p.algorithm && done(cudnn_.cudnnConvolutionBackwardData(
+                            handle_, &one, p.w, floats(op.w), p.y, floats(op.dy), p.convolution,
+                            static_cast<cudnnConvolutionBwdDataAlgo_t>(*p.algorithm), workspace,
+                            workspace_bytes_, &keep, p.x, floats(op.dx)));
+}
+
+bool Convolution::compute(const ConvWgrad& op, void* workspace) {
+  const Plan& p = plan(key_of(op), op.conv, op.x.shape(), op.dw.tensor.shape(), [&](Plan& made) {
+    choose<cudnnConvolutionBwdFilterAlgoPerf_t>(made, cudnn_.cudnnGetConvolutionBackwardFilterAlgorithm_v7,
+                                                cudnn_.cudnnGetConvolutionBackwardFilterWorkspaceSize, made.x,
+                                                made.y, made.w);
+  });
+  const float one = 1, keep = op.dw.adds() ? 1 : 0;
+  return p.algorithm && done(cudnn_.cudnnConvolutionBackwardFilter(
+                            handle_, &one, p.x, floats(op.x), p.y, floats(op.dy), p.convolution,
+                            static_cast<cudnnConvolutionBwdFilterAlgo_t>(*p.algorithm), workspace,
+                            workspace_bytes_, &keep, p.w, floats(op.dw)));
 }
 
 }  // namespace adwp::cuda::vendor

@@ -44,8 +44,7 @@ namespace adwp::cuda::vendor {
   USE(cublasDestroy_v2)            \
   USE(cublasSetStream_v2)          \
   USE(cublasSetWorkspace_v2)       \
-  USE(cublasGemmEx_64)             \
-  USE(cublasGemmStridedBatchedEx_64)
+  USE(cublasGemmEx_64)
 
 #define ADWP_DECLARE(name) decltype(&::name) name = library.find<decltype(&::name)>(#name);
 struct Cudnn {

@@ -8,7 +8,7 @@ namespace adwp::cuda::vendor {
 
 class Library {
  public:
-  // Loads the first of `names` that there is, until the process ends: these libraries do not bear being
+  // Loads the first of `names` that there is, until the process ends: these libraries cannot safely be
   // unloaded. Throws Error, naming them all, when there is none.
   explicit Library(const std::vector<std::string>& names);
 

@@ -35,7 +35,7 @@ void Tape::walk(const Variable& loss, const std::function<void(const Tensor& gra
   require(recording(), "backward", "this tape records no gradients");
   require(loss.value().elements() == 1, "backward", "the loss must be one number, got {}",
           loss.value().text());
-  loss.gradient().accumulate([&](const Tensor& gradient, GradMode) { seed(gradient); });
+  seed(loss.gradient().target().tensor);
   while (!entries_.empty()) {
     Entry entry = std::move(entries_.back());
     entries_.pop_back();

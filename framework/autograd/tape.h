@@ -29,6 +29,12 @@ class Tape {
   // An uninitialised tensor of this step.
   Tensor tensor(Shape shape, DType dtype = DType::f32) const { return Tensor(arena_, shape, dtype); }
 
+  // Where a backward that writes several gradients in one pass writes this one: one that nobody asked for
+  // goes into a tensor of this step.
+  Target target(const Gradient& gradient, const Shape& shape) const {
+    return gradient.required() ? gradient.target() : Target{tensor(shape)};
+  }
+
   // Does an operator on these inputs have to record?
   bool needs_grad(std::initializer_list<const Variable*> inputs) const;
 

@@ -1,5 +1,7 @@
 #include "framework/autograd/variable.h"
 
+#include <utility>
+
 #include "framework/core/error.h"
 
 namespace adwp {
@@ -22,12 +24,12 @@ const Tensor& Gradient::Slot::as_base() {
   return gradient;
 }
 
-void Gradient::accumulate(const std::function<void(const Tensor& gradient, GradMode mode)>& write) const {
-  if (!slot_) return;
+Target Gradient::target() const {
+  require(required(), "autograd", "the gradient of a value that requires none");
   if (slot_->base) slot_->as_base();
   if (!slot_->gradient.defined()) slot_->gradient = Tensor(*slot_->arena, slot_->shape);
-  write(slot_->gradient, slot_->written ? GradMode::accumulate : GradMode::overwrite);
-  slot_->written = true;
+  const bool written = std::exchange(slot_->written, true);
+  return {slot_->gradient, written ? GradMode::accumulate : GradMode::overwrite};
 }
 
 Variable Variable::constant(Tensor value) {

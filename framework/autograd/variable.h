@@ -1,7 +1,6 @@
 // A value in a computation, and the gradient of the loss by it.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "framework/backend/specs.h"
@@ -19,10 +18,9 @@ class Gradient {
   // What has arrived so far, or an empty tensor when nothing has.
   const Tensor& tensor() const;
 
-  // Hands `write` the gradient tensor and whether to overwrite it or to sum into it. The tensor is
-  // made on first use, with the value's shape and dtype; backends check both on every write. Does
-  // nothing when no gradient is required.
-  void accumulate(const std::function<void(const Tensor& gradient, GradMode mode)>& write) const;
+  // Where an operator's backward writes: the gradient tensor, made on first use with the value's shape, and
+  // whether to overwrite it or to add to what has arrived. Whoever asks must write. Only when required().
+  Target target() const;
 
  private:
   friend class Tape;

@@ -1,14 +1,25 @@
 // Activations and their derivatives, one source for the loops of the host and for kernels. The choice is made
-// outside of a loop (dispatch), so that what is left in it vectorises; comparisons rather than fmin and fmax,
+// outside of a loop (dispatch), so that the loop vectorises; comparisons rather than fmin and fmax,
 // which gcc leaves scalar for the sake of NaN. constexpr, because nvcc takes such functions of the host into
 // kernels (--expt-relaxed-constexpr): nothing here is CUDA's.
+//
+//   relu max(x, 0); silu x / (1 + e^-x); hard_sigmoid clamp(x / 6 + 1/2, 0, 1); hard_swish x times that.
 #pragma once
 
 #include <cmath>
-
-#include "framework/backend/specs.h"
+#include <iterator>
+#include <utility>
 
 namespace adwp {
+
+enum class Activation { none, relu, silu, hard_swish, sigmoid, hard_sigmoid };
+inline constexpr Activation all_activations[] = {Activation::none,    Activation::relu,
+                                                 Activation::silu,    Activation::hard_swish,
+                                                 Activation::sigmoid, Activation::hard_sigmoid};
+constexpr const char* name_of(Activation activation) {
+  constexpr const char* names[] = {"none", "relu", "silu", "hard_swish", "sigmoid", "hard_sigmoid"};
+  return names[int(activation)];
+}
 
 template <typename Float>  // a template, for std::exp is not constexpr
 constexpr Float sigmoid(Float x) {
@@ -51,20 +62,10 @@ constexpr float derivative(float x) {
 // Calls body.template operator()<act>() with the activation as a constant; on the host.
 template <typename Body>
 void dispatch(Activation act, Body&& body) {
-  switch (act) {
-    case Activation::none:
-      return body.template operator()<Activation::none>();
-    case Activation::relu:
-      return body.template operator()<Activation::relu>();
-    case Activation::silu:
-      return body.template operator()<Activation::silu>();
-    case Activation::hard_swish:
-      return body.template operator()<Activation::hard_swish>();
-    case Activation::sigmoid:
-      return body.template operator()<Activation::sigmoid>();
-    case Activation::hard_sigmoid:
-      return body.template operator()<Activation::hard_sigmoid>();
+  [&]<int... i>(std::integer_sequence<int, i...>) {
+    ((act == all_activations[i] ? body.template operator()<all_activations[i]>() : void()), ...);
   }
+  (std::make_integer_sequence<int, int(std::size(all_activations))>());
 }
 
 }  // namespace adwp

@@ -12,19 +12,12 @@ double Backend::seconds(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void ProfileScope::start(Profile& profile, std::string_view method, const std::string& detail) {
-  std::string key(method);
-  if (!detail.empty()) key.append(" ").append(detail);
-  row_ = &profile.rows[key];
+void ProfileScope::start(Profile::Row& row, double bytes, double flops) {
+  row_ = &row;
+  row.bytes += bytes;
+  row.flops += flops;
   backend_.synchronize();
   start_ = std::chrono::steady_clock::now();
-}
-
-void ProfileScope::count(std::initializer_list<const Tensor*> operands, double flops) {
-  for (const Tensor* operand : operands) {
-    if (operand->defined()) row_->bytes += static_cast<double>(operand->bytes());
-  }
-  row_->flops += flops;
 }
 
 ProfileScope::~ProfileScope() {

@@ -1,24 +1,23 @@
-// Where the time goes: calls, seconds, bytes and floating-point operations by backend method.
+// Where the time goes: calls, seconds, bytes and floating-point operations by operator.
 //
-// Bytes: every operand once, what a method must at least move. Operations: those of matrix products and
+// Bytes: every operand once, what an operator must at least move. Operations: those of matrix products and
 // convolutions (a multiply-add is two); the rest waits for memory.
 //
-// While a Profile is attached (Backend::attach), every public method is timed by itself: the device
-// is drained before and after. Totals are exact for each method, and too slow for the whole, because
-// nothing overlaps; compare shares, not the sum with an undisturbed run.
+// While a Profile is attached (Backend::attach), every operator is timed separately: the device is drained
+// before and after. Totals are exact for each operator, and too slow for the whole, because nothing overlaps;
+// compare shares, not the sum with an undisturbed run.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <initializer_list>
 #include <map>
 #include <string>
-#include <string_view>
+
+#include "framework/backend/operands.h"
 
 namespace adwp {
 
 class Backend;
-class Tensor;
 
 struct Profile {
   struct Row {
@@ -26,33 +25,32 @@ struct Profile {
     double seconds = 0;
     double bytes = 0, flops = 0;
   };
-  std::map<std::string, Row> rows;  // by method, or by method and shape
+  std::map<std::string, Row> rows;  // by operator, or by operator and shape
 
   bool by_shape = false;  // keep one row for each shape of the main operands
 };
 
-// Times the rest of the enclosing block when a profile is attached. `operands` are what the method reads
-// and writes; `detail` makes the text that tells shapes apart, and is called only when that is wanted.
+// Times the rest of the enclosing block when a profile is attached.
 class ProfileScope {
  public:
-  ProfileScope(Backend& backend, Profile* profile, std::string_view method,
-               std::initializer_list<const Tensor*> operands, double flops = 0)
-      : ProfileScope(backend, profile, method, operands, flops, [] { return std::string(); }) {}
-  template <typename Detail>
-  ProfileScope(Backend& backend, Profile* profile, std::string_view method,
-               std::initializer_list<const Tensor*> operands, double flops, Detail&& detail)
+  template <typename Op>
+  ProfileScope(Backend& backend, Profile* profile, const Op& op, const Operands& operands)
       : backend_(backend) {
     if (profile == nullptr) return;
-    start(*profile, method, profile->by_shape ? detail() : std::string());
-    count(operands, flops);
+    std::string key = Op::name;
+    if constexpr (requires { op.text(); }) {
+      if (profile->by_shape) key += " " + op.text();
+    }
+    double flops = 0;
+    if constexpr (requires { op.flops(); }) flops = op.flops();
+    start(profile->rows[key], operands.bytes(), flops);
   }
   ~ProfileScope();
   ProfileScope(const ProfileScope&) = delete;
   ProfileScope& operator=(const ProfileScope&) = delete;
 
  private:
-  void start(Profile& profile, std::string_view method, const std::string& detail);
-  void count(std::initializer_list<const Tensor*> operands, double flops);
+  void start(Profile::Row& row, double bytes, double flops);
 
   Backend& backend_;
   Profile::Row* row_ = nullptr;

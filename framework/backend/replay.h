@@ -1,6 +1,6 @@
-// Work that is done many times over on the same memory: a training step, an evaluation batch.
+// Work that is done many times on the same memory: a training step, an evaluation batch.
 //
-// Most of such a step on a fast device is its launches, hundreds of them, each dearer to issue than to
+// On a fast device such a step is mostly launches, hundreds of them, each more expensive to issue than to
 // run. A device that can (Backend::capture) therefore records the work once, as a graph of its kernels,
 // fills and copies with the addresses they had, and does it again at the price of one launch. Elsewhere
 // the work is simply called again; the bits are the same either way.
@@ -10,7 +10,7 @@
 //   nothing behind but what it writes to tensors that were there before.
 // - A graph writes to memory that was free when it was recorded. It is used again only while the arena's
 //   layout is the one it was recorded in, that is, while the same memory is free; otherwise the work is
-//   recorded anew.
+//   recorded again.
 // What would break it:
 // - Anything that varies from run to run and is not read from the device: a learning rate, a batch's
 //   number, a count of steps. Such work stays outside, before or after run(). Tensors that the work holds

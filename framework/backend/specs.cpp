@@ -4,51 +4,27 @@
 
 namespace adwp {
 
-const char* name_of(Activation activation) {
-  switch (activation) {
-    case Activation::none:
-      return "none";
-    case Activation::relu:
-      return "relu";
-    case Activation::silu:
-      return "silu";
-    case Activation::hard_swish:
-      return "hard_swish";
-    case Activation::sigmoid:
-      return "sigmoid";
-    case Activation::hard_sigmoid:
-      return "hard_sigmoid";
-  }
-  return "?";
-}
-
-namespace {
-
-Shape window_output(const char* where, const Shape& x, std::int64_t kernel, std::int64_t stride,
-                    std::int64_t padding, std::int64_t channels) {
-  require(x.rank() == 4, where, "wrong rank, got x {}, expected (N, H, W, C)", x.text());
-  require(kernel >= 1 && stride >= 1 && padding >= 0 && padding < kernel, where,
-          "bad window, got kernel {}, stride {}, padding {}, expected padding < kernel", kernel, stride,
-          padding);
-  require(x[1] + 2 * padding >= kernel && x[2] + 2 * padding >= kernel, where,
-          "image smaller than the window, got x {}, kernel {}, padding {}", x.text(), kernel, padding);
-  auto out = [&](std::int64_t in) { return (in + 2 * padding - kernel) / stride + 1; };
-  return Shape{x[0], out(x[1]), out(x[2]), channels};
-}
-
-}  // namespace
-
 Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w) {
-  const Shape y =
-      window_output("conv2d", x, conv.kernel, conv.stride, conv.padding, w.rank() == 4 ? w[0] : 0);
+  require(x.rank() == 4, "conv2d", "wrong rank, got x {}, expected (N, H, W, C)", x.text());
+  require(conv.kernel >= 1 && conv.stride >= 1 && conv.padding >= 0 && conv.padding < conv.kernel, "conv2d",
+          "bad window, got kernel {}, stride {}, padding {}, expected padding < kernel", conv.kernel,
+          conv.stride, conv.padding);
+  require(x[1] + 2 * conv.padding >= conv.kernel && x[2] + 2 * conv.padding >= conv.kernel, "conv2d",
+          "image smaller than the window, got x {}, kernel {}, padding {}", x.text(), conv.kernel,
+          conv.padding);
   const Shape expected{conv.depthwise ? x[3] : w[0], conv.kernel, conv.kernel, conv.depthwise ? 1 : x[3]};
   require(w == expected, "conv2d", "kernel does not fit, got w {}, expected {} for x {}", w.text(),
           expected.text(), x.text());
-  return y;
+  return Shape{x[0], conv.out_size(x[1]), conv.out_size(x[2]), w[0]};
 }
 
-Shape pool2d_output(const Pool2d& pool, const Shape& x) {
-  return window_output("pool2d", x, pool.kernel, pool.stride, pool.padding, x.rank() == 4 ? x[3] : 0);
+double conv2d_flops(const Conv2d& conv, const Shape& y, const Shape& w) {
+  return 2.0 * y.elements() * conv.kernel * conv.kernel * w[3];
+}
+
+std::string conv2d_text(const Conv2d& conv, const Shape& x, const Shape& w) {
+  return fmt::format("{}{}x{} s{} {} -> {}", conv.depthwise ? "depthwise " : "", conv.kernel, conv.kernel,
+                     conv.stride, x.text(), w[0]);
 }
 
 }  // namespace adwp

@@ -1,17 +1,24 @@
-// Attributes of the operators that a backend computes.
+// Attributes of the operators that a backend computes (framework/backend/operators.h).
 #pragma once
 
 #include <cstdint>
+#include <string>
 
-#include "framework/core/shape.h"
+#include "framework/backend/activation.h"
+#include "framework/core/random.h"
+#include "framework/core/tensor.h"
 
 namespace adwp {
 
 // How a gradient (or any other output that may be summed into) is written.
 enum class GradMode { overwrite, accumulate };
 
-enum class Activation { none, relu, silu, hard_swish, sigmoid, hard_sigmoid };
-const char* name_of(Activation activation);
+struct Target {
+  Tensor tensor;
+  GradMode mode = GradMode::overwrite;
+
+  bool adds() const { return mode == GradMode::accumulate; }
+};
 
 // A square convolution, x (N, H, W, C) with w (K, R, R, C / groups) to y (N, P, Q, K):
 //   y[n,p,q,k] = sum_{r,s,c} x[n, p*stride + r - padding, q*stride + s - padding, g(k)+c] w[k,r,s,c]
@@ -25,26 +32,15 @@ struct Conv2d {
   bool operator==(const Conv2d&) const = default;
   std::int64_t out_size(std::int64_t in) const { return (in + 2 * padding - kernel) / stride + 1; }
 };
-Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w);
+enum class ConvPass { forward, dgrad, wgrad };
 
-// A square window; padding never wins a maximum and never counts in an average.
-struct Pool2d {
-  std::int64_t kernel = 2;
-  std::int64_t stride = 2;
-  std::int64_t padding = 0;
+Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w);  // of y; throws Error
+// Of any of its three passes: a multiply-add for each element of y and of its window.
+double conv2d_flops(const Conv2d& conv, const Shape& y, const Shape& w);
+std::string conv2d_text(const Conv2d& conv, const Shape& x,
+                        const Shape& w);  // "3x3 s2 (64, 32, 32, 16) -> 32"
 
-  bool operator==(const Pool2d&) const = default;
-  std::int64_t out_size(std::int64_t in) const { return (in + 2 * padding - kernel) / stride + 1; }
-};
-Shape pool2d_output(const Pool2d& pool, const Shape& x);
-
-// C (M, N) = op(A) op(B); op(A) is (M, K), op(B) is (K, N).
-struct Gemm {
-  bool transpose_a = false;  // A is stored (K, M)
-  bool transpose_b = false;  // B is stored (N, K)
-};
-
-// What becomes of a stored u8 image on its way into a batch; see Backend::load_batch.
+// What becomes of a stored u8 image on its way into a batch; see LoadBatch.
 struct Augmentation {
   std::int64_t shift = 0;   // random translation by up to this many pixels, zeros come in
   bool flip = false;        // left-right with probability 1/2
@@ -57,19 +53,34 @@ struct AugmentKey {
   std::uint64_t epoch = 0;
 };
 
+// The random numbers of a stored image in that epoch; see LoadBatch.
+ADWP_HOST_DEVICE inline Philox::Block augmentation_numbers(std::uint32_t image, const AugmentKey& key) {
+  return Philox::generate(
+      {image, std::uint32_t(Purpose::augment), std::uint32_t(key.epoch), std::uint32_t(key.epoch >> 32)},
+      {std::uint32_t(key.seed), std::uint32_t(key.seed >> 32)});
+}
+
 // Per-channel normalisation of stored pixels: (u8 / 255 - mean) / deviation.
 struct PixelNorm {
   float mean[4] = {0, 0, 0, 0};
   float deviation[4] = {1, 1, 1, 1};
 };
 
-// One piece of a kernel cut from a table of tiles; a row of the i32 table of Backend::assemble.
+// One piece of a kernel cut from a table of tiles; a row of the i32 table of Assemble.
 //
-// The source holds tiles of (tile_rows, taps, tile_cols) elements, `pitch` elements from the start
-// of one to the next, the first at element `source`, laid out row by row, `tiles_across` to a row.
-// The piece is (rows, taps, cols) of that plane's upper left corner and goes to
-//   out[target + (row * taps + tap) * target_cols + col] = scale * element + offset.
-// A plain slice of a larger kernel is the case of one tile.
+//   source: tiles of (tile_rows, taps, tile_cols), row by row, `tiles_across` to a row, `pitch`
+//   elements from the start of one to the start of the next; the first stands at element `source`
+//
+//     +---------+---------+     +-------------+
+//     | tile 0  | tile 1  |     |             |  rows
+//     |       . | .       |     |   piece     |
+//     +-------.-+-.-------+ --> |             |   out[target + (row * taps + tap) * target_cols + col]
+//     | tile 2. | .tile 3 |     +-------------+       = scale * element + offset
+//     |         |         |          cols
+//     +---------+---------+
+//
+// The piece is the plane's upper left corner, (rows, taps, cols). A slice of one larger kernel is the case of
+// one tile.
 struct TilePiece {
   std::int32_t source, pitch, tiles_across, tile_rows, tile_cols, taps;
   std::int32_t rows, cols, target, target_cols;
@@ -78,7 +89,7 @@ struct TilePiece {
 static_assert(sizeof(TilePiece) == 12 * sizeof(std::int32_t));
 
 // Decoupled weight decay applies to the first `decayed` elements of the flat buffer only.
-struct SgdStep {
+struct SgdRule {
   float learning_rate;
   float momentum;
   bool nesterov;
@@ -87,7 +98,7 @@ struct SgdStep {
   float max_norm;  // clip the gradient to this Euclidean norm; 0: no clipping
 };
 
-struct AdamWStep {
+struct AdamWRule {
   float learning_rate;
   float beta1;
   float beta2;

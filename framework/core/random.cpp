@@ -11,7 +11,7 @@ std::uint32_t Random::below(std::uint32_t n) {
     const std::uint32_t threshold = (0u - n) % n;
     while (static_cast<std::uint32_t>(product) < threshold) product = std::uint64_t{bits()} * n;
   }
-  return static_cast<std::uint32_t>(product >> 32);
+  return product >> 32;
 }
 
 float Random::normal() {
@@ -21,7 +21,7 @@ float Random::normal() {
 }
 
 std::vector<std::int32_t> permutation(Random random, std::int64_t n) {
-  std::vector<std::int32_t> order(static_cast<std::size_t>(n));
+  std::vector<std::int32_t> order(n);
   std::iota(order.begin(), order.end(), 0);
   random.shuffle(order);
   return order;

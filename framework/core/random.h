@@ -1,6 +1,6 @@
 // Counter-based randomness: Philox4x32-10 (Salmon et al., SC 2011).
 //
-// A number depends on (seed, purpose, step, index) alone, never on how many were drawn before, so
+// A number depends only on (seed, purpose, step, index), never on how many were drawn before, so
 // every step can be repeated by itself, on any device, after any resume.
 #pragma once
 
@@ -65,7 +65,7 @@ class Random {
     return block_[used_++];
   }
   // Uniform in [0, 1), 24 bits.
-  float uniform() { return static_cast<float>(bits() >> 8) * 0x1p-24f; }
+  float uniform() { return (bits() >> 8) * 0x1p-24f; }
   // Uniform in [0, n), n >= 1, without bias (Lemire 2019).
   std::uint32_t below(std::uint32_t n);
   // Standard normal (Box-Muller).
@@ -76,7 +76,7 @@ class Random {
   template <typename T>
   void shuffle(std::vector<T>& values) {
     for (std::size_t i = values.size(); i > 1; --i) {
-      std::swap(values[i - 1], values[below(static_cast<std::uint32_t>(i))]);
+      std::swap(values[i - 1], values[below(i)]);
     }
   }
 
@@ -87,7 +87,7 @@ class Random {
   std::size_t used_ = 4;
 };
 
-// 0 .. n-1 in an order that depends on the generator alone.
+// 0 .. n-1 in an order that depends only on the generator.
 std::vector<std::int32_t> permutation(Random random, std::int64_t n);
 
 }  // namespace adwp

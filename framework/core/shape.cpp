@@ -1,6 +1,5 @@
 #include "framework/core/shape.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "framework/core/error.h"
@@ -16,7 +15,7 @@ Shape::Shape(std::initializer_list<std::int64_t> extents) {
     require(extent == 0 || product <= (std::int64_t{1} << 62) / extent, "shape",
             "too many elements, got {} x {}", product, extent);
     product *= extent;
-    extents_[static_cast<std::size_t>(rank_++)] = extent;
+    extents_[rank_++] = extent;
   }
 }
 

@@ -18,8 +18,8 @@ class Shape {
   Shape(std::initializer_list<std::int64_t> extents);
 
   int rank() const { return rank_; }
-  std::int64_t operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
-  std::int64_t back() const { return rank_ == 0 ? 1 : extents_[static_cast<std::size_t>(rank_ - 1)]; }
+  std::int64_t operator[](int axis) const { return extents_[axis]; }
+  std::int64_t back() const { return rank_ == 0 ? 1 : extents_[rank_ - 1]; }
   std::int64_t elements() const;
   // Product of all extents but the last: how many channel vectors (or matrix rows) there are.
   std::int64_t rows() const { return back() == 0 ? 0 : elements() / back(); }

@@ -5,9 +5,7 @@
 namespace adwp {
 
 Tensor::Tensor(Arena& arena, Shape shape, DType dtype)
-    : block_(arena.allocate(static_cast<std::size_t>(shape.elements()) * size_of(dtype))),
-      shape_(shape),
-      dtype_(dtype) {}
+    : block_(arena.allocate(shape.elements() * size_of(dtype))), shape_(shape), dtype_(dtype) {}
 
 namespace {
 template <typename T>
@@ -35,7 +33,7 @@ Arena& Tensor::arena() const {
 
 void* Tensor::address() const {
   require(defined(), "tensor", "an empty tensor has no memory");
-  return block_->data() + offset_ * static_cast<std::int64_t>(size_of(dtype_));
+  return block_->data() + offset_ * size_of(dtype_);
 }
 
 Tensor Tensor::reshaped(Shape shape) const {

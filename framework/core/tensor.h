@@ -25,7 +25,7 @@ class Tensor {
   const Shape& shape() const { return shape_; }
   DType dtype() const { return dtype_; }
   std::int64_t elements() const { return shape_.elements(); }
-  std::size_t bytes() const { return static_cast<std::size_t>(elements()) * size_of(dtype_); }
+  std::size_t bytes() const { return elements() * size_of(dtype_); }
   Arena& arena() const;
 
   // Device addresses: only a backend may dereference them. Throw when T is not the dtype.
@@ -44,7 +44,7 @@ class Tensor {
   template <typename T>
   std::vector<T> to_host() const {
     expect_dtype(dtype_of<T>);
-    std::vector<T> values(static_cast<std::size_t>(elements()));
+    std::vector<T> values(elements());
     read(values.data());
     return values;
   }

@@ -28,7 +28,7 @@ bool write_all(int descriptor, std::span<const std::byte> bytes) {
       if (errno == EINTR) continue;
       return false;
     }
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    bytes = bytes.subspan(written);
   }
   return true;
 }
@@ -37,6 +37,20 @@ bool flush_folder(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   const File file{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   return file.descriptor >= 0 && ::fsync(file.descriptor) == 0;
+}
+
+template <typename Bytes>
+Bytes read_whole(const std::string& path, std::size_t most) {
+  std::error_code error;
+  const bool regular = std::filesystem::is_regular_file(path, error);
+  const std::uintmax_t size = regular ? std::filesystem::file_size(path, error) : 0;
+  if (!regular || error) fail_usage("file", "cannot read {}: no such file", path);
+  if (size > most) fail_usage("file", "{} is too large, got {} bytes, expected at most {}", path, size, most);
+  std::ifstream file(path, std::ios::binary);
+  Bytes bytes(size, 0);
+  file.read(reinterpret_cast<char*>(bytes.data()), size);
+  if (!file) fail("file", "cannot read {}: {}", path, std::strerror(errno));
+  return bytes;
 }
 
 }  // namespace
@@ -63,17 +77,12 @@ void write_atomically(const std::string& path, std::string_view text) {
   write_atomically(path, std::as_bytes(std::span(text.data(), text.size())));
 }
 
+std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t most) {
+  return read_whole<std::vector<std::uint8_t>>(path, most);
+}
+
 std::string read_text(const std::string& path, std::size_t most) {
-  std::error_code error;
-  const bool regular = std::filesystem::is_regular_file(path, error);
-  const std::uintmax_t size = regular ? std::filesystem::file_size(path, error) : 0;
-  if (!regular || error) fail_usage("file", "cannot read {}: no such file", path);
-  if (size > most) fail_usage("file", "{} is too large, got {} bytes, expected at most {}", path, size, most);
-  std::ifstream file(path, std::ios::binary);
-  std::string text(static_cast<std::size_t>(size), '\0');
-  file.read(text.data(), static_cast<std::streamsize>(size));
-  if (!file) fail("file", "cannot read {}: {}", path, std::strerror(errno));
-  return text;
+  return read_whole<std::string>(path, most);
 }
 
 }  // namespace adwp::io

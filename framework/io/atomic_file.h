@@ -1,10 +1,12 @@
-// Files that are either there, whole, or not there.
+// Files as a whole: written so that they are there completely or not at all, and read.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace adwp::io {
 
@@ -13,7 +15,8 @@ namespace adwp::io {
 void write_atomically(const std::string& path, std::span<const std::byte> bytes);
 void write_atomically(const std::string& path, std::string_view text);
 
-// The whole file as text; throws Error when it cannot be read or exceeds `most` bytes.
+// The whole file; throws Error when it cannot be read or exceeds `most` bytes.
+std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t most);
 std::string read_text(const std::string& path, std::size_t most = std::size_t{16} << 20);
 
 }  // namespace adwp::io

@@ -26,7 +26,7 @@ constexpr const char* interrupted = ".interrupted";
 Named contents(const nn::ParameterStore& store, const optim::Optimizer* optimizer, const Named& extra) {
   Named all = extra;
   for (std::size_t i = 0; i < store.entries().size(); ++i) {
-    all.emplace_back(store.entries()[i].name, store[static_cast<int>(i)].value());
+    all.emplace_back(store.entries()[i].name, store[i].value());
   }
   if (optimizer != nullptr) {
     for (const auto& [name, tensor] : optimizer->state()) all.emplace_back("optimizer." + name, tensor);
@@ -144,13 +144,6 @@ void save_checkpoint(const std::string& path, const nn::ParameterStore& store,
   for (const auto& [name, tensor] : file.tensors) require_finite(name, tensor, path);
   seal(file);
   file.save(path);
-}
-
-std::map<std::string, std::string> load_checkpoint(const std::string& path, const nn::ParameterStore& store,
-                                                   optim::Optimizer* optimizer, const Named& extra) {
-  const StoredCheckpoint checkpoint = read_checkpoint(path);
-  restore(checkpoint.file, path, store, optimizer, extra);
-  return checkpoint.file.metadata;
 }
 
 std::string previous_checkpoint(const std::string& path) { return with_suffix(path, ".previous"); }

@@ -25,12 +25,6 @@ void save_checkpoint(const std::string& path, const nn::ParameterStore& store,
                      const std::vector<std::pair<std::string, Tensor>>& extra,
                      const std::map<std::string, std::string>& facts);
 
-// Puts everything back where it was and returns the metadata. Throws Error when the file is damaged
-// or of another model.
-std::map<std::string, std::string> load_checkpoint(const std::string& path, const nn::ParameterStore& store,
-                                                   optim::Optimizer* optimizer,
-                                                   const std::vector<std::pair<std::string, Tensor>>& extra);
-
 // A checkpoint as its file holds it.
 struct StoredCheckpoint {
   std::string path;

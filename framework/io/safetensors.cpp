@@ -10,7 +10,7 @@
 
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
-#include "framework/io/json_depth.h"
+#include "framework/io/nesting.h"
 
 namespace adwp::io {
 namespace {
@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t most_header = std::size_t{16} << 20;
-constexpr std::size_t most_file = std::size_t{8} << 30;
+constexpr std::int64_t most_file = std::int64_t{8} << 30;
 constexpr std::size_t most_values = 1'000'000;  // of the header's JSON: some 100,000 tensors
 constexpr int most_depth = 8;
 constexpr std::size_t length_bytes = 8;  // the header's length stands before it
@@ -47,7 +47,7 @@ Shape read_shape(const Json& json, const std::string& name, const std::string& p
       reject(path, "shape of '{}'", name);
     }
     extents[i] = json[i].get<std::int64_t>();
-    if (extents[i] > 0 && product > static_cast<std::int64_t>(most_file) / extents[i]) {
+    if (extents[i] > 0 && product > most_file / extents[i]) {
       reject(path, "shape of '{}'", name);
     }
     product *= extents[i];
@@ -86,9 +86,9 @@ Json parse_without_repeats(std::string_view text, const std::string& path) {
       text,
       [&](int depth, Json::parse_event_t event, Json& parsed) {
         // An object's start is told at the depth around it, its keys at the depth within.
-        if (event == Json::parse_event_t::object_start) seen[static_cast<std::size_t>(depth) + 1].clear();
+        if (event == Json::parse_event_t::object_start) seen[depth + 1].clear();
         if (event == Json::parse_event_t::key) {
-          twice |= !seen[static_cast<std::size_t>(depth)].insert(parsed.get<std::string>()).second;
+          twice |= !seen[depth].insert(parsed.get<std::string>()).second;
         }
         return true;
       },
@@ -130,7 +130,7 @@ Place read_entry(const Json& entry, const std::string& name, std::size_t data_by
     reject(path, "offsets of '{}'", name);
   }
   const auto begin = offsets[0].get<std::size_t>(), end = offsets[1].get<std::size_t>();
-  const std::size_t expected = static_cast<std::size_t>(tensor.shape.elements()) * size_of(tensor.dtype);
+  const std::size_t expected = tensor.shape.elements() * size_of(tensor.dtype);
   if (begin > end || end > data_bytes || end - begin != expected) {
     reject(path, "data of '{}' from {} to {}, expected {} bytes of {}", name, begin, end, expected,
            data_bytes);
@@ -214,7 +214,7 @@ SafeTensors SafeTensors::load(const std::string& path) {
           most_file);
   std::ifstream file(path, std::ios::binary);
   const auto read = [&](void* bytes, std::size_t count) {
-    file.read(static_cast<char*>(bytes), static_cast<std::streamsize>(count));
+    file.read(static_cast<char*>(bytes), count);
     require(file.good(), "safetensors", "cannot read {}: {}", path, std::strerror(errno));
   };
   std::string start(std::min<std::size_t>(size, length_bytes), '\0');

@@ -8,7 +8,7 @@
 
 namespace adwp::nn {
 
-Initial Initial::he(std::int64_t fan_in) { return normal(std::sqrt(2.0f / static_cast<float>(fan_in))); }
+Initial Initial::he(std::int64_t fan_in) { return normal(std::sqrt(2.0f / fan_in)); }
 
 int ParameterStore::add(std::string name, Shape shape, Decay decay, Initial initial) {
   require(!flat_.defined(), "parameters", "'{}' was added after the store had been built", name);
@@ -16,7 +16,7 @@ int ParameterStore::add(std::string name, Shape shape, Decay decay, Initial init
       std::none_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.name == name; }),
       "parameters", "the name '{}' is taken", name);
   entries_.push_back({std::move(name), shape, decay, initial});
-  return static_cast<int>(entries_.size()) - 1;
+  return entries_.size() - 1;
 }
 
 void ParameterStore::build(Arena& arena, std::uint64_t seed) {
@@ -32,7 +32,7 @@ void ParameterStore::build(Arena& arena, std::uint64_t seed) {
   decayed_ = total;
   place(Decay::no);
 
-  std::vector<float> values(static_cast<std::size_t>(total), 0.0f);
+  std::vector<float> values(total, 0.0f);
   for (std::size_t number = 0; number < entries_.size(); ++number) {
     const Entry& entry = entries_[number];
     Random random(seed, Purpose::initialise, number);

@@ -49,7 +49,7 @@ class ParameterStore {
   Variable operator[](int parameter) const;
   const Variable& flat() const { return flat_; }  // values and gradients as one leaf
   const std::vector<Entry>& entries() const { return entries_; }
-  const Entry& entry(int parameter) const { return entries_[static_cast<std::size_t>(parameter)]; }
+  const Entry& entry(int parameter) const { return entries_[parameter]; }
 
   Tensor values() const { return flat_.value(); }
   Tensor gradients() const { return flat_.gradient().tensor(); }

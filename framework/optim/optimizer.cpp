@@ -19,7 +19,7 @@ Tensor Optimizer::zeros_like_values(Arena& arena) const {
 
 void Optimizer::step(float learning_rate) {
   ++steps_;
-  if (max_norm_ > 0) backend_.sum_of_squares(store_.gradients(), norm2_);
+  if (max_norm_ > 0) backend_.compute(SumOfSquares{store_.gradients(), norm2_});
   update(learning_rate);
 }
 
@@ -29,13 +29,13 @@ Sgd::Sgd(Backend& backend, Arena& arena, const nn::ParameterStore& store, const 
       velocity_(zeros_like_values(arena)) {}
 
 void Sgd::update(float learning_rate) {
-  backend_.sgd_step({.learning_rate = learning_rate,
+  const SgdRule rule{.learning_rate = learning_rate,
                      .momentum = options_.momentum,
                      .nesterov = options_.nesterov,
                      .weight_decay = options_.weight_decay,
                      .decayed = store_.decayed(),
-                     .max_norm = max_norm_},
-                    store_.gradients(), norm2_, velocity_, store_.values());
+                     .max_norm = max_norm_};
+  backend_.compute(SgdStep{rule, store_.gradients(), norm2_, velocity_, store_.values()});
 }
 
 std::vector<std::pair<std::string, Tensor>> Sgd::state() const { return {{"velocity", velocity_}}; }
@@ -47,32 +47,25 @@ AdamW::AdamW(Backend& backend, Arena& arena, const nn::ParameterStore& store, co
       second_(zeros_like_values(arena)) {}
 
 void AdamW::update(float learning_rate) {
-  backend_.adamw_step({.learning_rate = learning_rate,
+  const AdamWRule rule{.learning_rate = learning_rate,
                        .beta1 = options_.beta1,
                        .beta2 = options_.beta2,
                        .epsilon = options_.epsilon,
                        .weight_decay = options_.weight_decay,
                        .decayed = store_.decayed(),
                        .max_norm = max_norm_,
-                       .step = steps()},
-                      store_.gradients(), norm2_, first_, second_, store_.values());
+                       .step = steps()};
+  backend_.compute(AdamWStep{rule, store_.gradients(), norm2_, first_, second_, store_.values()});
 }
 
 std::vector<std::pair<std::string, Tensor>> AdamW::state() const {
   return {{"first_moment", first_}, {"second_moment", second_}};
 }
 
-WeightAverage::WeightAverage(Backend& backend, Arena& arena, const nn::ParameterStore& store, float decay)
-    : backend_(backend), store_(store), decay_(decay), average_(arena, store.values().shape()) {
-  average_.copy_from(store.values());
-}
-
-void WeightAverage::update() { backend_.lerp(store_.values(), 1.0f - decay_, average_); }
-
 float cosine_schedule(float peak, std::int64_t step, std::int64_t warmup, std::int64_t total) {
-  if (step < warmup) return peak * static_cast<float>(step + 1) / static_cast<float>(warmup);
-  const auto done = static_cast<double>(step - warmup);
-  const auto length = static_cast<double>(std::max<std::int64_t>(total - warmup, 1));
+  if (step < warmup) return peak * (step + 1) / warmup;
+  const double done = step - warmup;
+  const double length = std::max<std::int64_t>(total - warmup, 1);
   return peak * static_cast<float>(0.5 * (1.0 + std::cos(std::numbers::pi * std::min(done / length, 1.0))));
 }
 

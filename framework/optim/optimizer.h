@@ -76,20 +76,6 @@ class AdamW : public Optimizer {
   Tensor first_, second_;
 };
 
-// An exponential moving average of all parameters: average += (1 - decay) (values - average).
-class WeightAverage {
- public:
-  WeightAverage(Backend& backend, Arena& arena, const nn::ParameterStore& store, float decay);
-  void update();
-  const Tensor& average() const { return average_; }
-
- private:
-  Backend& backend_;
-  const nn::ParameterStore& store_;
-  float decay_;
-  Tensor average_;
-};
-
 // Linear warm-up to `peak` over the first `warmup` steps, then half a cosine down to 0 at `total`.
 // step counts from 0.
 float cosine_schedule(float peak, std::int64_t step, std::int64_t warmup, std::int64_t total);

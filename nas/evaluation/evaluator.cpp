@@ -38,7 +38,7 @@ void Evaluator::enqueue(Arena& arena, WeightSource& source, const NetworkPlan& p
   const Tensor x = tape.tensor(Shape{batch_, task.image_size, task.image_size, task.channels});
   const Tensor y = tape.tensor(Shape{batch_}, DType::i32);
   // The batch's number varies from batch to batch: what takes it is not recorded.
-  auto count_hits = [&] { backend_.count_hits(forward(tape, plan, weights, x).value(), y, score); };
+  auto count_hits = [&] { backend_.compute(CountHits{forward(tape, plan, weights, x).value(), y, score}); };
   Replay replay(backend_, arena, count_hits);
   for (std::int64_t i = 0; i < batches_; ++i) {
     loader_.load(i, x, y);
@@ -52,17 +52,17 @@ void Evaluator::enqueue(Arena& arena, WeightSource& source, const NetworkPlan& p
 
 std::vector<Score> Evaluator::evaluate(WeightSource& source, std::span<const NetworkPlan> plans,
                                        const std::function<void()>& between) {
-  const auto count = static_cast<std::int64_t>(plans.size());
+  const std::int64_t count = plans.size();
   require(count <= table_.shape()[0], "evaluator", "too many networks, got {}, expected at most {}", count,
           table_.shape()[0]);
   if (count == 0) return {};
   table_.zero();
   for (std::int64_t i = 0; i < count; ++i) {
     if (between) between();
-    enqueue(arena_, source, plans[static_cast<std::size_t>(i)], table_.view(2 * i, Shape{2}));
+    enqueue(arena_, source, plans[i], table_.view(2 * i, Shape{2}));
   }
   const std::vector<float> table = table_.view(0, Shape{count, 2}).to_host<float>();
-  const auto images = static_cast<double>(images_per_network());
+  const double images = images_per_network();
   std::vector<Score> scores;
   for (std::size_t i = 0; i < plans.size(); ++i) {
     const Score score{table[2 * i] / images, table[2 * i + 1] / images};

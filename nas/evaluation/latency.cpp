@@ -5,7 +5,6 @@
 
 #include "framework/backend/replay.h"
 #include "nas/network/macro_network.h"
-#include "nas/training/network_trainer.h"
 
 namespace adwp::nas {
 

@@ -1,5 +1,5 @@
 // How long a network takes on the device in use, as it would be deployed: kernels as given, batch norm with
-// given statistics, forward pass alone. Loading images and predicting the kernels are not part of it.
+// given statistics, forward pass only. Loading images and predicting the kernels are not part of it.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "nas/export/drawing.h"
 
@@ -14,13 +14,13 @@ std::vector<Value> shapes_of(const NetworkPlan& plan) {
   std::vector<Value> values(plan.steps.size() + 1);
   values[0] = {plan.task.channels, plan.task.image_size};
   for (const Step& step : plan.steps) {
-    const auto input = [&](std::size_t i) { return values[static_cast<std::size_t>(step.inputs[i])]; };
-    Value& output = values[static_cast<std::size_t>(step.output)];
+    const auto input = [&](std::size_t i) { return values[step.inputs[i]]; };
+    Value& output = values[step.output];
     output = input(0);
     if (step.kind == StepKind::concat) output.channels += input(1).channels;
     if (step.kind == StepKind::global_pool) output.size = 1;
     if (step.kind == StepKind::layer) {
-      const LayerSpec& layer = plan.layers[static_cast<std::size_t>(step.layer)];
+      const LayerSpec& layer = plan.layers[step.layer];
       output = {layer.out_channels, layer.out_size};
     }
   }
@@ -56,10 +56,10 @@ std::vector<int> stages_of(const NetworkPlan& plan) {
   std::vector<int> stages;
   int stage = -1;
   for (const Step& step : plan.steps) {
-    if (step.kind == StepKind::layer) stage = plan.layers[static_cast<std::size_t>(step.layer)].stage;
+    if (step.kind == StepKind::layer) stage = plan.layers[step.layer].stage;
     stages.push_back(stage);
   }
-  stages.back() = static_cast<int>(plan.architecture.stages.size());  // the last pool is the head's
+  stages.back() = plan.architecture.stages.size();  // the last pool is the head's
   return stages;
 }
 
@@ -68,7 +68,7 @@ std::vector<int> stages_of(const NetworkPlan& plan) {
 std::string to_dot(const NetworkPlan& plan) {
   const std::vector<Value> values = shapes_of(plan);
   const std::vector<int> stages = stages_of(plan);
-  const auto last_stage = static_cast<int>(plan.architecture.stages.size());
+  const int last_stage = plan.architecture.stages.size();
   std::string text =
       fmt::format("digraph \"{}\" {{\n  node [shape=box fontname=\"sans-serif\"];\n", plan.architecture.id());
   text += fmt::format("  v0 [label=\"images\\n{0} x {0} x {1}\" shape=plaintext];\n", plan.task.image_size,
@@ -82,10 +82,9 @@ std::string to_dot(const NetworkPlan& plan) {
       if (open < last_stage) text += fmt::format("  subgraph cluster_{0} {{\n  label=\"stage {0}\";\n", open);
     }
     if (step.kind == StepKind::layer) {
-      const Value& value = values[static_cast<std::size_t>(step.output)];
+      const Value& value = values[step.output];
       text += fmt::format("  v{} [label=\"{}\\n{} x {} x {}\"];\n", step.output,
-                          label_of(plan.layers[static_cast<std::size_t>(step.layer)]), value.size, value.size,
-                          value.channels);
+                          label_of(plan.layers[step.layer]), value.size, value.size, value.channels);
     } else {
       text += fmt::format("  v{} [label=\"{}\" shape=ellipse];\n", step.output, label_of(step.kind));
     }

@@ -5,7 +5,7 @@
 #if defined(ADWP_HAS_ONNX)
 #include <onnx/onnx_pb.h>
 
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "framework/version.h"
 
 namespace adwp::nas {
@@ -43,7 +43,7 @@ std::vector<float> channels_first(std::span<const float> kernel, const Shape& sh
   for (std::int64_t k = 0; k < shape[0]; ++k) {
     for (std::int64_t c = 0; c < channels; ++c) {
       for (std::int64_t t = 0; t < taps; ++t) {
-        result.push_back(kernel[static_cast<std::size_t>((k * taps + t) * channels + c)]);
+        result.push_back(kernel[(k * taps + t) * channels + c]);
       }
     }
   }
@@ -59,10 +59,8 @@ class GraphWriter {
     values_.resize(plan_.steps.size() + 1);
     values_[0] = normalise();
     for (const Step& step : plan_.steps) {
-      values_[static_cast<std::size_t>(step.output)] =
-          step.kind == StepKind::layer
-              ? layer(plan_.layers[static_cast<std::size_t>(step.layer)], input(step, 0))
-              : combine(step);
+      values_[step.output] =
+          step.kind == StepKind::layer ? layer(plan_.layers[step.layer], input(step, 0)) : combine(step);
     }
     const std::string flat = node("Flatten", {input_of_classifier()}, "features");
     weights("classifier.weight");
@@ -133,16 +131,12 @@ class GraphWriter {
     constant(name, {shape[0], shape[3], shape[1], shape[2]}, channels_first(network_.values(name), shape));
   }
 
-  const std::string& input(const Step& step, std::size_t i) const {
-    return values_[static_cast<std::size_t>(step.inputs[i])];
-  }
-  const std::string& input_of_classifier() const {
-    return values_[static_cast<std::size_t>(plan_.steps.back().output)];
-  }
+  const std::string& input(const Step& step, std::size_t i) const { return values_[step.inputs[i]]; }
+  const std::string& input_of_classifier() const { return values_[plan_.steps.back().output]; }
 
   std::string normalise() {
     const std::int64_t channels = plan_.task.channels;
-    const auto count = static_cast<std::size_t>(channels);
+    const std::size_t count = channels;
     constant("image_mean", {1, channels, 1, 1}, {network_.norm.mean, count});
     constant("image_deviation", {1, channels, 1, 1}, {network_.norm.deviation, count});
     return node("Div", {node("Sub", {"images", "image_mean"}, "images.centred"), "image_deviation"},

@@ -2,11 +2,11 @@
 //
 // Opset 17, IR version 8. Input `images` (batch, channels, size, size), float, RGB, 0 to 1 (pixel / 255); the
 // network's normalisation is part of the graph. Output `logits` (batch, classes). The batch is free. Batch
-// norm stands as BatchNormalization, weights by their names (nas/export/stored_network.h), and the model's
+// norm stands as BatchNormalization, weights by their names (nas/network/stored_network.h), and the model's
 // metadata hold `architecture` and `classes` as JSON.
 #pragma once
 
-#include "nas/export/stored_network.h"
+#include "nas/network/stored_network.h"
 
 namespace adwp::nas {
 

@@ -1,6 +1,6 @@
 #include "nas/export/pytorch.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <vector>
@@ -105,15 +105,15 @@ class Variables {
  public:
   explicit Variables(const NetworkPlan& plan) : plan_(plan), names_(plan.steps.size() + 1, -1) { take(0); }
 
-  std::string name(int value) const { return fmt::format("x{}", names_[static_cast<std::size_t>(value)]); }
+  std::string name(int value) const { return fmt::format("x{}", names_[value]); }
 
   // `output = expression` of step `s`; steps come in order.
-  std::string assignment(std::size_t s) {
+  std::string assignment(int s) {
     const Step& step = plan_.steps[s];
     const std::string expression = expression_of(step);
     for (int value : step.inputs) {
-      if (plan_.last_use[static_cast<std::size_t>(value)] == static_cast<int>(s)) {
-        taken_[static_cast<std::size_t>(names_[static_cast<std::size_t>(value)])] = false;
+      if (plan_.last_use[value] == s) {
+        taken_[names_[value]] = false;
       }
     }
     take(step.output);
@@ -126,14 +126,14 @@ class Variables {
     while (free < taken_.size() && taken_[free]) ++free;
     taken_.resize(std::max(taken_.size(), free + 1));
     taken_[free] = true;
-    names_[static_cast<std::size_t>(value)] = static_cast<int>(free);
+    names_[value] = free;
   }
 
   std::string expression_of(const Step& step) const {
     const auto x = [&](std::size_t i) { return name(step.inputs[i]); };
     switch (step.kind) {
       case StepKind::layer: {
-        const LayerSpec& layer = plan_.layers[static_cast<std::size_t>(step.layer)];
+        const LayerSpec& layer = plan_.layers[step.layer];
         return fmt::format("self.{}({})", attribute(layer.name), x(0));
       }
       case StepKind::add:
@@ -179,7 +179,7 @@ std::string to_pytorch(const StoredNetwork& network) {
   text +=
       "\n    def forward(self, images):\n        x0 = (images - self.image_mean) / self.image_deviation\n";
   Variables variables(plan);
-  for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+  for (int s = 0; s < std::ssize(plan.steps); ++s) {
     text += fmt::format("        {}\n", variables.assignment(s));
   }
   text += fmt::format("        return self.classifier({}.flatten(1))\n",

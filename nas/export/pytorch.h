@@ -3,7 +3,7 @@
 // nothing else.
 #pragma once
 
-#include "nas/export/stored_network.h"
+#include "nas/network/stored_network.h"
 
 namespace adwp::nas {
 

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>
@@ -13,7 +13,7 @@ constexpr int axis = 205, least_box = 170, most_box = 250, box_height = 24, gap 
 
 struct Box {
   std::string text;
-  int channels = 0;
+  std::int64_t channels = 0;
   const char* colour = "gray";
   int top = 0, half = 0;  // place: upper edge, half the width
 
@@ -32,15 +32,15 @@ const char* colour_of(BlockKind kind) {
   return "gray";
 }
 
-std::string text_of(const Block& block) {
-  switch (block.kind) {
+std::string text_of(const Operation& operation) {
+  switch (operation.kind) {
     case BlockKind::dense:
-      return fmt::format("dense {0}×{0}", block.kernel);
+      return fmt::format("dense {0}×{0}", operation.kernel);
     case BlockKind::separable:
-      return fmt::format("separable {0}×{0}", block.kernel);
+      return fmt::format("separable {0}×{0}", operation.kernel);
     case BlockKind::inverted_residual:
-      return fmt::format("inverted {0}×{0} e{1}{2}", block.kernel, block.expansion,
-                         block.squeeze_excite ? " SE" : "");
+      return fmt::format("inverted {0}×{0} e{1}{2}", operation.kernel, operation.expansion,
+                         operation.squeeze_excite ? " SE" : "");
   }
   return "?";
 }
@@ -57,10 +57,9 @@ class Drawing {
     const Architecture& a = plan_.architecture;
     Box previous = box("stem 3×3", a.stem_width, "#8a6fb0");
     resolution("stem");
-    for (std::size_t s = 0; s < a.stages.size(); ++s)
-      previous = stage(a.stages[s], static_cast<int>(s), previous);
+    for (std::size_t s = 0; s < a.stages.size(); ++s) previous = stage(a.stages[s], s, previous);
     if (a.head_width > 0) arrow(std::exchange(previous, box("head 1×1", a.head_width, "#8a6fb0")), previous);
-    arrow(previous, box("pool, linear", static_cast<int>(plan_.task.classes), "#8a6fb0"));
+    arrow(previous, box("pool, linear", plan_.task.classes, "#8a6fb0"));
     return fmt::format(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
         "font-family=\"sans-serif\" font-size=\"12\" fill=\"currentColor\" role=\"img\">\n"
@@ -69,8 +68,10 @@ class Drawing {
   }
 
  private:
-  int half_of(int channels) const {
-    return (least_box + (most_box - least_box) * std::min(channels, most_channels_) / most_channels_) / 2;
+  int half_of(std::int64_t channels) const {
+    return (least_box +
+            (most_box - least_box) * std::min<std::int64_t>(channels, most_channels_) / most_channels_) /
+           2;
   }
 
   // From the axis at y1 out to x, along to y2 and back; `side` is 1 where x lies left of the axis, else -1.
@@ -80,15 +81,15 @@ class Drawing {
   }
 
   // Where a curve from y1 to y2 meets no other; `lanes` holds how far down each is taken.
-  static std::size_t free_lane(std::vector<int>& lanes, int y1, int y2) {
-    std::size_t lane = 0;
-    while (lane < lanes.size() && lanes[lane] > y1) ++lane;
-    if (lane == lanes.size()) lanes.push_back(0);
+  static int free_lane(std::vector<int>& lanes, int y1, int y2) {
+    int lane = 0;
+    while (lane < std::ssize(lanes) && lanes[lane] > y1) ++lane;
+    if (lane == std::ssize(lanes)) lanes.push_back(0);
     lanes[lane] = y2;
     return lane;
   }
 
-  Box box(const std::string& text, int channels, const char* colour) {
+  Box box(const std::string& text, std::int64_t channels, const char* colour) {
     Box result{text, channels, colour, y_, half_of(channels)};
     body_ += fmt::format(
         "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"4\" fill=\"{}\" fill-opacity=\".2\" "
@@ -121,13 +122,13 @@ class Drawing {
     body_ += fmt::format("<text x=\"4\" y=\"{}\" opacity=\".7\">{}×{}</text>\n", y_ - gap - 8, size, size);
   }
 
-  Box stage(const Stage& stage, int s, const Box& input) {
+  Box stage(const Stage& stage, std::size_t s, const Box& input) {
     std::vector<Box> values{input};  // as Block::from counts them
     std::vector<int> lanes;
     const int widest = std::max(input.half, half_of(stage.width));
     for (std::size_t b = 0; b < stage.blocks.size(); ++b) {
       const Block& block = stage.blocks[b];
-      values.push_back(box(text_of(block), stage.width, colour_of(block.kind)));
+      values.push_back(box(text_of(block.operation), stage.width, colour_of(block.operation.kind)));
       if (b == 0) resolution(fmt::format("stage{}.block0.", s));
       const Box& from = values[values.size() - 2];
       const Box& to = values.back();
@@ -136,9 +137,9 @@ class Drawing {
         line(bracket(to.top - 6, to.bottom() + 6, axis - to.half - 18, 1), " stroke-dasharray=\"3 3\"");
       }
       if (block.join != Join::none) {
-        const Box& earlier = values[static_cast<std::size_t>(block.from)];
-        const std::size_t lane = free_lane(lanes, earlier.bottom(), to.top);
-        const int right = axis + widest + 14 + 12 * static_cast<int>(lane);
+        const Box& earlier = values[block.from];
+        const int lane = free_lane(lanes, earlier.bottom(), to.top);
+        const int right = axis + widest + 14 + 12 * lane;
         rightmost_ = std::max(rightmost_, right);
         line(bracket(earlier.bottom() + 4, to.top - 6, right, -1));
         body_ += fmt::format("<text x=\"{}\" y=\"{}\" font-size=\"9\">{}</text>\n", axis + 8, to.top - 8,

@@ -1,5 +1,7 @@
 #include "nas/network/macro_network.h"
 
+#include <algorithm>
+
 #include "framework/core/error.h"
 
 namespace adwp::nas {
@@ -35,15 +37,13 @@ Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weig
 
   std::vector<Variable> values(plan.steps.size() + 1);
   values[0] = Variable::constant(images);
-  for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+  for (int s = 0; s < std::ssize(plan.steps); ++s) {
     const Step& step = plan.steps[s];
-    auto input = [&](std::size_t i) -> const Variable& {
-      return values[static_cast<std::size_t>(step.inputs[i])];
-    };
-    Variable& output = values[static_cast<std::size_t>(step.output)];
+    auto input = [&](std::size_t i) -> const Variable& { return values[step.inputs[i]]; };
+    Variable& output = values[step.output];
     switch (step.kind) {
       case StepKind::layer: {
-        const auto index = static_cast<std::size_t>(step.layer);
+        const int index = step.layer;
         const LayerSpec& layer = plan.layers[index];
         output = layer.norm ? norm_layer(tape, layer, weights.layers[index], input(0),
                                          norm.given ? &(*norm.given)[index] : nullptr,
@@ -65,14 +65,46 @@ Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weig
         break;
     }
     for (int value : step.inputs) {
-      if (plan.last_use[static_cast<std::size_t>(value)] == static_cast<int>(s)) {
-        values[static_cast<std::size_t>(value)] = {};
+      if (plan.last_use[value] == s) {
+        values[value] = {};
       }
     }
   }
-  const Variable pooled = values[static_cast<std::size_t>(plan.steps.back().output)].reshaped(
-      Shape{images.shape()[0], plan.classifier_inputs});
+  const Variable pooled =
+      values[plan.steps.back().output].reshaped(Shape{images.shape()[0], plan.classifier_inputs});
   return ops::linear(tape, pooled, weights.classifier, weights.classifier_bias);
+}
+
+RunningStatistics::RunningStatistics(Arena& arena, const NetworkPlan& plan) {
+  std::int64_t channels = 0;
+  for (const LayerSpec& layer : plan.layers) channels += layer.norm ? layer.out_channels : 0;
+  flat_ = Tensor(arena, Shape{2 * channels});
+  std::int64_t offset = 0;
+  for (const LayerSpec& layer : plan.layers) {
+    if (!layer.norm) {
+      layers_.emplace_back();
+      continue;
+    }
+    const Shape shape{layer.out_channels};
+    layers_.push_back({flat_.view(offset, shape), flat_.view(channels + offset, shape)});
+    offset += layer.out_channels;
+  }
+  reset();
+}
+
+void RunningStatistics::reset() {
+  std::vector<float> values(flat_.elements(), 0.0f);
+  std::fill(values.begin() + values.size() / 2, values.end(), 1.0f);
+  flat_.copy_from_host(std::span<const float>(values));
+}
+
+void RunningStatistics::update(Backend& backend, const std::vector<ops::BatchStatistics>& batch,
+                               float momentum) {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (!layers_[i].mean.defined()) continue;
+    backend.compute(Lerp{batch[i].mean, momentum, layers_[i].mean});
+    backend.compute(Lerp{batch[i].var, momentum, layers_[i].var});
+  }
 }
 
 }  // namespace adwp::nas

@@ -1,10 +1,11 @@
-// The macro-network: the layers of a plan, computed with the weights of a source.
+// The macro-network: the layers of a plan, computed with the weights of a source, and the statistics that its
+// norms collect in training and use afterwards.
 #pragma once
 
 #include <vector>
 
 #include "framework/autograd/tape.h"
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "nas/weights/weight_source.h"
 
 namespace adwp::nas {
@@ -22,5 +23,21 @@ struct NormMode {
 // when the tape records, it keeps what backward needs.
 Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights, const Tensor& images,
                  const NormMode& norm = {});
+
+// Running means and variances of all norms of a network, in one flat buffer; variances are biased.
+class RunningStatistics {
+ public:
+  RunningStatistics(Arena& arena, const NetworkPlan& plan);
+  // mean 0, variance 1
+  void reset();
+  // Moves towards a batch's statistics, as `forward` collected them.
+  void update(Backend& backend, const std::vector<ops::BatchStatistics>& batch, float momentum);
+  const std::vector<ops::BatchStatistics>& layers() const { return layers_; }
+  const Tensor& flat() const { return flat_; }
+
+ private:
+  Tensor flat_;
+  std::vector<ops::BatchStatistics> layers_;  // views; empty where a layer has no norm
+};
 
 }  // namespace adwp::nas

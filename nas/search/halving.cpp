@@ -18,10 +18,11 @@ std::vector<Rung> halving_schedule(std::size_t networks, int epochs, int halving
   }
   std::vector<Rung> rungs;
   for (int rung = 0; rung <= halvings; ++rung) {
-    const double shrunk = static_cast<double>(networks) / std::pow(factor, rung);
-    const double grown = static_cast<double>(epochs) / std::pow(factor, halvings - rung);
-    rungs.push_back({std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(shrunk))),
-                     std::max(1, static_cast<int>(std::lround(grown)))});
+    const double shrunk = networks / std::pow(factor, rung);
+    const double grown = epochs / std::pow(factor, halvings - rung);
+    Rung& added = rungs.emplace_back();
+    added.networks = std::max(1l, std::lround(shrunk));
+    added.epochs = std::max(1l, std::lround(grown));
   }
   return rungs;
 }
@@ -32,7 +33,7 @@ HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetw
   HalvingResult result{std::vector<double>(count), std::vector<int>(count), std::vector<std::size_t>(count)};
   std::iota(result.order.begin(), result.order.end(), std::size_t{0});
   for (const Rung& rung : rungs) {
-    const auto end = result.order.begin() + static_cast<std::ptrdiff_t>(std::min(rung.networks, count));
+    const auto end = result.order.begin() + std::min(rung.networks, count);
     for (auto index = result.order.begin(); index != end; ++index) {
       result.accuracy[*index] = train(*index, rung.epochs);
       result.epochs[*index] = rung.epochs;

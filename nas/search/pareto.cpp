@@ -11,7 +11,8 @@ constexpr std::size_t objectives = 4;
 
 // All to be minimised.
 std::array<double, objectives> costs(const Candidate& c) {
-  return {-c.score, static_cast<double>(c.params), static_cast<double>(c.macs), c.latency_us.value_or(0)};
+  const double params = c.params, macs = c.macs;
+  return {-c.score, params, macs, c.latency_us.value_or(0)};
 }
 
 }  // namespace

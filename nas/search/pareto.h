@@ -14,7 +14,7 @@ namespace adwp::nas {
 // No worse in any objective, better in one.
 bool dominates(const Candidate& a, const Candidate& b);
 
-// Indices of `candidates` in fronts: the non-dominated, those dominated by them alone, and so on.
+// Indices of `candidates` in fronts: the non-dominated, those that only these dominate, and so on.
 std::vector<std::vector<std::size_t>> non_dominated_fronts(std::span<const Candidate> candidates);
 
 // Crowding distance of each member of a front, in the front's order; infinite at the ends.

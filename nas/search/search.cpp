@@ -80,7 +80,7 @@ bool Search::admit(const Architecture& architecture, std::vector<std::uint64_t> 
 
 std::vector<Candidate> Search::propose(Random& random) {
   std::vector<Candidate> proposed;
-  const auto wanted = static_cast<std::size_t>(settings_.population);
+  const std::size_t wanted = settings_.population;
   rejected_ = 0;
   const auto may_try = [&](int tries) {
     return proposed.size() < wanted && tries < tries_per_place * settings_.population &&
@@ -89,7 +89,7 @@ std::vector<Candidate> Search::propose(Random& random) {
   const bool breed = settings_.strategy == Strategy::evolution && state_.population.size() >= 2;
   const std::vector<Rank> ranks = rank_all(state_.population);
   auto tournament = [&]() -> const Candidate& {
-    const auto size = static_cast<std::uint32_t>(state_.population.size());
+    const std::uint32_t size = state_.population.size();
     const std::uint32_t a = random.below(size), b = random.below(size);
     const auto& people = state_.population;
     return before(ranks[a], people[a], ranks[b], people[b]) ? people[a] : people[b];
@@ -121,7 +121,7 @@ std::vector<Candidate> Search::select(std::vector<Candidate> candidates) const {
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return before(ranks[a], candidates[a], ranks[b], candidates[b]);
   });
-  order.resize(std::min(order.size(), static_cast<std::size_t>(settings_.population)));
+  order.resize(std::min<std::size_t>(order.size(), settings_.population));
   std::vector<Candidate> selected;
   for (std::size_t i : order) selected.push_back(candidates[i]);
   return selected;
@@ -129,7 +129,7 @@ std::vector<Candidate> Search::select(std::vector<Candidate> candidates) const {
 
 bool Search::step() {
   if (state_.next_generation > settings_.generations) return false;
-  Random random(settings_.seed, Purpose::evolution, static_cast<std::uint64_t>(state_.next_generation));
+  Random random(settings_.seed, Purpose::evolution, state_.next_generation);
   std::vector<Candidate> children = propose(random);
   if (children.empty()) return false;
   scorer_(children);

@@ -1,7 +1,7 @@
 // Search over architectures: NSGA-II evolution, and random search to compare it with.
 //
 // Pure logic: who scores candidates, and how, is not known here. Limits reject before scoring, no
-// architecture is scored twice, and a generation depends on (seed, its number, the state) alone, so
+// architecture is scored twice, and a generation depends only on (seed, its number, the state), so
 // a search continues from its state to the same result.
 #pragma once
 
@@ -50,7 +50,8 @@ class Search {
 
  private:
   std::vector<Candidate> propose(Random& random);
-  // The candidate, unless it breaks a limit or was met before. Latency comes last, for it is dear.
+  // Proposes the architecture unless it breaks a limit or was met before. Measuring latency is expensive, so
+  // it comes last.
   bool admit(const Architecture& architecture, std::vector<std::uint64_t> parents,
              std::vector<Candidate>& proposed);
   std::vector<Candidate> select(std::vector<Candidate> candidates) const;
@@ -62,8 +63,9 @@ class Search {
   SearchState state_;
   std::unordered_set<std::uint64_t> met_;       // scored, or about to be
   std::unordered_set<std::uint64_t> too_slow_;  // measured, and rejected
-  int rejected_ =
-      0;  // too slow, in the generation at hand; known ones count, for a resumed search knows none
+  // Too slow in this generation. Those known from earlier ones count too: a resumed search knows none of
+  // them.
+  int rejected_ = 0;
 };
 
 // The `count` candidates worth training for real: half of the places go to the Pareto front's best by

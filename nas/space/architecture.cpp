@@ -1,16 +1,16 @@
 #include "nas/space/architecture.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <set>
 
 #include "framework/core/error.h"
 #include "framework/core/fnv.h"
-#include "framework/io/json_depth.h"
+#include "framework/io/nesting.h"
 
 namespace adwp::nas {
 namespace {
@@ -111,10 +111,10 @@ class Reader {
 Block read_block(const Json& json, const std::string& path) {
   Reader reader(json, path);
   Block block;
-  block.kind = reader.choice("kind", kind_names);
-  block.kernel = reader.integer("kernel", 3, 7);
-  block.expansion = reader.integer("expansion", 1, 6);
-  block.squeeze_excite = reader.boolean("squeeze_excite");
+  block.operation.kind = reader.choice("kind", kind_names);
+  block.operation.kernel = reader.integer("kernel", 3, 7);
+  block.operation.expansion = reader.integer("expansion", 1, 6);
+  block.operation.squeeze_excite = reader.boolean("squeeze_excite");
   block.residual = reader.boolean("residual");
   block.join = reader.choice("join", join_names);
   block.from = reader.integer("from", 0, most_blocks);
@@ -142,12 +142,13 @@ void expect_range(const std::string& path, int value, int low, int high) {
 }
 
 void validate_block(const Block& block, int index, const std::string& path) {
-  if (block.kernel != 3 && block.kernel != 5 && block.kernel != 7) {
-    reject(path + ".kernel", std::to_string(block.kernel), "one of 3, 5, 7");
+  const auto& [kind, kernel, expansion, squeeze_excite] = block.operation;
+  if (kernel != 3 && kernel != 5 && kernel != 7) {
+    reject(path + ".kernel", std::to_string(kernel), "one of 3, 5, 7");
   }
-  const bool inverted = block.kind == BlockKind::inverted_residual;
-  expect_range(path + ".expansion", block.expansion, 1, inverted ? 6 : 1);
-  if (block.squeeze_excite && !inverted) {
+  const bool inverted = kind == BlockKind::inverted_residual;
+  expect_range(path + ".expansion", expansion, 1, inverted ? 6 : 1);
+  if (squeeze_excite && !inverted) {
     reject(path + ".squeeze_excite", "true", "false outside inverted_residual");
   }
   if (index == 0 && block.residual) reject(path + ".residual", "true", "false in block 0");
@@ -157,20 +158,47 @@ void validate_block(const Block& block, int index, const std::string& path) {
 
 }  // namespace
 
+std::string Operation::text() const {
+  switch (kind) {
+    case BlockKind::dense:
+      return fmt::format("dense{}", kernel);
+    case BlockKind::separable:
+      return fmt::format("separable{}", kernel);
+    case BlockKind::inverted_residual:
+      return fmt::format("inverted{}_e{}{}", kernel, expansion, squeeze_excite ? "_se" : "");
+  }
+  return "?";
+}
+
+Operation Operation::from_text(const std::string& text) {
+  static const std::regex form("(dense|separable)([357])|inverted([357])_e([1-6])(_se)?");
+  std::smatch match;
+  if (!std::regex_match(text, match, form)) {
+    fail_usage("search space",
+               "unknown operation, got '{}', expected for example dense3, separable5, "
+               "inverted3_e6 or inverted5_e3_se",
+               text);
+  }
+  if (match[1].matched) {
+    return {match[1] == "dense" ? BlockKind::dense : BlockKind::separable, std::stoi(match[2])};
+  }
+  return {BlockKind::inverted_residual, std::stoi(match[3]), std::stoi(match[4]), match[5].matched};
+}
+
 void Architecture::validate() const {
   expect_range("stem.width", stem_width, 1, most_width);
   expect_range("stem.stride", stem_stride, 1, 2);
   expect_range("head.width", head_width, 0, most_width);
   text_of(activation_names, activation);
-  expect_range("stages (their number)", static_cast<int>(stages.size()), 1, most_stages);
+  expect_range("stages (their number)", stages.size(), 1, most_stages);
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const Stage& stage = stages[s];
     const std::string path = fmt::format("stages[{}]", s);
     expect_range(path + ".width", stage.width, 1, most_width);
     expect_range(path + ".stride", stage.stride, 1, 2);
-    expect_range(path + ".blocks (their number)", static_cast<int>(stage.blocks.size()), 1, most_blocks);
+    expect_range(path + ".blocks (their number)", stage.blocks.size(), 1, most_blocks);
     for (std::size_t b = 0; b < stage.blocks.size(); ++b) {
-      validate_block(stage.blocks[b], static_cast<int>(b), fmt::format("{}.blocks[{}]", path, b));
+      validate_block(stage.blocks[b], b, fmt::format("{}.blocks[{}]", path, b));
     }
   }
 }
@@ -183,10 +211,10 @@ std::string Architecture::to_json() const {
   for (const Stage& stage : stages) {
     Json blocks = Json::array();
     for (const Block& block : stage.blocks) {
-      blocks.push_back({{"kind", text_of(kind_names, block.kind)},
-                        {"kernel", block.kernel},
-                        {"expansion", block.expansion},
-                        {"squeeze_excite", block.squeeze_excite},
+      blocks.push_back({{"kind", text_of(kind_names, block.operation.kind)},
+                        {"kernel", block.operation.kernel},
+                        {"expansion", block.operation.expansion},
+                        {"squeeze_excite", block.operation.squeeze_excite},
                         {"residual", block.residual},
                         {"join", text_of(join_names, block.join)},
                         {"from", block.from}});

@@ -20,15 +20,24 @@ enum class BlockKind {
   inverted_residual,  // 1 x 1 to expansion * width, depthwise k x k, 1 x 1 without activation
 };
 
-// How a block's further input joins its predecessor's output.
-enum class Join { none, add, concat };
-
-struct Block {
+// What a block computes. Text form: dense3, separable5, inverted3_e6, inverted5_e3_se.
+struct Operation {
   BlockKind kind = BlockKind::dense;
   int kernel = 3;               // 3, 5 or 7
   int expansion = 1;            // inverted_residual: 1 to 6; else 1
   bool squeeze_excite = false;  // inverted_residual only, on the expanded channels
-  bool residual = false;        // the block's input is added to its output; never in block 0
+
+  bool operator==(const Operation&) const = default;
+  std::string text() const;
+  static Operation from_text(const std::string& text);
+};
+
+// How a block's further input joins its predecessor's output.
+enum class Join { none, add, concat };
+
+struct Block {
+  Operation operation;
+  bool residual = false;  // the block's input is added to its output; never in block 0
   Join join = Join::none;
   // Which value joins, when join is not none: 0 is the stage's input, j > 0 the output of the
   // stage's j-th block (counted from 1), earlier than the predecessor: from < index of this block.

@@ -37,9 +37,9 @@ class Planner {
     Value x{0, plan_.task.channels, plan_.task.image_size};
     x = convolution(x, {.name = "stem", .role = LayerRole::stem}, a.stem_width, 3, a.stem_stride,
                     a.activation);
-    for (std::size_t s = 0; s < a.stages.size(); ++s) x = stage(x, static_cast<int>(s));
+    for (std::size_t s = 0; s < a.stages.size(); ++s) x = stage(x, s);
     if (a.head_width > 0) {
-      const int after = static_cast<int>(a.stages.size());
+      const int after = a.stages.size();
       x = convolution(x, {.name = "head", .role = LayerRole::head, .stage = after}, a.head_width, 1, 1,
                       a.activation);
     }
@@ -53,7 +53,7 @@ class Planner {
 
  private:
   Value step(StepKind kind, std::vector<int> inputs, Value output, int layer = -1) {
-    output.number = static_cast<int>(plan_.steps.size()) + 1;
+    output.number = plan_.steps.size() + 1;
     plan_.steps.push_back({kind, layer, std::move(inputs), output.number});
     return output;
   }
@@ -72,7 +72,7 @@ class Planner {
     layer.out_size = layer.conv.out_size(x.size);
     const Value y{0, out, layer.out_size};
     plan_.layers.push_back(std::move(layer));
-    return step(StepKind::layer, {x.number}, y, static_cast<int>(plan_.layers.size()) - 1);
+    return step(StepKind::layer, {x.number}, y, plan_.layers.size() - 1);
   }
 
   Value convolution(const Value& x, LayerSpec layer, std::int64_t out, int kernel, int stride,
@@ -130,25 +130,26 @@ class Planner {
     std::int64_t first = 0;
     Value x = predecessor;
     if (block.join != Join::none) {
-      x = join(x, values[static_cast<std::size_t>(block.from)], block, stage_stride, place, first);
+      x = join(x, values[block.from], block, stage_stride, place, first);
     }
     auto layer = [&](LayerRole role) {
       LayerSpec spec = named(place, role);
       spec.first_channels = std::exchange(first, 0);  // only the block's first layer reads it
       return spec;
     };
-    switch (block.kind) {
+    const Operation& operation = block.operation;
+    switch (operation.kind) {
       case BlockKind::dense:
-        x = convolution(x, layer(LayerRole::dense), width, block.kernel, stride, act);
+        x = convolution(x, layer(LayerRole::dense), width, operation.kernel, stride, act);
         break;
       case BlockKind::separable:
-        x = depthwise(x, layer(LayerRole::depthwise), block.kernel, stride, act);
+        x = depthwise(x, layer(LayerRole::depthwise), operation.kernel, stride, act);
         x = convolution(x, layer(LayerRole::pointwise), width, 1, 1, act);
         break;
       case BlockKind::inverted_residual:
-        x = convolution(x, layer(LayerRole::expand), block.expansion * width, 1, 1, act);
-        x = depthwise(x, layer(LayerRole::depthwise), block.kernel, stride, act);
-        if (block.squeeze_excite) x = squeeze_excite(x, place);
+        x = convolution(x, layer(LayerRole::expand), operation.expansion * width, 1, 1, act);
+        x = depthwise(x, layer(LayerRole::depthwise), operation.kernel, stride, act);
+        if (operation.squeeze_excite) x = squeeze_excite(x, place);
         x = convolution(x, layer(LayerRole::project), width, 1, 1, Activation::none);
         break;
     }
@@ -157,12 +158,12 @@ class Planner {
   }
 
   Value stage(const Value& input, int index) {
-    const Stage& stage = plan_.architecture.stages[static_cast<std::size_t>(index)];
+    const Stage& stage = plan_.architecture.stages[index];
     std::vector<Value> values{input};  // 0: the stage's input; j: output of its j-th block
     for (std::size_t b = 0; b < stage.blocks.size(); ++b) {
       LayerSpec place;
       place.stage = index;
-      place.block = static_cast<int>(b);
+      place.block = b;
       values.push_back(block(values.back(), values, stage.blocks[b], stage.width, b == 0 ? stage.stride : 1,
                              stage.stride, place));
     }
@@ -173,7 +174,7 @@ class Planner {
     plan_.last_use.assign(plan_.steps.size() + 1, -1);
     for (std::size_t s = 0; s < plan_.steps.size(); ++s) {
       for (int input : plan_.steps[s].inputs) {
-        plan_.last_use[static_cast<std::size_t>(input)] = static_cast<int>(s);
+        plan_.last_use[input] = s;
       }
     }
   }

@@ -26,7 +26,7 @@ enum class LayerRole { stem, dense, depthwise, pointwise, expand, project, squee
 const char* name_of(LayerRole role);
 
 // A convolution with what follows it. Kernel (out, k, k, in / groups); then either batch norm
-// (`norm`: scale and shift, (out) each) or a bias (shift alone: squeeze and excite), then `act`.
+// (`norm`: scale and shift, (out) each) or a bias (only shift: squeeze and excite), then `act`.
 struct LayerSpec {
   std::string name;  // "stage1.block2.expand"
   LayerRole role = LayerRole::dense;

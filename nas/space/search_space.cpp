@@ -1,41 +1,13 @@
 #include "nas/space/search_space.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <regex>
 
 #include "framework/core/error.h"
 
 namespace adwp::nas {
-
-std::string Operation::text() const {
-  switch (kind) {
-    case BlockKind::dense:
-      return fmt::format("dense{}", kernel);
-    case BlockKind::separable:
-      return fmt::format("separable{}", kernel);
-    case BlockKind::inverted_residual:
-      return fmt::format("inverted{}_e{}{}", kernel, expansion, squeeze_excite ? "_se" : "");
-  }
-  return "?";
-}
-
-Operation Operation::from_text(const std::string& text) {
-  static const std::regex form("(dense|separable)([357])|inverted([357])_e([1-6])(_se)?");
-  std::smatch match;
-  if (!std::regex_match(text, match, form)) {
-    fail_usage("search space",
-               "unknown operation, got '{}', expected for example dense3, separable5, "
-               "inverted3_e6 or inverted5_e3_se",
-               text);
-  }
-  if (match[1].matched) {
-    return {match[1] == "dense" ? BlockKind::dense : BlockKind::separable, std::stoi(match[2])};
-  }
-  return {BlockKind::inverted_residual, std::stoi(match[3]), std::stoi(match[4]), match[5].matched};
-}
 
 bool Limits::admit(const NetworkPlan& plan) const {
   return (!max_params || plan.parameters() <= *max_params) && (!max_macs || plan.macs() <= *max_macs);
@@ -81,7 +53,7 @@ int SearchSpace::max_depth() const {
   return depth;
 }
 
-int SearchSpace::max_width(int stage) const { return stages[static_cast<std::size_t>(stage)].widths.back(); }
+int SearchSpace::max_width(int stage) const { return stages[stage].widths.back(); }
 
 bool SearchSpace::contains(const Architecture& a) const {
   auto has = [](const auto& list, const auto& value) {
@@ -94,16 +66,15 @@ bool SearchSpace::contains(const Architecture& a) const {
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const StageSpace& space = stages[s];
     const Stage& stage = a.stages[s];
-    const auto depth = static_cast<int>(stage.blocks.size());
+    const int depth = stage.blocks.size();
     if (!has(space.widths, stage.width) || stage.stride != space.stride || depth < space.min_depth ||
         depth > space.max_depth) {
       return false;
     }
     for (int b = 0; b < depth; ++b) {
-      const Block& block = stage.blocks[static_cast<std::size_t>(b)];
-      const Operation operation{block.kind, block.kernel, block.expansion, block.squeeze_excite};
+      const Block& block = stage.blocks[b];
       const bool joined = block.join != Join::none;
-      if (!has(operations, operation) || !has(joins, block.join) ||
+      if (!has(operations, block.operation) || !has(joins, block.join) ||
           (block.residual && (!residual || b == 0)) || (joined && (b == 0 || block.from >= b)) ||
           (!joined && block.from != 0)) {
         return false;
@@ -122,17 +93,60 @@ Architecture narrowest_network(const SearchSpace& space, const Operation& operat
   network.stem_stride = space.stem_stride;
   network.activation = space.activation;
   network.head_width = *std::min_element(space.head_widths.begin(), space.head_widths.end());
-  const Block block{operation.kind, operation.kernel, operation.expansion, operation.squeeze_excite};
   for (const StageSpace& stage : space.stages) {
-    network.stages.push_back({stage.widths.front(), stage.stride,
-                              std::vector<Block>(static_cast<std::size_t>(stage.min_depth), block)});
+    network.stages.push_back(
+        {stage.widths.front(), stage.stride, std::vector<Block>(stage.min_depth, Block{operation})});
   }
   return network;
+}
+
+// A join needs a 1x1 convolution only where shapes differ. A stage of stride 1 whose largest width equals the
+// width before it joins equal shapes, so the widest network has no such convolution there. This adds that
+// network again, once with the stage and once with the stage before it one width narrower: both have it.
+void add_narrower(std::vector<Architecture>& networks, const SearchSpace& space, const Architecture& widest) {
+  for (std::size_t s = 0; s < space.stages.size(); ++s) {
+    const int before = s == 0 ? space.stem_width : space.stages[s - 1].widths.back();
+    if (space.stages[s].stride != 1 || before != space.stages[s].widths.back()) continue;
+    for (std::size_t narrowed : {s, s - 1}) {
+      if (narrowed >= space.stages.size() || space.stages[narrowed].widths.size() < 2) continue;
+      networks.push_back(widest);
+      const std::vector<int>& widths = space.stages[narrowed].widths;
+      networks.back().stages[narrowed].width = widths[widths.size() - 2];
+    }
+  }
 }
 
 std::int64_t macs(const Architecture& architecture) { return plan_network(architecture, Task{}).macs(); }
 
 }  // namespace
+
+std::vector<Architecture> SearchSpace::widest_networks() const {
+  std::vector<Architecture> networks;
+  for (const Operation& operation : operations) {
+    for (Join join : {Join::none, Join::add, Join::concat}) {
+      const bool known = join == Join::none || std::find(joins.begin(), joins.end(), join) != joins.end();
+      if (!known) continue;
+      Architecture network;
+      network.stem_width = stem_width;
+      network.stem_stride = stem_stride;
+      network.head_width = *std::max_element(head_widths.begin(), head_widths.end());
+      network.activation = activation;
+      for (const StageSpace& stage : stages) {
+        Stage widest{.width = stage.widths.back(), .stride = stage.stride, .blocks = {}};
+        for (int b = 0; b < stage.max_depth; ++b) {
+          widest.blocks.push_back({.operation = operation,
+                                   .residual = residual && b > 0,
+                                   .join = b == 0 ? Join::none : join,
+                                   .from = 0});
+        }
+        network.stages.push_back(std::move(widest));
+      }
+      if (join != Join::none) add_narrower(networks, *this, network);
+      networks.push_back(std::move(network));
+    }
+  }
+  return networks;
+}
 
 Architecture SearchSpace::largest() const {
   const std::vector<Architecture> networks = widest_networks();

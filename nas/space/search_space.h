@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,18 +11,6 @@
 #include "nas/space/network_plan.h"
 
 namespace adwp::nas {
-
-// What a block computes. Text form: dense3, separable5, inverted3_e6, inverted5_e3_se.
-struct Operation {
-  BlockKind kind = BlockKind::dense;
-  int kernel = 3;
-  int expansion = 1;
-  bool squeeze_excite = false;
-
-  bool operator==(const Operation&) const = default;
-  std::string text() const;
-  static Operation from_text(const std::string& text);
-};
 
 struct StageSpace {
   std::vector<int> widths;  // multiples of 8, ascending
@@ -73,8 +60,6 @@ struct SearchSpace {
   // the arena.
   std::vector<Architecture> widest_networks() const;
   double size() const;  // number of architectures
-  // Calls `visit` for each, in a fixed order; throws when there are more than `most`.
-  void enumerate(double most, const std::function<void(const Architecture&)>& visit) const;
 
   // Index-free facts that the encoding and the weight sources need.
   int max_depth() const;

@@ -1,4 +1,4 @@
-// Sampling, mutation, crossover and enumeration of a search space.
+// Sampling, mutation and crossover of a search space, and its size.
 #include <algorithm>
 #include <cmath>
 
@@ -10,14 +10,7 @@ namespace {
 
 template <typename T>
 const T& pick(const std::vector<T>& choices, Random& random) {
-  return choices[random.below(static_cast<std::uint32_t>(choices.size()))];
-}
-
-void set_operation(Block& block, const Operation& operation) {
-  block.kind = operation.kind;
-  block.kernel = operation.kernel;
-  block.expansion = operation.expansion;
-  block.squeeze_excite = operation.squeeze_excite;
+  return choices[random.below(choices.size())];
 }
 
 // What block `index` of a stage may be joined by: nothing, or a kind of join with one of the values
@@ -39,13 +32,13 @@ void sample_join(const SearchSpace& space, Block& block, int index, Random& rand
   if (index == 0) return;
   block.join = pick(space.joins, random);
   if (block.join != Join::none) {
-    block.from = static_cast<int>(random.below(static_cast<std::uint32_t>(index)));
+    block.from = random.below(index);
   }
 }
 
 Block sample_block(const SearchSpace& space, int index, Random& random) {
   Block block;
-  set_operation(block, pick(space.operations, random));
+  block.operation = pick(space.operations, random);
   block.residual = space.residual && index > 0 && random.coin();
   sample_join(space, block, index, random);
   return block;
@@ -53,18 +46,18 @@ Block sample_block(const SearchSpace& space, int index, Random& random) {
 
 // A stage grown or shrunk to `depth`.
 void resize(const SearchSpace& space, Stage& stage, int depth, Random& random) {
-  while (static_cast<int>(stage.blocks.size()) > depth) stage.blocks.pop_back();
-  while (static_cast<int>(stage.blocks.size()) < depth) {
-    stage.blocks.push_back(sample_block(space, static_cast<int>(stage.blocks.size()), random));
+  while (std::ssize(stage.blocks) > depth) stage.blocks.pop_back();
+  while (std::ssize(stage.blocks) < depth) {
+    stage.blocks.push_back(sample_block(space, stage.blocks.size(), random));
   }
 }
 
 void change_block(const SearchSpace& space, Stage& stage, Random& random) {
-  const auto index = static_cast<int>(random.below(static_cast<std::uint32_t>(stage.blocks.size())));
-  Block& block = stage.blocks[static_cast<std::size_t>(index)];
+  const int index = random.below(stage.blocks.size());
+  Block& block = stage.blocks[index];
   switch (random.below(3)) {
     case 0:
-      set_operation(block, pick(space.operations, random));
+      block.operation = pick(space.operations, random);
       break;
     case 1:
       block.residual = space.residual && index > 0 && !block.residual;
@@ -76,7 +69,7 @@ void change_block(const SearchSpace& space, Stage& stage, Random& random) {
 }
 
 void change_something(const SearchSpace& space, Architecture& architecture, Random& random) {
-  const auto s = random.below(static_cast<std::uint32_t>(space.stages.size()));
+  const auto s = random.below(space.stages.size());
   const StageSpace& range = space.stages[s];
   Stage& stage = architecture.stages[s];
   switch (random.below(6)) {
@@ -84,8 +77,8 @@ void change_something(const SearchSpace& space, Architecture& architecture, Rand
       stage.width = pick(range.widths, random);
       break;
     case 1: {
-      const auto depths = static_cast<std::uint32_t>(range.max_depth - range.min_depth + 1);
-      resize(space, stage, range.min_depth + static_cast<int>(random.below(depths)), random);
+      const std::uint32_t depths = range.max_depth - range.min_depth + 1;
+      resize(space, stage, range.min_depth + random.below(depths), random);
       break;
     }
     case 2:
@@ -99,8 +92,7 @@ void change_something(const SearchSpace& space, Architecture& architecture, Rand
 
 double block_choices(const SearchSpace& space, int index) {
   const double residuals = space.residual && index > 0 ? 2 : 1;
-  return static_cast<double>(space.operations.size()) * residuals *
-         static_cast<double>(join_choices(space, index).size());
+  return space.operations.size() * residuals * join_choices(space, index).size();
 }
 
 }  // namespace
@@ -112,8 +104,8 @@ Architecture SearchSpace::sample(Random& random) const {
   architecture.activation = activation;
   for (const StageSpace& range : stages) {
     Stage stage{.width = pick(range.widths, random), .stride = range.stride, .blocks = {}};
-    const auto depths = static_cast<std::uint32_t>(range.max_depth - range.min_depth + 1);
-    resize(*this, stage, range.min_depth + static_cast<int>(random.below(depths)), random);
+    const std::uint32_t depths = range.max_depth - range.min_depth + 1;
+    resize(*this, stage, range.min_depth + random.below(depths), random);
     architecture.stages.push_back(std::move(stage));
   }
   architecture.head_width = pick(head_widths, random);
@@ -151,7 +143,7 @@ Architecture SearchSpace::crossover(const Architecture& a, const Architecture& b
     const Stage& other = random.coin() ? a.stages[s] : b.stages[s];
     std::vector<Block>& blocks = child.stages[s].blocks;
     if (other.blocks.size() != blocks.size()) continue;
-    const auto cut = random.below(static_cast<std::uint32_t>(blocks.size() + 1));
+    const auto cut = random.below(blocks.size() + 1);
     std::copy(other.blocks.begin() + cut, other.blocks.end(), blocks.begin() + cut);
   }
   if (random.coin()) child.head_width = b.head_width;
@@ -159,71 +151,16 @@ Architecture SearchSpace::crossover(const Architecture& a, const Architecture& b
 }
 
 double SearchSpace::size() const {
-  double product = static_cast<double>(head_widths.size());
+  double product = head_widths.size();
   for (const StageSpace& stage : stages) {
     double depths = 0, blocks = 1;
     for (int depth = 1; depth <= stage.max_depth; ++depth) {
       blocks *= block_choices(*this, depth - 1);
       if (depth >= stage.min_depth) depths += blocks;
     }
-    product *= depths * static_cast<double>(stage.widths.size());
+    product *= depths * stage.widths.size();
   }
   return product;
-}
-
-void SearchSpace::enumerate(double most, const std::function<void(const Architecture&)>& visit) const {
-  if (size() > most) {
-    fail_usage("search space", "too large to enumerate, got {:.3g} architectures, expected at most {:.3g}",
-               size(), most);
-  }
-  Architecture network;
-  network.stem_width = stem_width;
-  network.stem_stride = stem_stride;
-  network.activation = activation;
-  network.stages.resize(stages.size());
-
-  // Depth first: stage by stage, within a stage width, depth, then block by block.
-  std::function<void(std::size_t)> fill_stage;
-  std::function<void(std::size_t, int)> fill_block = [&](std::size_t s, int depth) {
-    Stage& stage = network.stages[s];
-    const auto index = static_cast<int>(stage.blocks.size());
-    if (index == depth) {
-      const Stage kept = stage;
-      fill_stage(s + 1);
-      stage = kept;
-      return;
-    }
-    for (const Operation& operation : operations) {
-      for (int residual_choice = 0; residual_choice < (residual && index > 0 ? 2 : 1); ++residual_choice) {
-        for (const auto& [join, from] : join_choices(*this, index)) {
-          Block block;
-          set_operation(block, operation);
-          block.residual = residual_choice == 1;
-          block.join = join;
-          block.from = from;
-          stage.blocks.push_back(block);
-          fill_block(s, depth);
-          stage.blocks.pop_back();
-        }
-      }
-    }
-  };
-  fill_stage = [&](std::size_t s) {
-    if (s == stages.size()) {
-      for (int head : head_widths) {
-        network.head_width = head;
-        visit(network);
-      }
-      return;
-    }
-    for (int width : stages[s].widths) {
-      for (int depth = stages[s].min_depth; depth <= stages[s].max_depth; ++depth) {
-        network.stages[s] = {width, stages[s].stride, {}};
-        fill_block(s, depth);
-      }
-    }
-  };
-  fill_stage(0);
 }
 
 }  // namespace adwp::nas

@@ -1,5 +1,5 @@
 // A search space as a TOML file; the form is documented in docs/search_space.md.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <toml++/toml.h>
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
-#include "framework/io/toml_depth.h"
+#include "framework/io/nesting.h"
 #include "nas/space/search_space.h"
 
 namespace adwp::nas {
@@ -46,7 +46,7 @@ class Table {
   }
   int integer(std::string_view key) const {
     const auto value = this->value<std::int64_t>(key, "an integer");
-    return static_cast<int>(std::clamp<std::int64_t>(value, -1'000'000, 1'000'000));
+    return std::clamp<std::int64_t>(value, -1'000'000, 1'000'000);
   }
   template <typename T>
   std::vector<T> array(std::string_view key, const char* kind) const {
@@ -65,7 +65,7 @@ class Table {
   std::vector<int> integers(std::string_view key) const {
     std::vector<int> result;
     for (std::int64_t value : array<std::int64_t>(key, "integers")) {
-      result.push_back(static_cast<int>(std::clamp<std::int64_t>(value, -1'000'000, 1'000'000)));
+      result.push_back(std::clamp<std::int64_t>(value, -1'000'000, 1'000'000));
     }
     return result;
   }

@@ -21,8 +21,7 @@ void Database::Close::operator()(sqlite3* connection) const { sqlite3_close(conn
 
 Statement::Statement(const Database& database, std::string_view sql) : database_(database) {
   sqlite3_stmt* statement = nullptr;
-  database.check(sqlite3_prepare_v2(database.connection_.get(), sql.data(), static_cast<int>(sql.size()),
-                                    &statement, nullptr));
+  database.check(sqlite3_prepare_v2(database.connection_.get(), sql.data(), sql.size(), &statement, nullptr));
   statement_.reset(statement);
 }
 
@@ -40,8 +39,7 @@ void Statement::bind_one(int place, double value) {
 }
 
 void Statement::bind_one(int place, std::string_view text) {
-  database_.check(sqlite3_bind_text(statement_.get(), place, text.data(), static_cast<int>(text.size()),
-                                    SQLITE_TRANSIENT));
+  database_.check(sqlite3_bind_text(statement_.get(), place, text.data(), text.size(), SQLITE_TRANSIENT));
 }
 
 bool Statement::step() {
@@ -61,7 +59,7 @@ double Statement::real(int column) const { return sqlite3_column_double(statemen
 std::string Statement::text(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
   if (text == nullptr) return {};
-  return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+  return std::string(text, sqlite3_column_bytes(statement_.get(), column));
 }
 
 std::optional<double> Statement::optional_real(int column) const {

@@ -50,9 +50,7 @@ class Statement {
     void operator()(sqlite3_stmt* statement) const;
   };
   void reset();
-  void bind_one(int place, std::integral auto value) {
-    bind_integer(place, static_cast<std::int64_t>(value));
-  }
+  void bind_one(int place, std::integral auto value) { bind_integer(place, value); }
   void bind_one(int place, double value);
   void bind_one(int place, std::string_view text);
   void bind_one(int place, const std::string& text) { bind_one(place, std::string_view(text)); }

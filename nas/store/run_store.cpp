@@ -1,6 +1,6 @@
 #include "nas/store/run_store.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>
@@ -84,7 +84,7 @@ RunStore::RunStore(const std::string& path) : database_(path) {
 }
 
 // Under the name of a table may stand a view that never ends, or one with triggers: what is read and written
-// must be the tables that create() makes. Others beside them are left alone.
+// must be the tables that create() makes. Other tables are not touched.
 void RunStore::require_own_tables() const {
   const auto schema_of = [](const Database& database) {
     std::map<std::string, std::string> objects;
@@ -175,7 +175,7 @@ void RunStore::save_rank_network(std::size_t number, const Architecture& archite
 
 SearchState RunStore::search_state() const {
   SearchState state;
-  state.next_generation = static_cast<int>(database_.number("SELECT count(*) FROM generations"));
+  state.next_generation = database_.number("SELECT count(*) FROM generations");
   std::vector<std::pair<std::int64_t, std::size_t>> population;  // place in it, number
   Statement row = database_.prepare(
       "SELECT id, architecture, generation, parent1, parent2, params, macs, latency_us, latency_batch_us, "
@@ -194,7 +194,7 @@ SearchState RunStore::search_state() const {
     if (row.integer(2) < 0 || row.integer(2) >= state.next_generation) {
       database_.fail_damaged(fmt::format("candidate {}: generation {}", row.text(0), row.integer(2)));
     }
-    candidate.generation = static_cast<int>(row.integer(2));
+    candidate.generation = row.integer(2);
     for (int column : {3, 4}) {
       if (row.null(column)) continue;
       const std::optional<std::uint64_t> parent_hash = hash_of(row.text(column));
@@ -212,9 +212,8 @@ SearchState RunStore::search_state() const {
     state.evaluated.push_back(std::move(candidate));
   }
   std::sort(population.begin(), population.end());
-  for (std::size_t i = 0; i < population.size(); ++i) {
-    if (population[i].first != static_cast<std::int64_t>(i))
-      database_.fail_damaged("the population has a gap");
+  for (std::int64_t i = 0; i < std::ssize(population); ++i) {
+    if (population[i].first != i) database_.fail_damaged("the population has a gap");
   }
   for (const auto& [place, number] : population) state.population.push_back(state.evaluated[number]);
   return state;

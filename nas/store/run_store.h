@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "nas/report/rank_agreement.h"
+#include "nas/score/rank_agreement.h"
 #include "nas/search/search.h"
 #include "nas/store/database.h"
 

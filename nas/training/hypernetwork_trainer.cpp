@@ -79,8 +79,7 @@ void HyperTrainer::dry_step(Arena& arena, WeightSource& source, const NetworkPla
   tape.backward(loss_of(tape, source, plan, x, y));
 }
 
-void HyperTrainer::run_batches(std::int64_t epoch, std::int64_t first,
-                               const std::function<void(std::int64_t)>& done) {
+void HyperTrainer::run_batches(std::int64_t epoch, std::int64_t first, const Done& done) {
   loader_.begin_epoch(epoch);
   for (std::int64_t batch = first; batch < steps_per_epoch(); ++batch) {
     step(epoch, batch);

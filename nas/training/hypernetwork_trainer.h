@@ -4,9 +4,6 @@
 // forward and backward on one batch, and the gradient flows through the weights into the source.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-
 #include "data/loader.h"
 #include "nas/space/search_space.h"
 #include "nas/training/trainer.h"
@@ -49,8 +46,7 @@ class HyperTrainer : public Trainer {
   void dry_step(Arena& arena, WeightSource& source, const NetworkPlan& plan);
 
  private:
-  void run_batches(std::int64_t epoch, std::int64_t first,
-                   const std::function<void(std::int64_t)>& done) override;
+  void run_batches(std::int64_t epoch, std::int64_t first, const Done& done) override;
   LossLog& losses() override { return log_; }
   std::int64_t losses_per_batch() const override { return options_.architectures_per_step; }
 

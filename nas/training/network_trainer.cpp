@@ -8,38 +8,6 @@
 
 namespace adwp::nas {
 
-RunningStatistics::RunningStatistics(Arena& arena, const NetworkPlan& plan) {
-  std::int64_t channels = 0;
-  for (const LayerSpec& layer : plan.layers) channels += layer.norm ? layer.out_channels : 0;
-  flat_ = Tensor(arena, Shape{2 * channels});
-  std::int64_t offset = 0;
-  for (const LayerSpec& layer : plan.layers) {
-    if (!layer.norm) {
-      layers_.emplace_back();
-      continue;
-    }
-    const Shape shape{layer.out_channels};
-    layers_.push_back({flat_.view(offset, shape), flat_.view(channels + offset, shape)});
-    offset += layer.out_channels;
-  }
-  reset();
-}
-
-void RunningStatistics::reset() {
-  std::vector<float> values(static_cast<std::size_t>(flat_.elements()), 0.0f);
-  std::fill(values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end(), 1.0f);
-  flat_.copy_from_host(std::span<const float>(values));
-}
-
-void RunningStatistics::update(Backend& backend, const std::vector<ops::BatchStatistics>& batch,
-                               float momentum) {
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    if (!layers_[i].mean.defined()) continue;
-    backend.lerp(batch[i].mean, momentum, layers_[i].mean);
-    backend.lerp(batch[i].var, momentum, layers_[i].var);
-  }
-}
-
 NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan,
                                const data::DeviceImages& images, const PixelNorm& norm,
                                const NetworkTrainingOptions& options)
@@ -84,8 +52,7 @@ float NetworkTrainer::learning_rate(std::int64_t step) const {
   return optim::cosine_schedule(options_.learning_rate, step, warmup, options_.epochs * steps_per_epoch());
 }
 
-void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first,
-                                 const std::function<void(std::int64_t)>& done) {
+void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first, const Done& done) {
   const Task& task = plan_.task;
   loader_.begin_epoch(epoch);
   const Arena::Frame frame(arena_);
@@ -121,7 +88,7 @@ void NetworkTrainer::enqueue_evaluation(const data::DeviceImages& images, std::i
   };
   auto count_hits = [&](const Tensor& x, const Tensor& y) {
     Tape tape(backend_, arena_, Tape::Recording::off);
-    backend_.count_hits(infer(tape, x).value(), y, score);
+    backend_.compute(CountHits{infer(tape, x).value(), y, score});
   };
   const std::int64_t full = loader.batch_size(0);
   const Tensor x(arena_, shape(full));

@@ -1,11 +1,6 @@
 // Trains one network from scratch: finalists, the rank sample, and the network that was chosen.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <vector>
-
 #include "data/loader.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/network/macro_network.h"
@@ -26,22 +21,6 @@ struct NetworkTrainingOptions {
   float norm_momentum = 0.1f;  // running += momentum * (batch - running)
   Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};
   std::uint64_t seed = 0;
-};
-
-// Running means and variances of all norms of a network, in one flat buffer; variances are biased.
-class RunningStatistics {
- public:
-  RunningStatistics(Arena& arena, const NetworkPlan& plan);
-  // mean 0, variance 1
-  void reset();
-  // Moves towards a batch's statistics, as `forward` collected them.
-  void update(Backend& backend, const std::vector<ops::BatchStatistics>& batch, float momentum);
-  const std::vector<ops::BatchStatistics>& layers() const { return layers_; }
-  const Tensor& flat() const { return flat_; }
-
- private:
-  Tensor flat_;
-  std::vector<ops::BatchStatistics> layers_;  // views; empty where a layer has no norm
 };
 
 class NetworkTrainer : public Trainer {
@@ -65,7 +44,6 @@ class NetworkTrainer : public Trainer {
   }
   TrainedWeights& weights() { return weights_; }
   RunningStatistics& statistics() { return statistics_; }
-  const NetworkPlan& plan() const { return plan_; }
 
   // Computes, on given images (batch, H, W, C) and labels, the gradients of all parameters, the running
   // statistics and the loss (1). This part of a step is the same each time, so devices replay it
@@ -81,8 +59,7 @@ class NetworkTrainer : public Trainer {
                       const NetworkTrainingOptions& options, std::int64_t evaluation_batch);
 
  private:
-  void run_batches(std::int64_t epoch, std::int64_t first,
-                   const std::function<void(std::int64_t)>& done) override;
+  void run_batches(std::int64_t epoch, std::int64_t first, const Done& done) override;
   LossLog& losses() override { return log_; }
 
   // Adds the sums of loss and hits over all images to `score` (2); everything stays on the device.

@@ -1,7 +1,5 @@
 #include "nas/training/trainer.h"
 
-#include <fmt/format.h>
-
 namespace adwp::nas {
 
 void EpochPosition::write(std::map<std::string, std::string>& facts) const {
@@ -22,8 +20,7 @@ double Trainer::run_epoch(std::int64_t epoch, const std::function<void(double)>&
   losses().go_on(from.loss_sum, from.batches * losses_per_batch());
   run_batches(epoch, from.batches, [&](std::int64_t done) {
     batches_done_ = done;
-    const double fraction = done;
-    if (progress) progress(fraction / batches);
+    if (progress) progress(1.0 * done / batches);
   });
   return losses().mean();
 }

@@ -6,7 +6,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "framework/optim/optimizer.h"
@@ -28,10 +27,7 @@ struct EpochPosition {
 
 class Trainer {
  public:
-  Trainer() = default;
   virtual ~Trainer() = default;
-  Trainer(const Trainer&) = delete;
-  Trainer& operator=(const Trainer&) = delete;
 
   // Trains epoch `epoch` (from 0) and returns its mean loss. The result depends on the weights and the
   // epoch's number only, so a run can go on from a checkpoint to the same bits, also within an epoch: `from`
@@ -54,8 +50,8 @@ class Trainer {
 
  protected:
   // Trains the batches of an epoch from number `first` on, and calls `done` after each with the number done.
-  virtual void run_batches(std::int64_t epoch, std::int64_t first,
-                           const std::function<void(std::int64_t)>& done) = 0;
+  using Done = std::function<void(std::int64_t)>;
+  virtual void run_batches(std::int64_t epoch, std::int64_t first, const Done& done) = 0;
   virtual LossLog& losses() = 0;
   virtual std::int64_t losses_per_batch() const { return 1; }
 

@@ -5,8 +5,7 @@
 #include <cmath>
 
 #include "framework/core/error.h"
-#include "framework/ops/hypernetwork.h"
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 
 namespace adwp::nas {
 namespace {
@@ -19,7 +18,7 @@ constexpr std::int64_t norm_tile = 16;  // channels whose scale and shift one ti
 std::int64_t tiles_for(std::int64_t channels, std::int64_t tile) { return (channels + tile - 1) / tile; }
 
 // What a linear layer's weight and bias start with when nothing else is known (as in PyTorch).
-Initial lecun(std::int64_t fan_in) { return Initial::uniform(1.0f / std::sqrt(static_cast<float>(fan_in))); }
+Initial lecun(float fan_in) { return Initial::uniform(1.0f / std::sqrt(fan_in)); }
 
 }  // namespace
 
@@ -33,13 +32,12 @@ HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& t
     expansion = std::max(expansion, operation.expansion);
   }
   for (std::size_t stage = 0; stage < space.stages.size(); ++stage) {
-    widest_ = std::max<std::int64_t>(widest_, space.max_width(static_cast<int>(stage)));
+    widest_ = std::max<std::int64_t>(widest_, space.max_width(stage));
   }
   const int head = *std::max_element(space.head_widths.begin(), space.head_widths.end());
   // Twice the widest for a concatenation.
   most_channels_ = std::max<std::int64_t>({widest_ * std::max(expansion, 2), head, space.stem_width});
-  classifier_inputs_ =
-      std::max<std::int64_t>(space.max_width(static_cast<int>(space.stages.size()) - 1), head);
+  classifier_inputs_ = std::max<std::int64_t>(space.max_width(space.stages.size() - 1), head);
 
   const std::int64_t width = options.width;
   const std::int64_t code =
@@ -50,17 +48,18 @@ HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& t
   encoder_out_bias_ = store_.add("encoder.out.bias", Shape{width}, Decay::no, lecun(width));
 
   // A tile's elements start with variance 1/2, so kernels with 1 / fan-in.
-  const float deviation = 0.7f / std::sqrt(static_cast<float>(width));
-  add_family("pointwise", 16, 16, 1, deviation);
+  const float inputs = width;
+  const float deviation = 0.7f / std::sqrt(inputs);
+  add_family({Kind::pointwise}, 16, 16, 1, deviation);
   for (const Operation& operation : space.operations) {
-    const std::int64_t k = operation.kernel;
+    const int k = operation.kernel;
     if (operation.kind == BlockKind::dense) {
-      add_family("dense" + std::to_string(k), 8, 8, k * k, deviation);
+      add_family({Kind::dense, k}, 8, 8, k * k, deviation);
     } else {
-      add_family("depthwise" + std::to_string(k), 16, 1, k * k, deviation);
+      add_family({Kind::depthwise, k}, 16, 1, k * k, deviation);
     }
   }
-  if (options.predict_norm) add_family("norm", 2 * norm_tile, 1, 1, 0.02f);
+  if (options.predict_norm) add_family({Kind::norm}, 2 * norm_tile, 1, 1, 0.02f);
 
   const Shape stem{space.stem_width, 3, 3, task.channels};
   stem_kernel_ = store_.add("stem.kernel", stem, Decay::yes, Initial::he(9 * task.channels));
@@ -71,19 +70,20 @@ HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& t
   classifier_bias_ = store_.add("classifier.bias", Shape{task.classes}, Decay::no, Initial::constant(0));
   store_.build(arena, seed);
   if (!options.predict_norm) {
-    const std::vector<float> ones(static_cast<std::size_t>(most_channels_), 1.0f);
+    const std::vector<float> ones(most_channels_, 1.0f);
     ones_ = Tensor::from_host(arena, Shape{most_channels_}, std::span<const float>(ones));
     zeros_ = Tensor(arena, Shape{most_channels_});
     zeros_.zero();
   }
 }
 
-void HyperNetwork::add_family(const std::string& name, std::int64_t tile_rows, std::int64_t tile_cols,
-                              std::int64_t taps, float out_deviation) {
-  if (families_.contains(name)) return;
+void HyperNetwork::add_family(FamilyId id, std::int64_t tile_rows, std::int64_t tile_cols, std::int64_t taps,
+                              float out_deviation) {
+  if (families_.contains(id)) return;
+  const std::string name = id.text();
   const std::int64_t width = options_.width;
   const std::int64_t hidden = 2 * width;
-  const bool is_norm = name == "norm";
+  const bool is_norm = id.kind == Kind::norm;
   Family family{.tile_rows = tile_rows, .tile_cols = tile_cols, .taps = taps};
   const std::int64_t row_channels = is_norm ? norm_tile : tile_rows;
   // Room for the two parts of a concatenation, each beginning at a tile of its own.
@@ -99,21 +99,36 @@ void HyperNetwork::add_family(const std::string& name, std::int64_t tile_rows, s
                           Initial::normal(out_deviation));
   family.out_bias =
       store_.add(name + ".out.bias", Shape{family.tile_elements()}, Decay::no, Initial::constant(0));
-  families_.emplace(name, family);
+  families_.emplace(id, family);
 }
 
-std::string HyperNetwork::family_of(const LayerSpec& layer) {
-  if (layer.conv.depthwise) return "depthwise" + std::to_string(layer.conv.kernel);
-  if (layer.conv.kernel == 1) return "pointwise";
-  return "dense" + std::to_string(layer.conv.kernel);
+std::string HyperNetwork::FamilyId::text() const {
+  switch (kind) {
+    case Kind::dense:
+      return "dense" + std::to_string(kernel);
+    case Kind::depthwise:
+      return "depthwise" + std::to_string(kernel);
+    case Kind::norm:
+      return "norm";
+    case Kind::pointwise:
+      return "pointwise";
+  }
+  return "?";
+}
+
+HyperNetwork::FamilyId HyperNetwork::family_of(const LayerSpec& layer) {
+  const int kernel = layer.conv.kernel;
+  if (layer.conv.depthwise) return {Kind::depthwise, kernel};
+  if (kernel == 1) return {Kind::pointwise};
+  return {Kind::dense, kernel};
 }
 
 Variable HyperNetwork::encode(Tape& tape, const NetworkPlan& plan) const {
   const NetworkCode code = encoding_.encode(plan);
-  const auto layers = static_cast<std::int64_t>(plan.layers.size());
+  const std::int64_t layers = plan.layers.size();
   const std::int64_t entries = store_.entry(encoder_in_).shape[1];
   std::vector<float> rows;  // (layers, entries)
-  rows.reserve(static_cast<std::size_t>(layers * entries));
+  rows.reserve(layers * entries);
   for (std::int64_t layer = 0; layer < layers; ++layer) {
     auto own = code.layers.begin() + layer * code.layer_entries;
     rows.insert(rows.end(), own, own + code.layer_entries);
@@ -140,12 +155,12 @@ Variable HyperNetwork::decode(Tape& tape, const Family& family, const Variable& 
 // Appends the tiles that cover (out, in) of the layer's kernel, row of tiles by row, and the pieces
 // that cut them to size.
 void HyperNetwork::request_kernel(const LayerSpec& layer, std::int32_t row, std::int64_t target,
-                                  std::map<std::string, Request>& requests) const {
-  const std::string name = family_of(layer);
-  const Family& family = families_.at(name);
-  Request& request = requests[name];
+                                  std::map<FamilyId, Request>& requests) const {
+  const FamilyId id = family_of(layer);
+  const Family& family = families_.at(id);
+  Request& request = requests[id];
   const std::int64_t columns = layer.kernel_shape()[3];  // input channels per group
-  const float scale = std::sqrt(2.0f / static_cast<float>(layer.fan_in()));
+  const float scale = std::sqrt(2.0f / layer.fan_in());
   const std::int64_t second = family.second_column;
 
   // A depthwise kernel has its runs along the rows and one column; a dense one along the columns.
@@ -159,23 +174,21 @@ void HyperNetwork::request_kernel(const LayerSpec& layer, std::int32_t row, std:
     const std::int64_t first_col = layer.conv.depthwise ? 0 : run.origin / family.tile_cols;
 
     TilePiece piece{};
-    piece.pitch = static_cast<std::int32_t>(family.tile_elements());
+    piece.pitch = family.tile_elements();
     piece.source = request.tiles() * piece.pitch;
-    piece.tiles_across = static_cast<std::int32_t>(across);
-    piece.tile_rows = static_cast<std::int32_t>(family.tile_rows);
-    piece.tile_cols = static_cast<std::int32_t>(family.tile_cols);
-    piece.taps = static_cast<std::int32_t>(family.taps);
-    piece.rows = static_cast<std::int32_t>(rows);
-    piece.cols = static_cast<std::int32_t>(cols);
-    piece.target =
-        static_cast<std::int32_t>(target + (layer.conv.depthwise ? run.begin * family.taps : run.begin));
-    piece.target_cols = static_cast<std::int32_t>(columns);
+    piece.tiles_across = across;
+    piece.tile_rows = family.tile_rows;
+    piece.tile_cols = family.tile_cols;
+    piece.taps = family.taps;
+    piece.rows = rows;
+    piece.cols = cols;
+    piece.target = target + (layer.conv.depthwise ? run.begin * family.taps : run.begin);
+    piece.target_cols = columns;
     piece.scale = scale;
     request.pieces.push_back(piece);
-    for (std::int64_t i = 0; i < down; ++i) {
-      for (std::int64_t j = 0; j < across; ++j) {
-        request.index.insert(request.index.end(), {row, static_cast<std::int32_t>(first_row + i),
-                                                   static_cast<std::int32_t>(first_col + j)});
+    for (std::int32_t i = first_row; i < first_row + down; ++i) {
+      for (std::int32_t j = first_col; j < first_col + across; ++j) {
+        request.index.insert(request.index.end(), {row, i, j});
       }
     }
   }
@@ -184,53 +197,53 @@ void HyperNetwork::request_kernel(const LayerSpec& layer, std::int32_t row, std:
 // A norm tile holds 16 scales, as their difference from 1, then 16 shifts.
 void HyperNetwork::request_norm(const LayerSpec& layer, std::int32_t row, const WeightLayout::Offsets& target,
                                 Request& request) const {
-  const Family& family = families_.at("norm");
+  const Family& family = families_.at({Kind::norm});
   const std::int64_t second = tiles_for(widest_, norm_tile);
   for (const ChannelRun& run : output_runs(layer, second * norm_tile)) {
     TilePiece piece{};
-    piece.pitch = static_cast<std::int32_t>(family.tile_elements());
+    piece.pitch = family.tile_elements();
     const std::int32_t first = request.tiles() * piece.pitch;
     piece.tiles_across = 1;
     piece.tile_rows = norm_tile;
     piece.tile_cols = 1;
     piece.taps = 1;
-    piece.rows = static_cast<std::int32_t>(run.count);
+    piece.rows = run.count;
     piece.cols = 1;
     piece.target_cols = 1;
     piece.scale = 1;
     if (layer.norm) {
       piece.source = first;
-      piece.target = static_cast<std::int32_t>(target.scale + run.begin);
+      piece.target = target.scale + run.begin;
       piece.offset = 1;
       request.pieces.push_back(piece);
     }
-    piece.source = first + static_cast<std::int32_t>(norm_tile);
-    piece.target = static_cast<std::int32_t>(target.shift + run.begin);
+    piece.source = first + norm_tile;
+    piece.target = target.shift + run.begin;
     piece.offset = 0;
     request.pieces.push_back(piece);
-    for (std::int64_t i = 0; i < tiles_for(run.count, norm_tile); ++i) {
-      request.index.insert(request.index.end(),
-                           {row, static_cast<std::int32_t>(run.origin / norm_tile + i), 0});
+    const std::int32_t begin = run.origin / norm_tile;
+    for (std::int32_t i = begin; i < begin + tiles_for(run.count, norm_tile); ++i) {
+      request.index.insert(request.index.end(), {row, i, 0});
     }
   }
 }
 
 NetworkWeights HyperNetwork::weights(Tape& tape, const NetworkPlan& plan) {
   const WeightLayout layout(plan);
-  std::map<std::string, Request> requests;
+  std::map<FamilyId, Request> requests;
   for (std::size_t i = 0; i < plan.layers.size(); ++i) {
     const LayerSpec& layer = plan.layers[i];
     if (layer.role == LayerRole::stem) continue;
-    const auto row = static_cast<std::int32_t>(i);
+    const std::int32_t row = i;
     request_kernel(layer, row, layout.layer(i).kernel, requests);
-    if (options_.predict_norm) request_norm(layer, row, layout.layer(i), requests["norm"]);
+    if (options_.predict_norm) request_norm(layer, row, layout.layer(i), requests[{Kind::norm}]);
   }
 
   const Variable z = encode(tape, plan);
   std::vector<Variable> sources;
   std::vector<Tensor> pieces;
-  for (const auto& [name, request] : requests) {
-    sources.push_back(decode(tape, families_.at(name), z, request));
+  for (const auto& [id, request] : requests) {
+    sources.push_back(decode(tape, families_.at(id), z, request));
     pieces.push_back(upload(tape, request.pieces));
   }
   sources.push_back(store_.flat());

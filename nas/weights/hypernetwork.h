@@ -10,6 +10,7 @@
 // the classifier sliced to width. Design: docs/guide.md; kin: SMASH, MetaPruning, GHN-2.
 #pragma once
 
+#include <compare>
 #include <map>
 #include <string>
 #include <vector>
@@ -36,6 +37,13 @@ class HyperNetwork : public WeightSource {
   nn::ParameterStore& parameters() override { return store_; }
 
  private:
+  enum class Kind { dense, depthwise, norm, pointwise };
+  struct FamilyId {
+    Kind kind = Kind::dense;
+    int kernel = 0;  // dense, depthwise; else 0
+    auto operator<=>(const FamilyId&) const = default;
+    std::string text() const;  // "dense3": how its parameters' names begin
+  };
   // One decoder: embeddings of the tile's place, then two linear layers.
   struct Family {
     std::int64_t tile_rows = 0, tile_cols = 0, taps = 0;  // a kernel's tile
@@ -47,16 +55,16 @@ class HyperNetwork : public WeightSource {
   struct Request {
     std::vector<std::int32_t> index;  // (tiles, 3): layer, tile row, tile column
     std::vector<TilePiece> pieces;
-    std::int32_t tiles() const { return static_cast<std::int32_t>(index.size() / 3); }
+    std::int32_t tiles() const { return index.size() / 3; }
   };
 
-  static std::string family_of(const LayerSpec& layer);
-  void add_family(const std::string& name, std::int64_t tile_rows, std::int64_t tile_cols, std::int64_t taps,
+  static FamilyId family_of(const LayerSpec& layer);
+  void add_family(FamilyId id, std::int64_t tile_rows, std::int64_t tile_cols, std::int64_t taps,
                   float out_deviation);
   Variable encode(Tape& tape, const NetworkPlan& plan) const;
   Variable decode(Tape& tape, const Family& family, const Variable& z, const Request& request) const;
   void request_kernel(const LayerSpec& layer, std::int32_t row, std::int64_t target,
-                      std::map<std::string, Request>& requests) const;
+                      std::map<FamilyId, Request>& requests) const;
   void request_norm(const LayerSpec& layer, std::int32_t row, const WeightLayout::Offsets& target,
                     Request& request) const;
 
@@ -64,7 +72,7 @@ class HyperNetwork : public WeightSource {
   Encoding encoding_;
   HyperNetworkOptions options_;
   nn::ParameterStore store_;
-  std::map<std::string, Family> families_;
+  std::map<FamilyId, Family> families_;
   std::int64_t most_channels_ = 0;  // of any layer's input or output
   std::int64_t widest_ = 0;         // of any stage
   std::int64_t classifier_inputs_ = 0;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "framework/core/error.h"
-#include "framework/ops/hypernetwork.h"
+#include "framework/ops/ops.h"
 #include "nas/weights/weight_layout.h"
 
 namespace adwp::nas {
@@ -13,13 +13,11 @@ using nn::Decay;
 using nn::Initial;
 
 std::string position_of(const LayerSpec& layer, const Architecture& architecture) {
-  const bool in_block = layer.stage >= 0 && layer.stage < static_cast<int>(architecture.stages.size()) &&
-                        layer.role != LayerRole::join;
+  const bool in_block =
+      layer.stage >= 0 && layer.stage < std::ssize(architecture.stages) && layer.role != LayerRole::join;
   if (!in_block) return layer.name;
-  const Block& block = architecture.stages[static_cast<std::size_t>(layer.stage)]
-                           .blocks[static_cast<std::size_t>(layer.block)];
-  const Operation operation{block.kind, block.kernel, block.expansion, block.squeeze_excite};
-  return layer.name + "/" + operation.text();
+  const Block& block = architecture.stages[layer.stage].blocks[layer.block];
+  return layer.name + "/" + block.operation.text();
 }
 
 Shape largest(const Shape& a, const Shape& b) {
@@ -91,7 +89,7 @@ NetworkWeights SharedWeights::weights(Tape& tape, const NetworkPlan& plan) {
       for (const ChannelRun& in : input_runs(layer, position.second)) {
         TilePiece piece =
             slice(source + in.origin, kernel[0], kernel[3], taps, out.count, in.count, to.kernel + in.begin);
-        piece.target_cols = static_cast<std::int32_t>(columns);
+        piece.target_cols = columns;
         pieces.push_back(piece);
       }
     }

@@ -55,23 +55,23 @@ Tensor upload(const Tape& tape, const std::vector<TilePiece>& pieces) {
   constexpr std::size_t words = sizeof(TilePiece) / sizeof(std::int32_t);
   std::vector<std::int32_t> raw(pieces.size() * words);
   if (!pieces.empty()) std::memcpy(raw.data(), pieces.data(), raw.size() * sizeof(std::int32_t));
-  return Tensor::from_host(tape.arena(), Shape{static_cast<std::int64_t>(pieces.size()), words},
+  return Tensor::from_host(tape.arena(), Shape{std::ssize(pieces), words},
                            std::span<const std::int32_t>(raw));
 }
 
 TilePiece slice(std::int64_t source, std::int64_t max_rows, std::int64_t max_cols, std::int64_t taps,
                 std::int64_t rows, std::int64_t cols, std::int64_t target) {
   TilePiece piece{};
-  piece.source = static_cast<std::int32_t>(source);
+  piece.source = source;
   piece.tiles_across = 1;
-  piece.tile_rows = static_cast<std::int32_t>(max_rows);
-  piece.tile_cols = static_cast<std::int32_t>(max_cols);
-  piece.taps = static_cast<std::int32_t>(taps);
+  piece.tile_rows = max_rows;
+  piece.tile_cols = max_cols;
+  piece.taps = taps;
   piece.pitch = piece.tile_rows * piece.tile_cols * piece.taps;
-  piece.rows = static_cast<std::int32_t>(rows);
-  piece.cols = static_cast<std::int32_t>(cols);
-  piece.target = static_cast<std::int32_t>(target);
-  piece.target_cols = static_cast<std::int32_t>(cols);
+  piece.rows = rows;
+  piece.cols = cols;
+  piece.target = target;
+  piece.target_cols = cols;
   piece.scale = 1;
   return piece;
 }

@@ -14,7 +14,7 @@
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
-#include "nas/export/stored_network.h"
+#include "nas/network/stored_network.h"
 #include "nas/search/pareto.h"
 #include "nas/store/run_store.h"
 #include "tests/support/temporary_directory.h"

@@ -22,73 +22,23 @@ TEST_P(Contract, GemmInAllForms) {
                         Case{130, 7, 257}, Case{0, 4, 5}, Case{4, 4, 0}}) {
     for (const bool ta : {false, true}) {
       for (const bool tb : {false, true}) {
-        const Gemm spec{ta, tb};
         const Array a = random_array(ta ? Shape{c.k, c.m} : Shape{c.m, c.k}, 1);
         const Array b = random_array(tb ? Shape{c.n, c.k} : Shape{c.k, c.n}, 2);
         const Array bias = random_array(Shape{c.n}, 3);
         const std::string name = fmt::format("{}x{}x{} {}{}", c.m, c.n, c.k, ta, tb);
         for (Activation act : all_activations) {
           const Tensor out(arena(), Shape{c.m, c.n});
-          backend().gemm(spec, upload(a), upload(b), upload(bias), act, out, GradMode::overwrite);
-          EXPECT_LE(nmse(to_array(out), oracle::gemm(spec, a, b, bias, act)), 1e-7) << name;
+          backend().compute(Gemm{ta, tb, upload(a), upload(b), upload(bias), act, {out}});
+          EXPECT_LE(nmse(to_array(out), oracle::gemm(ta, tb, a, b, bias, act)), 1e-7) << name;
         }
         const Array before = random_array(Shape{c.m, c.n}, 4);
         const Tensor out = upload(before);
-        backend().gemm(spec, upload(a), upload(b), {}, Activation::none, out, GradMode::accumulate);
-        EXPECT_LE(nmse(to_array(out), oracle::add(before, oracle::gemm(spec, a, b, {}, Activation::none))),
-                  1e-7)
-            << name;
+        backend().compute(Gemm{ta, tb, upload(a), upload(b), {}, Activation::none, {out, GradMode::accumulate}});
+        const Array product = oracle::gemm(ta, tb, a, b, {}, Activation::none);
+        EXPECT_LE(nmse(to_array(out), oracle::add(before, product)), 1e-7) << name;
       }
     }
   }
-}
-
-// Each of the batch by itself is what gemm is held to.
-TEST_P(Contract, BatchedGemmInAllForms) {
-  struct Case {
-    std::int64_t batch, m, n, k;
-  };
-  for (const Case& c : {Case{1, 17, 33, 65}, Case{3, 5, 12, 20}, Case{2, 130, 70, 36}, Case{7, 1, 9, 33},
-                        Case{2, 9, 20, 1040}, Case{0, 4, 5, 6}, Case{3, 0, 4, 5}, Case{2, 4, 4, 0}}) {
-    for (const Gemm spec : {Gemm{false, false}, Gemm{true, false}, Gemm{false, true}, Gemm{true, true}}) {
-      const Array a = random_array(spec.transpose_a ? Shape{c.batch, c.k, c.m} : Shape{c.batch, c.m, c.k}, 1);
-      const Array b = random_array(spec.transpose_b ? Shape{c.batch, c.n, c.k} : Shape{c.batch, c.k, c.n}, 2);
-      const Array row = random_array(Shape{c.n}, 3), rows = random_array(Shape{c.batch, c.n}, 4);
-      const std::string name =
-          fmt::format("{} of {}x{}x{} {}{}", c.batch, c.m, c.n, c.k, spec.transpose_a, spec.transpose_b);
-      auto expected = [&](const Array& bias, Activation act) {
-        return oracle::batched_gemm(spec, a, b, bias, act);
-      };
-      auto run = [&](const Tensor& bias, Activation act, const Tensor& out, GradMode mode) {
-        backend().batched_gemm(spec, upload(a), upload(b), bias, act, out, mode);
-        return to_array(out);
-      };
-      const Shape shape{c.batch, c.m, c.n};
-      for (const Activation act : {Activation::none, Activation::silu}) {
-        for (const Array& bias : {row, rows, Array()}) {
-          const Tensor given = bias.values.empty() && bias.shape.rank() == 0 ? Tensor() : upload(bias);
-          const Tensor out(arena(), shape);
-          EXPECT_LE(nmse(run(given, act, out, GradMode::overwrite), expected(bias, act)), 1e-7) << name;
-        }
-      }
-      const Array before = random_array(shape, 5);
-      EXPECT_LE(nmse(run({}, Activation::none, upload(before), GradMode::accumulate),
-                     oracle::add(before, expected({}, Activation::none))),
-                1e-7)
-          << name << " summed";
-    }
-  }
-}
-
-// More of them than one grid has layers.
-TEST_P(Contract, BatchedGemmOfManyTinyProducts) {
-  const std::int64_t batch = 65537;
-  const Array a = random_array(Shape{batch, 1, 2}, 6), b = random_array(Shape{batch, 1, 2}, 7);
-  const Array bias = random_array(Shape{batch, 1}, 8);
-  const Tensor c(arena(), Shape{batch, 1, 1});
-  const Gemm spec{.transpose_b = true};
-  backend().batched_gemm(spec, upload(a), upload(b), upload(bias), Activation::none, c, GradMode::overwrite);
-  EXPECT_LE(nmse(to_array(c), oracle::batched_gemm(spec, a, b, bias, Activation::none)), 1e-12);
 }
 
 TEST_P(Contract, ColumnSum) {
@@ -97,9 +47,9 @@ TEST_P(Contract, ColumnSum) {
     Array expected(Shape{s[1]});
     for (std::int64_t i = 0; i < s.elements(); ++i) expected.at(i % s[1]) += x.at(i);
     const Tensor sum(arena(), Shape{s[1]});
-    backend().column_sum(upload(x), sum, GradMode::overwrite);
+    backend().compute(ColumnSum{upload(x), {sum}});
     EXPECT_LE(nmse(to_array(sum), expected), 1e-12) << s.text();
-    backend().column_sum(upload(x), sum, GradMode::accumulate);
+    backend().compute(ColumnSum{upload(x), {sum, GradMode::accumulate}});
     for (double& v : expected.values) v *= 2;
     EXPECT_LE(nmse(to_array(sum), expected), 1e-12) << s.text();
   }
@@ -111,8 +61,8 @@ TEST_P(Contract, BatchNormInferenceUsesTheGivenStatistics) {
     const oracle::Moments given{random_array(Shape{24}, 7), random_array(Shape{24}, 8, 0.1, 2)};
     const Array scale = random_array(Shape{24}, 9), shift = random_array(Shape{24}, 10);
     const Tensor y(arena(), x.shape);
-    backend().batch_norm_inference(upload(x), upload(given.mean), upload(given.var), upload(scale),
-                                   upload(shift), 1e-5f, act, y);
+    backend().compute(BatchNormInference{upload(x), upload(given.mean), upload(given.var), upload(scale),
+                                         upload(shift), 1e-5f, act, y});
     EXPECT_LE(nmse(to_array(y), oracle::batch_norm(x, given, scale, shift, 1e-5, act)), 1e-7);
   }
 }
@@ -122,7 +72,7 @@ TEST_P(Contract, BatchNormLeavesMeanAndBiasedVariance) {
   const oracle::Moments expected = oracle::moments(x);
   const Tensor y(arena(), x.shape), mean(arena(), Shape{16}), var(arena(), Shape{16});
   const Tensor ones = upload(Array(Shape{16}, std::vector<double>(16, 1.0)));
-  backend().batch_norm_forward(upload(x), ones, ones, 1e-5f, Activation::none, y, mean, var);
+  backend().compute(BatchNormForward{upload(x), ones, ones, 1e-5f, Activation::none, y, mean, var});
   EXPECT_LE(nmse(to_array(mean), expected.mean), 1e-10);
   EXPECT_LE(nmse(to_array(var), expected.var), 1e-10);
 }
@@ -138,13 +88,14 @@ TEST_P(Contract, ConvolutionLeavesExactStatistics) {
     const Tensor y(arena(), Shape{shape[0], shape[1], shape[2], 20}), z(arena(), y.shape());
     const Tensor mean(arena(), Shape{20}), var(arena(), Shape{20});
     const Tensor scale = upload(ones);
-    backend().conv2d_batch_norm_forward(point, upload(x), upload(w), scale, scale, 1e-5f, Activation::none, y,
-                                        z, mean, var);
+    backend().compute(ConvBatchNormForward{point, upload(x), upload(w), scale, scale, 1e-5f, Activation::none,
+                                           y, z, mean, var});
     const oracle::Moments expected = oracle::moments(to_array(y));  // of what was rounded to f32
     EXPECT_LE(nmse(to_array(mean), expected.mean), 1e-14) << shape.text();
     EXPECT_LE(nmse(to_array(var), expected.var), 1e-11) << shape.text();
     const Tensor own_mean(arena(), Shape{20}), own_var(arena(), Shape{20}), own(arena(), y.shape());
-    backend().batch_norm_forward(y, scale, scale, 1e-5f, Activation::none, own, own_mean, own_var);
+    backend().compute(
+        BatchNormForward{y, scale, scale, 1e-5f, Activation::none, own, own_mean, own_var});
     EXPECT_LE(nmse(to_array(var), expected.var), 2 * nmse(to_array(own_var), expected.var) + 1e-14);
     // As for batch norm far from zero: the inputs' own spacing is 5e-4.
     EXPECT_LE(
@@ -158,7 +109,7 @@ TEST_P(Contract, CountHitsAddsUp) {
   const Tensor logits = upload(Array(Shape{4, 3}, {0, 1, 2, 5, 0, 0, 1, 1, 0, 0, 0, 9}));
   const Tensor labels = upload(Shape{4}, {2, 1, 0, 2});
   const Tensor score = upload(Array(Shape{2}, {10, 20}));
-  backend().count_hits(logits, labels, score);
+  backend().compute(CountHits{logits, labels, score});
   const Array logit_rows(Shape{4, 3}, {0, 1, 2, 5, 0, 0, 1, 1, 0, 0, 0, 9});
   const double loss = 4 * oracle::cross_entropy(logit_rows, {2, 1, 0, 2}, 0).at(0);
   const std::vector<float> found = score.to_host<float>();
@@ -172,7 +123,7 @@ TEST_P(Contract, SumOfSquares) {
     double expected = 0;
     for (double v : x.values) expected += v * v;
     const Tensor sum(arena(), Shape{1});
-    backend().sum_of_squares(upload(x), sum);
+    backend().compute(SumOfSquares{upload(x), sum});
     EXPECT_NEAR(sum.to_host<float>()[0], expected, 1e-6 * expected) << n;
   }
 }
@@ -182,11 +133,11 @@ TEST_P(Contract, SgdStepFollowsItsFormula) {
   Array p = random_array(Shape{n}, 13), g = random_array(Shape{n}, 14), v = random_array(Shape{n}, 15);
   for (const bool nesterov : {false, true}) {
     for (const float max_norm : {0.0f, 2.0f}) {
-      const SgdStep step{0.1f, 0.9f, nesterov, 0.05f, decayed, max_norm};
+      const SgdRule rule{0.1f, 0.9f, nesterov, 0.05f, decayed, max_norm};
       const Tensor parameter = upload(p), velocity = upload(v), gradient = upload(g);
       const Tensor norm2(arena(), Shape{1});
-      backend().sum_of_squares(gradient, norm2);
-      backend().sgd_step(step, gradient, norm2, velocity, parameter);
+      backend().compute(SumOfSquares{gradient, norm2});
+      backend().compute(SgdStep{rule, gradient, norm2, velocity, parameter});
       double norm = 0;
       for (double x : g.values) norm += x * x;
       const double clip = max_norm > 0 ? std::min(1.0, max_norm / std::sqrt(norm)) : 1.0;
@@ -209,11 +160,11 @@ TEST_P(Contract, AdamWStepFollowsItsFormula) {
   const std::int64_t n = 777, decayed = 512;
   const Array p = random_array(Shape{n}, 16), g = random_array(Shape{n}, 17);
   Array m = random_array(Shape{n}, 18, -0.1, 0.1), v = random_array(Shape{n}, 19, 0.01, 0.1);
-  const AdamWStep step{3e-3f, 0.9f, 0.99f, 1e-8f, 0.1f, decayed, 5.0f, 7};
+  const AdamWRule rule{3e-3f, 0.9f, 0.99f, 1e-8f, 0.1f, decayed, 5.0f, 7};
   const Tensor parameter = upload(p), first = upload(m), second = upload(v), gradient = upload(g);
   const Tensor norm2(arena(), Shape{1});
-  backend().sum_of_squares(gradient, norm2);
-  backend().adamw_step(step, gradient, norm2, first, second, parameter);
+  backend().compute(SumOfSquares{gradient, norm2});
+  backend().compute(AdamWStep{rule, gradient, norm2, first, second, parameter});
   double norm = 0;
   for (double x : g.values) norm += x * x;
   const double clip = std::min(1.0, 5.0 / std::sqrt(norm));
@@ -235,13 +186,13 @@ TEST_P(Contract, AdamWStepFollowsItsFormula) {
 TEST_P(Contract, LerpMovesTowardsTheSource) {
   const Array from = random_array(Shape{50}, 20), at = random_array(Shape{50}, 21);
   const Tensor target = upload(at);
-  backend().lerp(upload(from), 0.25f, target);
+  backend().compute(Lerp{upload(from), 0.25f, target});
   Array expected(Shape{50});
   for (std::int64_t i = 0; i < 50; ++i) expected.at(i) = 0.75 * at.at(i) + 0.25 * from.at(i);
   EXPECT_LE(nmse(to_array(target), expected), 1e-12);
 }
 
-// The formula of Backend::load_batch, pixel by pixel.
+// The formula of LoadBatch, pixel by pixel.
 Array expected_batch(const std::vector<std::uint8_t>& stored, const Shape& images,
                      const std::vector<std::int32_t>& index, const PixelNorm& norm, const Augmentation& aug,
                      const AugmentKey& key) {
@@ -287,7 +238,7 @@ TEST_P(Contract, LoadBatchFollowsItsFormula) {
         Augmentation{3, true, 5}, Augmentation{12, true, 20}}) {
     for (const AugmentKey& key : {AugmentKey{1, 0}, AugmentKey{1, 7}, AugmentKey{1ull << 40, 7}}) {
       const Tensor x(arena(), Shape{5, 9, 8, 3}), y(arena(), Shape{5}, DType::i32);
-      backend().load_batch(pixels, labels, upload(Shape{5}, index), norm, aug, key, x, y);
+      backend().compute(LoadBatch{pixels, labels, upload(Shape{5}, index), norm, aug, key, x, y});
       EXPECT_LE(nmse(to_array(x), expected_batch(stored, images, index, norm, aug, key)), 1e-10);
       EXPECT_EQ(y.to_host<std::int32_t>(), (std::vector<std::int32_t>{0, 5, 5, 2, 4}));
     }
@@ -299,66 +250,94 @@ TEST_P(Contract, RefusesOperandsThatDoNotFit) {
   const Tensor y(arena(), Shape{2, 4, 4, 8}), small(arena(), Shape{2, 3, 4, 8});
   const Tensor bytes(arena(), Shape{2, 4, 4, 8}, DType::u8), c8(arena(), Shape{8}), c7(arena(), Shape{7});
   const Conv2d conv{3, 1, 1, false};
-  EXPECT_THROW(backend().conv2d_forward(conv, x, w, small), Error);
-  EXPECT_THROW(backend().conv2d_forward(conv, bytes, w, y), Error);
-  EXPECT_THROW(backend().conv2d_forward(conv, x, Tensor(arena(), Shape{8, 3, 3, 7}), y), Error);
-  EXPECT_THROW(backend().conv2d_forward({5, 1, 2, false}, x, w, y), Error);
-  EXPECT_THROW(backend().conv2d_forward({3, 1, 1, true}, x, w, y), Error);
-  EXPECT_THROW(backend().conv2d_dgrad(conv, small, w, x, GradMode::overwrite), Error);
-  EXPECT_THROW(backend().conv2d_wgrad(conv, x, y, c8, GradMode::overwrite), Error);
-  EXPECT_THROW(backend().batch_norm_forward(x, c7, c8, 1e-5f, Activation::none, y, c8, c8), Error);
-  EXPECT_THROW(backend().add(x, small, y), Error);
-  EXPECT_THROW(backend().concat_forward(x, small, y), Error);
-  EXPECT_THROW(backend().gemm({}, c8, c8, {}, Activation::none, c8, GradMode::overwrite), Error);
-  EXPECT_THROW(backend().gemm({}, Tensor(arena(), Shape{2, 3}), Tensor(arena(), Shape{4, 5}), {},
-                              Activation::none, Tensor(arena(), Shape{2, 5}), GradMode::overwrite),
-               Error);
-  // In the axes that the caller gave: gemm is computed as a batch of one.
+  const auto refuses = [&](const auto& op) { EXPECT_THROW(backend().compute(op), Error); };
+  refuses(ConvForward{conv, x, w, small});
+  refuses(ConvForward{conv, bytes, w, y});
+  refuses(ConvForward{conv, x, Tensor(arena(), Shape{8, 3, 3, 7}), y});
+  refuses(ConvForward{{5, 1, 2, false}, x, w, y});
+  refuses(ConvForward{{3, 1, 1, true}, x, w, y});
+  refuses(ConvDgrad{conv, small, w, {x}});
+  refuses(ConvWgrad{conv, x, y, {c8}});
+  refuses(BatchNormForward{x, c7, c8, 1e-5f, Activation::none, y, c8, c8});
+  refuses(Add{x, small, y});
+  refuses(Add{x, Tensor(), y});
+  refuses(ConcatForward{x, small, y});
+  refuses(ConcatBackward{x, 1, {y}});
+  refuses(Gemm{.a = c8, .b = c8, .c = {c8}});
+  refuses(ConvBatchNormForward{conv, x, w, c7, c8, 1e-5f, Activation::none, y, y, c8, c8});
+  refuses(Lerp{c7, 0.5f, c8});
+  refuses(EmbeddingSum{{}, upload(Shape{1, 1}, {0}), Tensor(arena(), Shape{1, 4})});
+  refuses(AdamWStep{AdamWRule{.step = 0}, c8, Tensor(arena(), Shape{1}), c8, c8, c8});
+}
+
+TEST_P(Contract, ErrorsNameOperandAndShapes) {
   const Tensor a(arena(), Shape{2, 3}), b(arena(), Shape{3, 5}), c(arena(), Shape{2, 5});
+  const Tensor c7(arena(), Shape{7});
   auto expect_refused = [&](const Tensor& right, const Tensor& bias, const Tensor& result,
                             const std::string& text) {
     try {
-      backend().gemm({}, a, right, bias, Activation::none, result, GradMode::overwrite);
+      backend().compute(Gemm{.a = a, .b = right, .bias = bias, .c = {result}});
       ADD_FAILURE() << "no error: " << text;
     } catch (const Error& error) {
-      EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+      EXPECT_EQ(std::string(error.what()), "[gemm] " + text);
     }
   };
   expect_refused(Tensor(arena(), Shape{4, 5}), {}, c, "b does not fit, got f32 (4, 5), expected f32 (3, 5)");
   expect_refused(b, {}, Tensor(arena(), Shape{2, 4}), "c does not fit, got f32 (2, 4), expected f32 (2, 5)");
   expect_refused(b, c7, c, "bias does not fit, got f32 (7), expected f32 (5)");
   expect_refused(b, c, c, "bias does not fit, got f32 (2, 5), expected f32 (5)");
-  const Tensor three(arena(), Shape{2, 3, 4}), other(arena(), Shape{3, 4, 3}),
-      result(arena(), Shape{2, 3, 3});
-  EXPECT_THROW(backend().batched_gemm({}, three, other, {}, Activation::none, result, GradMode::overwrite),
-               Error);
-  EXPECT_THROW(backend().batched_gemm({}, three, three, {}, Activation::none, result, GradMode::overwrite),
-               Error);
-  EXPECT_THROW(backend().batched_gemm({.transpose_b = true}, three, three, c8, Activation::none, result,
-                                      GradMode::overwrite),
-               Error);
-  EXPECT_THROW(backend().conv2d_batch_norm_forward(conv, x, w, c7, c8, 1e-5f, Activation::none, y, y, c8, c8),
-               Error);
-  EXPECT_THROW(backend().lerp(c7, 0.5f, c8), Error);
-  EXPECT_THROW(backend().add(x, Tensor(), y), Error);
+}
+
+// A sum of nothing: what is overwritten becomes zero, what is added to stays.
+TEST_P(Contract, SumsOfNothing) {
+  const auto holds = [&](const Tensor& tensor, float value) {
+    EXPECT_EQ(tensor.to_host<float>(), std::vector<float>(std::size_t(tensor.elements()), value));
+  };
+  const auto filled = [&](const Shape& shape) { return upload(Array(shape, std::vector<double>(std::size_t(shape.elements()), 7.0))); };
+  for (const GradMode mode : {GradMode::overwrite, GradMode::accumulate}) {
+    const float left = mode == GradMode::overwrite ? 0 : 7;
+    const Tensor none(arena(), Shape{0, 4, 4, 8}), dw = filled(Shape{8, 3, 3, 8});
+    backend().compute(ConvWgrad{{3, 1, 1, false}, none, none, {dw, mode}});
+    holds(dw, left);
+    const Tensor c = filled(Shape{2, 5});
+    backend().compute(Gemm{.a = Tensor(arena(), Shape{2, 0}), .b = Tensor(arena(), Shape{0, 5}), .c = {c, mode}});
+    holds(c, left);
+    const Tensor one = filled(Shape{8}), dscale = filled(Shape{8}), dshift = filled(Shape{8});
+    backend().compute(BatchNormBackward{none, none, one, one, one, one, 1e-5f, Activation::relu, {none},
+                                        {dscale, mode}, {dshift, mode}});
+    holds(dscale, left);
+    holds(dshift, left);
+    const Tensor dsource = filled(Shape{6});
+    backend().compute(AssembleBackward{one, Tensor(arena(), Shape{0, 12}, DType::i32), {dsource, mode}});
+    holds(dsource, left);
+    // One piece, two of six elements, of 7 each: the rest is left or becomes zero.
+    const TilePiece piece{1, 2, 1, 1, 2, 1, 1, 2, 3, 2, 0.5f, 0};
+    const auto* numbers = reinterpret_cast<const std::int32_t*>(&piece);
+    const Tensor table = upload(Shape{1, 12}, std::vector<std::int32_t>(numbers, numbers + 12));
+    backend().compute(AssembleBackward{one, table, {dsource, mode}});
+    EXPECT_EQ(dsource.to_host<float>(), (std::vector<float>{left, left + 3.5f, left + 3.5f, left, left, left}));
+  }
+  const Tensor score = filled(Shape{2});
+  backend().compute(CountHits{Tensor(arena(), Shape{0, 3}), Tensor(arena(), Shape{0}, DType::i32), score});
+  holds(score, 7);
 }
 
 TEST_P(Contract, ComputesNothingInACountingArena) {
   Arena counting = Arena::counting(backend());
   const Tensor x(counting, Shape{64, 32, 32, 16}), w(counting, Shape{32, 3, 3, 16});
   const Tensor y(counting, Shape{64, 32, 32, 32});
-  backend().conv2d_forward({3, 1, 1, false}, x, w, y);  // touching these addresses would crash
+  backend().compute(ConvForward{{3, 1, 1, false}, x, w, y});  // touching these addresses would crash
   EXPECT_GE(counting.peak(), x.bytes() + w.bytes() + y.bytes());
 }
 
-TEST_P(Contract, ProfilesByMethod) {
+TEST_P(Contract, ProfilesByOperator) {
   Profile profile;
   backend().attach(&profile);
   const Tensor x = upload(random_array(Shape{100}, 1)), y(arena(), Shape{100});
-  backend().add(x, x, y);
-  backend().add(x, x, y);
+  backend().compute(Add{x, x, y});
+  backend().compute(Add{x, x, y});
   backend().attach(nullptr);
-  backend().add(x, x, y);
+  backend().compute(Add{x, x, y});
   ASSERT_EQ(profile.rows.size(), 1u);
   EXPECT_EQ(profile.rows.begin()->first, "add");
   EXPECT_EQ(profile.rows.begin()->second.calls, 2);

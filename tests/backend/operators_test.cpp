@@ -3,7 +3,7 @@
 #include <cmath>
 #include <set>
 
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "tests/support/device.h"
 #include "tests/support/operator_case.h"
 
@@ -124,6 +124,24 @@ TEST_P(Operators, GradientsAreFiniteDifferencesOfTheOracle) {
           << c.name << ", operand " << which << ", summed";
       EXPECT_LE(nmse(found_written, expected), c.gradient_tolerance)
           << c.name << ", operand " << which << ", overwritten";
+    }
+  }
+}
+
+// What benches time of a case: operands fit, and the name needs no quoting.
+TEST_P(Operators, KernelsOfACaseRun) {
+  for (const OperatorCase& c : all_cases()) {
+    for (const bench::Kernel& kernel : c.kernels) {
+      const Arena::Frame frame(arena());
+      bench::Tensors operands;
+      for (const Shape& shape : kernel.operands) {
+        operands.emplace_back(arena(), shape);
+        operands.back().zero();
+      }
+      const bench::Kernel::Facts facts = kernel.facts(operands);
+      EXPECT_EQ((facts.method + facts.shape).find_first_of(" ()"), std::string::npos) << c.name;
+      kernel.compute(backend(), operands);
+      if (kernel.apart) kernel.apart(backend(), operands);
     }
   }
 }

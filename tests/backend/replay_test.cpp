@@ -27,8 +27,8 @@ TEST_P(ReplayTest, RecordingDoesNothingYet) {
   Arena a(backend(), 4096);
   const Tensor x = ones(a);
   const auto graph = backend().capture([&] {
-    backend().add(x, x, x);
-    backend().add(x, x, x);
+    backend().compute(Add{x, x, x});
+    backend().compute(Add{x, x, x});
   });
   EXPECT_EQ(x.to_host<float>(), std::vector<float>(4, 1.0f));
   graph->launch();
@@ -47,10 +47,10 @@ TEST_P(ReplayTest, EachRunDoesTheWorkOnce) {
     ++calls;
     const Tensor zero(a, Shape{4}), twice(a, Shape{4});
     zero.zero();
-    backend().add(x, x, twice);
-    backend().add(zero, twice, twice);
+    backend().compute(Add{x, x, twice});
+    backend().compute(Add{zero, twice, twice});
     zero.copy_from(sum);
-    backend().add(zero, twice, sum);
+    backend().compute(Add{zero, twice, sum});
   });
   const std::size_t before = a.in_use();
   for (int i = 1; i <= 5; ++i) {
@@ -65,7 +65,7 @@ TEST_P(ReplayTest, EachRunDoesTheWorkOnce) {
 TEST_P(ReplayTest, ReadsTheContentsOfTheMoment) {
   Arena a(backend(), 1 << 16);
   const Tensor x = ones(a), y(a, Shape{4});
-  Replay replay(backend(), a, [&] { backend().add(x, x, y); });
+  Replay replay(backend(), a, [&] { backend().compute(Add{x, x, y}); });
   for (float value : {1.0f, 2.0f, 3.0f, 4.0f}) {
     x.copy_from_host(std::span<const float>(std::vector<float>(4, value)));
     replay.run();
@@ -78,8 +78,8 @@ TEST_P(ReplayTest, MemoryTakenSinceIsLeftAlone) {
   const Tensor x = ones(a), y(a, Shape{4});
   Replay replay(backend(), a, [&] {
     const Tensor own(a, Shape{4});
-    backend().add(x, x, own);
-    backend().add(own, x, y);
+    backend().compute(Add{x, x, own});
+    backend().compute(Add{own, x, y});
   });
   for (int i = 0; i < 3; ++i) replay.run();
   const Tensor late = ones(a);  // where `own` was
@@ -101,14 +101,14 @@ TEST_P(ReplayTest, RecordedWorkMayNotAskTheHost) {
   };
   for (const auto& work : refused) {
     Replay replay(backend(), a, [&] {
-      backend().add(x, x, x);
+      backend().compute(Add{x, x, x});
       work();
     });
     EXPECT_NO_THROW(replay.run()) << "called as it is";
     EXPECT_THROW(replay.run(), Error);
     // The device is none the worse.
     const Tensor y = ones(a);
-    backend().add(y, y, y);
+    backend().compute(Add{y, y, y});
     EXPECT_EQ(y.to_host<float>(), std::vector<float>(4, 2.0f));
   }
 }
@@ -118,7 +118,7 @@ TEST_P(ReplayTest, CallsWhereEveryTensorIsChecked) {
   int calls = 0;
   Replay replay(backend(), arena(), [&] {
     ++calls;
-    backend().add(x, x, x);
+    backend().compute(Add{x, x, x});
   });
   for (int i = 0; i < 4; ++i) replay.run();
   EXPECT_EQ(calls, 4);
@@ -128,7 +128,7 @@ TEST_P(ReplayTest, CallsWhereEveryTensorIsChecked) {
 TEST_P(ReplayTest, CallsWhileAProfileIsAttached) {
   Arena a(backend(), 1 << 16);
   const Tensor x = ones(a);
-  Replay replay(backend(), a, [&] { backend().add(x, x, x); });
+  Replay replay(backend(), a, [&] { backend().compute(Add{x, x, x}); });
   replay.run();
   replay.run();
   Profile profile;
@@ -159,7 +159,7 @@ TEST_P(ReplayTest, TheLayoutTellsWhatIsTaken) {
 TEST_P(ReplayTest, SecondsOfWorkThatTakesSome) {
   Arena a(backend(), 1 << 16);
   const Tensor x = ones(a);
-  EXPECT_GT(backend().seconds([&] { backend().add(x, x, x); }), 0);
+  EXPECT_GT(backend().seconds([&] { backend().compute(Add{x, x, x}); }), 0);
   EXPECT_EQ(x.to_host<float>(), std::vector<float>(4, 2.0f));
 }
 

@@ -6,7 +6,8 @@
 #include <numeric>
 #include <vector>
 
-#include "cuda/emulation/launch.h"
+#include "cuda/emulation/ptx.h"
+#include "cuda/runtime/launch.cuh"
 #include "framework/core/error.h"
 
 namespace adwp::test {
@@ -199,7 +200,9 @@ TEST_F(Emulation, FaultsNameKernelLineBlockAndThread) {
 TEST_F(Emulation, LaunchesThatNoDeviceWouldTakeAreRefused) {
   std::vector<float> y(32);
   EXPECT_THROW(launch("hoard", hoard, 1, 2048, 0, nullptr, y.data()), Error);
-  EXPECT_THROW(launch("hoard", hoard, dim3(1, 70000), 32, 0, nullptr, y.data()), Error);
+  EXPECT_THROW(launch("hoard", hoard, {1, 70000}, 32, 0, nullptr, y.data()), Error);
+  EXPECT_THROW(launch("hoard", hoard, std::int64_t{1} << 40, 32, 0, nullptr, y.data()), Error);
+  EXPECT_THROW(launch("hoard", hoard, -1, 32, 0, nullptr, y.data()), Error);
   EXPECT_THROW(launch("hoard", hoard, 1, 32, 300000, nullptr, y.data()), Error);
   launch("hoard", hoard, 0, 32, 0, nullptr, y.data());  // an empty grid is no error
 }
@@ -240,7 +243,7 @@ TEST_F(Emulation, EveryThreadOfEveryBlockRunsOnce) {
   for (std::uint64_t seed : {0, 7, 8}) {
     emulation::options().seed = seed;
     std::vector<int> out(3 * 2 * 2 * 4 * 3 * 2);
-    launch("indices", indices, dim3(3, 2, 2), dim3(4, 3, 2), 0, nullptr, out.data());
+    launch("indices", indices, {3, 2, 2}, dim3(4, 3, 2), 0, nullptr, out.data());
     for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], static_cast<int>(i % 24 + 1));
   }
 }

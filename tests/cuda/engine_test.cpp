@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "cuda/cuda_backend.h"
-#include "cuda/kernels/elementwise.h"
+#include "cuda/kernels/product.h"
 #include "cuda/runtime/engine.h"
 #include "framework/core/error.h"
 #include "tests/support/device.h"
@@ -41,174 +41,227 @@ TEST(Engine, DevicesWithOneEngineRefuseOthers) {
   }
 }
 
-// Products that only count, and take as long as they are told to.
-class Counted : public emulated::VendorProducts {
+// Does GEMMs, in its own way and as slowly as it is told to; asked for a convolution, only counts.
+class Fake : public emulated::VendorProducts {
  public:
-  std::string description() const override { return "counted"; }
+  std::string description() const override { return "fake"; }
   std::size_t workspace_bytes() const override { return 1000; }
-  bool gemm(const emulated::kernels::GemmShape&, const float*, const float*, const float*, Activation, float*,
-            bool, void*) override {
-    return false;
+  bool compute(const Gemm& op, void*) override {
+    if (!able) return false;
+    std::this_thread::sleep_for(delay);
+    ++calls;
+    float& c = *op.c.tensor.data<float>();
+    c = op.c.adds() ? c + mark : mark;
+    return true;
   }
-  bool convolution(ConvPass, const Conv2d&, const Shape&, const Shape&, const float*, const float*, float*,
-                   bool, void*) override {
-    return false;
-  }
+  bool compute(const ConvForward&, void*) override { return ++forward, false; }
+  bool compute(const ConvDgrad&, void*) override { return ++dgrad, false; }
+  bool compute(const ConvWgrad&, void*) override { return ++wgrad, false; }
+
+  static constexpr float mark = 1000;  // its sum, where that of the kernels here is k
+  bool able = true;
+  std::chrono::milliseconds delay{0};
+  int calls = 0, forward = 0, dgrad = 0, wgrad = 0;
+};
+
+class Opened : public emulated::EngineBackend {
+ public:
+  using EngineBackend::EngineBackend;
+  using EngineBackend::workspace;
 };
 
 class Choice : public testing::Test {
  protected:
   void open(Engine engine) {
-    choice_ = std::make_unique<emulated::EngineChoice>(engine, device_, std::make_unique<Counted>());
+    auto fake = std::make_unique<Fake>();
+    fake_ = fake.get();
+    result_ = {};
+    arena_.reset();
+    backend_ = std::make_unique<Opened>(GpuOptions{.engine = engine}, std::move(fake));
+    arena_ = std::make_unique<Arena>(*backend_, 1 << 20);
+    result_ = tensor(Shape{1, 1});
   }
-  // What a product leaves behind: the engine that ran last on the result.
-  std::string run(std::int64_t shape, bool accumulate = false) {
-    float spare = 99;
-    std::string last;
-    auto leave = [&](float* to, const char* who) {
-      *to = accumulate ? *to + 1 : 1;
-      if (to == &result_) last = who;
-    };
-    choice_->run(
-        emulated::key_of({shape, 1, 1, false, false}, false, Activation::none),
-        {&result_, accumulate ? &spare : nullptr, sizeof(float)},
-        [&](float* to) {
-          std::this_thread::sleep_for(hand_);
-          ++hand_calls_;
-          leave(to, "hand");
-        },
-        [&](emulated::VendorProducts&, float* to) {
-          if (!able_) return false;
-          std::this_thread::sleep_for(vendor_);
-          ++vendor_calls_;
-          leave(to, "vendor");
-          return true;
-        });
-    return last;
+  Tensor tensor(Shape shape) {
+    const std::vector<float> ones(shape.elements(), 1.0f);
+    return Tensor::from_host(*arena_, shape, std::span<const float>(ones));
+  }
+  // 1 x 1 x k, of ones.
+  Gemm product(std::int64_t k, GradMode mode) {
+    return {.a = tensor(Shape{1, k}), .b = tensor(Shape{k, 1}), .c = {result_, mode}};
+  }
+  float result() { return result_.to_host<float>()[0]; }
+  // Who computed what stands in the result in the end.
+  std::string run(std::int64_t k, GradMode mode = GradMode::overwrite) {
+    const float before = mode == GradMode::accumulate ? result() : 0;
+    backend_->compute(product(k, mode));
+    return result() - before == k ? "hand" : result() - before == Fake::mark ? "vendor" : "nobody";
   }
 
-  emulated::Device device_;
-  std::unique_ptr<emulated::EngineChoice> choice_;
-  std::chrono::milliseconds hand_{0}, vendor_{0};
-  bool able_ = true;
-  int hand_calls_ = 0, vendor_calls_ = 0;
-  float result_ = 0;
+  std::unique_ptr<Opened> backend_;
+  std::unique_ptr<Arena> arena_;
+  Tensor result_;
+  Fake* fake_ = nullptr;
 };
 
-TEST_F(Choice, HandAsksTheVendorNothing) {
-  open(Engine::hand);
-  EXPECT_EQ(run(1), "hand");
-  EXPECT_EQ(vendor_calls_, 0);
-  EXPECT_EQ(choice_->workspace(10, 40, GradMode::accumulate), 10u);
-  EXPECT_EQ(choice_->description(), "");
+constexpr GradMode accumulate = GradMode::accumulate;
+
+TEST(Engine, HandIsNoChoice) {
+  const std::unique_ptr<Backend> backend = emulated::open();
+  EXPECT_EQ(dynamic_cast<emulated::EngineBackend*>(backend.get()), nullptr);
+  EXPECT_EQ(backend->description().find(", by "), std::string::npos) << backend->description();
+  EXPECT_TRUE(backend->notes().empty());
 }
 
 TEST_F(Choice, VendorIsReplacedWhereItCannot) {
   open(Engine::vendor);
+  EXPECT_TRUE(backend_->description().ends_with(", products in f32, by fake")) << backend_->description();
   EXPECT_EQ(run(1), "vendor");
-  EXPECT_EQ(run(1, true), "vendor");
-  EXPECT_EQ(hand_calls_, 0);
-  able_ = false;
+  EXPECT_EQ(run(1, accumulate), "vendor");
+  EXPECT_EQ(fake_->calls, 2);
+  fake_->able = false;
   EXPECT_EQ(run(1), "hand");
-  EXPECT_EQ(choice_->workspace(10, 40, GradMode::accumulate), 1000u);
-  EXPECT_EQ(choice_->workspace(5000, 40, GradMode::accumulate), 5000u);
+  EXPECT_EQ(run(1, accumulate), "hand");
 }
 
 TEST_F(Choice, AutomaticRemembersTheFaster) {
   open(Engine::automatic);
-  hand_ = std::chrono::milliseconds(4);
+  EXPECT_TRUE(backend_->description().ends_with(", by the faster of hand and fake"))
+      << backend_->description();
   EXPECT_EQ(run(1), "vendor");
-  const int measured = hand_calls_;
-  EXPECT_GT(measured, 1);
-  vendor_ = std::chrono::milliseconds(20);  // measured once: what has changed since is not seen
+  const int measured = fake_->calls;
+  EXPECT_GT(measured, 2);
+  fake_->delay = std::chrono::milliseconds(20);  // measured once: what has changed since is not seen
   EXPECT_EQ(run(1), "vendor");
-  EXPECT_EQ(run(1, true), "vendor");
-  EXPECT_EQ(hand_calls_, measured);
+  EXPECT_EQ(run(1, accumulate), "vendor");
+  EXPECT_EQ(fake_->calls, measured + 2);
   EXPECT_EQ(run(2), "hand");  // another shape
+  fake_->delay = std::chrono::milliseconds(0);
+  const int both = fake_->calls;
+  EXPECT_EQ(run(2), "hand");
+  EXPECT_EQ(run(2, accumulate), "hand");
+  EXPECT_EQ(fake_->calls, both);
 }
 
-// A weight gradient always accumulates: it is timed on memory beside it and added to the result once.
-TEST_F(Choice, AutomaticMeasuresSumsBesideTheResult) {
+// A weight gradient always accumulates: its result is saved while it is timed, and added to once.
+TEST_F(Choice, AutomaticMeasuresSumsWithoutTouchingTheResult) {
   open(Engine::automatic);
-  hand_ = std::chrono::milliseconds(4);
-  result_ = 5;
-  EXPECT_EQ(run(1, true), "vendor");
-  EXPECT_EQ(result_, 6);
-  const int measured = hand_calls_;
-  EXPECT_GT(measured, 1);
-  EXPECT_EQ(run(1, true), "vendor");
-  EXPECT_EQ(result_, 7);
-  EXPECT_EQ(run(1, false), "vendor");  // remembered for both
-  EXPECT_EQ(result_, 1);
-  EXPECT_EQ(hand_calls_, measured);
-  // Memory for that, behind which the products find theirs as before.
-  EXPECT_EQ(choice_->workspace(10, 40, GradMode::overwrite), 1000u);
-  EXPECT_EQ(choice_->workspace(10, 40, GradMode::accumulate), 1256u);
-  Arena arena(*open_device("emulated"), 4096);
-  const Tensor tensor(arena, Shape{10});
-  alignas(256) std::byte memory[1256];
-  const auto sum = choice_->take_apart(memory, tensor, GradMode::accumulate);
-  EXPECT_EQ(sum.target.result, tensor.data<float>());
-  EXPECT_EQ(static_cast<void*>(sum.target.spare), memory);
-  EXPECT_EQ(sum.target.bytes, 40u);
-  EXPECT_EQ(sum.rest, memory + 256);
-  const auto plain = choice_->take_apart(memory, tensor, GradMode::overwrite);
-  EXPECT_EQ(plain.target.spare, nullptr);
-  EXPECT_EQ(plain.rest, memory);
+  const float five = 5;
+  result_.copy_from_host(std::span<const float>(&five, 1));
+  EXPECT_EQ(run(1, accumulate), "vendor");
+  EXPECT_EQ(result(), 1005);
+  const int measured = fake_->calls;
+  EXPECT_GT(measured, 2);
+  EXPECT_EQ(run(1, accumulate), "vendor");
+  EXPECT_EQ(result(), 2005);
+  EXPECT_EQ(run(1), "vendor");  // remembered for both
+  EXPECT_EQ(result(), 1000);
+  EXPECT_EQ(fake_->calls, measured + 2);
+  fake_->delay = std::chrono::milliseconds(20);
+  EXPECT_EQ(run(3, accumulate), "hand");
+  EXPECT_EQ(result(), 1003);
+}
+
+TEST_F(Choice, WorkspaceIsForTheLargerOfTheTwoAndToSaveASum) {
+  const auto split = [&](GradMode mode) {  // two sums of k, 4096 bytes
+    return Gemm{.a = tensor(Shape{32, 600}), .b = tensor(Shape{600, 16}), .c = {tensor(Shape{32, 16}), mode}};
+  };
+  open(Engine::vendor);
+  EXPECT_EQ(backend_->workspace(product(1, accumulate)), 1000u);
+  EXPECT_EQ(backend_->workspace(split(accumulate)), 4096u);
+  open(Engine::automatic);
+  EXPECT_EQ(backend_->workspace(product(1, GradMode::overwrite)), 1000u);
+  EXPECT_EQ(backend_->workspace(product(1, accumulate)), 1256u);
+  EXPECT_EQ(backend_->workspace(split(accumulate)), 2048u + 4096u);
 }
 
 TEST_F(Choice, AutomaticMeasuresNothingInACapture) {
   open(Engine::automatic);
-  hand_ = std::chrono::milliseconds(4);
-  for (const bool accumulate : {false, true}) {
-    device_.capture([&] { EXPECT_EQ(run(1, accumulate), "hand"); });
+  for (const GradMode mode : {GradMode::overwrite, accumulate}) {
+    const Gemm op = product(1, mode);
+    const auto graph = backend_->capture([&] { backend_->compute(op); });
+    const float before = mode == accumulate ? result() : 0;
+    graph->launch();
+    EXPECT_EQ(result(), before + 1) << "by hand";
   }
-  EXPECT_EQ(hand_calls_ + vendor_calls_, 2);
+  EXPECT_EQ(fake_->calls, 0);
   EXPECT_EQ(run(1), "vendor");
-  device_.capture([&] { EXPECT_EQ(run(1), "vendor"); });
-}
-
-TEST_F(Choice, NotesTellWhatTheVendorCouldNotDo) {
-  open(Engine::hand);
-  run(1);
-  EXPECT_TRUE(choice_->notes().empty());
-  open(Engine::vendor);
-  run(1);
-  EXPECT_TRUE(choice_->notes().empty()) << "the vendor did it all";
-  able_ = false;
-  run(2, true);
-  run(2, true);
-  ASSERT_EQ(choice_->notes().size(), 2u);
-  EXPECT_EQ(
-      choice_->notes()[0],
-      "engine: 1 of 2 products were done by the kernels here: counted has no deterministic way to do them in "
-      "this precision, shape and workspace");
-  EXPECT_EQ(choice_->notes()[1], "engine: by hand gemm 2 x 1 x 1, 2 calls");
-  open(Engine::automatic);
-  run(1);
-  able_ = true;
-  hand_ = std::chrono::milliseconds(4);
-  run(2);
-  ASSERT_EQ(choice_->notes().size(), 3u);
-  EXPECT_EQ(choice_->notes()[0],
-            "engine auto: of 2 products, by pass and shape, 1 went to the vendor, 0 to the kernels here");
-  EXPECT_EQ(choice_->notes()[2], "engine: by hand gemm 1 x 1 x 1");
-}
-
-TEST(Engine, ProductsByName) {
-  EXPECT_EQ(emulated::text_of(emulated::key_of({2, 3, 4, true, true, 5}, false, Activation::none)),
-            "gemm 5 of 2 (A^T) x 3 (B^T) x 4");
-  EXPECT_EQ(emulated::text_of(
-                emulated::key_of(ConvPass::wgrad, {5, 2, 2, true}, Shape{64, 8, 9, 40}, Shape{40, 5, 5, 1})),
-            "conv2d_wgrad depthwise 5x5 s2 (64, 8, 9, 40) -> 40");
+  const int measured = fake_->calls;
+  const Gemm op = product(1, accumulate);
+  backend_->capture([&] { backend_->compute(op); });
+  EXPECT_EQ(fake_->calls, measured + 1) << "what is remembered";
 }
 
 TEST_F(Choice, AutomaticKeepsToHandWhereTheVendorCannot) {
   open(Engine::automatic);
-  able_ = false;
+  fake_->able = false;
   EXPECT_EQ(run(1), "hand");
-  EXPECT_EQ(run(1), "hand");
-  EXPECT_EQ(hand_calls_, 2);
+  EXPECT_EQ(run(1, accumulate), "hand");
+  EXPECT_EQ(fake_->calls, 0);
+}
+
+// Each pass goes to the engine, and a convolution with batch norm behind it as two operators.
+TEST_F(Choice, ConvolutionsAskTheVendor) {
+  open(Engine::vendor);
+  const Conv2d conv{3, 1, 1, false};
+  const Tensor x = tensor(Shape{1, 4, 4, 4}), w = tensor(Shape{8, 3, 3, 4}), y = tensor(Shape{1, 4, 4, 8});
+  const Tensor channels = tensor(Shape{8}), z = tensor(y.shape()), mean = tensor(Shape{8}),
+               var = tensor(Shape{8});
+  backend_->compute(ConvForward{conv, x, w, y});
+  backend_->compute(
+      ConvBatchNormForward{conv, x, w, channels, channels, 1e-5f, Activation::none, y, z, mean, var});
+  EXPECT_EQ(fake_->forward, 2);
+  EXPECT_EQ(y.to_host<float>()[5 * 8], 36) << "by hand";
+  backend_->compute(ConvDgrad{conv, y, w, {x}});
+  backend_->compute(ConvWgrad{conv, x, y, {w, accumulate}});
+  EXPECT_EQ(fake_->dgrad, 1);
+  EXPECT_EQ(fake_->wgrad, 1);
+  ASSERT_EQ(backend_->notes().size(), 4u);
+  EXPECT_EQ(backend_->notes()[2], "engine: by hand conv2d_forward 3x3 s1 (1, 4, 4, 4) -> 8, 2 calls");
+}
+
+TEST_F(Choice, NotesTellWhatTheVendorCouldNotDo) {
+  open(Engine::vendor);
+  run(1);
+  EXPECT_TRUE(backend_->notes().empty()) << "the vendor did it all";
+  fake_->able = false;
+  run(2, accumulate);
+  run(2, accumulate);
+  ASSERT_EQ(backend_->notes().size(), 2u);
+  EXPECT_EQ(
+      backend_->notes()[0],
+      "engine: 1 of 2 products were done by the kernels here: fake has no deterministic way to do them in "
+      "this precision, shape and workspace");
+  EXPECT_EQ(backend_->notes()[1], "engine: by hand gemm 1 x 1 x 2, 2 calls");
+  open(Engine::automatic);
+  fake_->able = false;
+  run(1);
+  fake_->able = true;
+  run(2);
+  ASSERT_EQ(backend_->notes().size(), 3u);
+  EXPECT_EQ(backend_->notes()[0],
+            "engine auto: of 2 products, by pass and shape, 1 went to the vendor, 0 to the kernels here");
+  EXPECT_EQ(backend_->notes()[2], "engine: by hand gemm 1 x 1 x 1");
+}
+
+TEST_F(Choice, ProductsByName) {
+  open(Engine::vendor);
+  const Tensor c = tensor(Shape{2, 3});
+  Gemm gemm{
+      .transpose_a = true, .transpose_b = true, .a = tensor(Shape{4, 2}), .b = tensor(Shape{3, 4}), .c = {c}};
+  const emulated::ProductKey plain = emulated::key_of(gemm);
+  EXPECT_EQ(plain.text, "gemm 2 (A^T) x 3 (B^T) x 4");
+  gemm.c.mode = accumulate;
+  EXPECT_EQ(emulated::key_of(gemm), plain);
+  gemm.act = Activation::relu;
+  EXPECT_NE(emulated::key_of(gemm), plain);
+  gemm.act = Activation::none;
+  gemm.bias = tensor(Shape{3});
+  EXPECT_NE(emulated::key_of(gemm), plain);
+  ConvWgrad wgrad{{5, 2, 2, true}, tensor(Shape{4, 8, 9, 40}), {}, {tensor(Shape{40, 5, 5, 1})}};
+  const emulated::ProductKey padded = emulated::key_of(wgrad);
+  EXPECT_EQ(padded.text, "conv2d_wgrad depthwise 5x5 s2 (4, 8, 9, 40) -> 40");
+  wgrad.conv.padding = 1;
+  EXPECT_NE(emulated::key_of(wgrad), padded);
 }
 
 TEST(Engine, BiasAndActivationBehindAProduct) {
@@ -218,8 +271,8 @@ TEST(Engine, BiasAndActivationBehindAProduct) {
       Array expected = y;
       for (std::int64_t i = 0; with_bias && i < 7 * 33; ++i) expected.at(i) += bias.at(i % 33);
       std::vector<float> found = to_floats(y);
-      emulated::kernels::bias_activation(nullptr, with_bias ? to_floats(bias).data() : nullptr, act,
-                                         found.data(), 1, 7, 33);
+      emulated::bias_activation(nullptr, with_bias ? to_floats(bias).data() : nullptr, act, found.data(), 7,
+                                33);
       EXPECT_LE(nmse(Array(y.shape, std::vector<double>(found.begin(), found.end())),
                      oracle::activation(act, expected)),
                 1e-10);
@@ -300,14 +353,14 @@ TEST_F(VendorOnGpu, Convolutions) {
     const std::string name = fmt::format("{} x {} x {} depthwise {}", x.shape.text(), w.shape.text(),
                                          c.conv.stride, c.conv.depthwise);
     compare(name + " forward", dy.shape, [&](Backend& backend, const auto& upload, const Tensor& y) {
-      backend.conv2d_forward(c.conv, upload(x), upload(w), y);
+      backend.compute(ConvForward{c.conv, upload(x), upload(w), y});
     });
     for (const GradMode mode : {GradMode::overwrite, GradMode::accumulate}) {
       compare(name + " dgrad", x.shape, [&](Backend& backend, const auto& upload, const Tensor& dx) {
-        backend.conv2d_dgrad(c.conv, upload(dy), upload(w), dx, mode);
+        backend.compute(ConvDgrad{c.conv, upload(dy), upload(w), {dx, mode}});
       });
       compare(name + " wgrad", w.shape, [&](Backend& backend, const auto& upload, const Tensor& dw) {
-        backend.conv2d_wgrad(c.conv, upload(x), upload(dy), dw, mode);
+        backend.compute(ConvWgrad{c.conv, upload(x), upload(dy), {dw, mode}});
       });
     }
   }
@@ -315,27 +368,19 @@ TEST_F(VendorOnGpu, Convolutions) {
 
 TEST_F(VendorOnGpu, Gemms) {
   for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{1, 10, 128}, {64, 256, 129}, {200, 7, 1000}}) {
-    for (const Gemm spec : {Gemm{false, false}, Gemm{true, false}, Gemm{false, true}, Gemm{true, true}}) {
-      const Array a = random_array(spec.transpose_a ? Shape{k, m} : Shape{m, k}, 4);
-      const Array b = random_array(spec.transpose_b ? Shape{n, k} : Shape{k, n}, 5);
+    for (const auto& [of_a, of_b] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
+      const Array a = random_array(of_a ? Shape{k, m} : Shape{m, k}, 4);
+      const Array b = random_array(of_b ? Shape{n, k} : Shape{k, n}, 5);
       const Array bias = random_array(Shape{n}, 6);
-      const std::string name = fmt::format("{} x {} x {} {}{}", m, n, k, spec.transpose_a, spec.transpose_b);
+      const std::string name = fmt::format("{} x {} x {} {}{}", m, n, k, of_a, of_b);
       for (const Activation act : {Activation::none, Activation::silu}) {
         compare(name, Shape{m, n}, [&](Backend& backend, const auto& upload, const Tensor& c) {
-          backend.gemm(spec, upload(a), upload(b), upload(bias), act, c, GradMode::overwrite);
-        });
-      }
-      // Two of them, by cuBLAS's batched call or the kernels' blockIdx.z.
-      const Array a2 = random_array(Shape{2, a.shape[0], a.shape[1]}, 7);
-      const Array b2 = random_array(Shape{2, b.shape[0], b.shape[1]}, 8);
-      for (const Array& each : {bias, random_array(Shape{2, n}, 9)}) {
-        compare(name + " batch", Shape{2, m, n}, [&](Backend& backend, const auto& upload, const Tensor& c) {
-          backend.batched_gemm(spec, upload(a2), upload(b2), upload(each), Activation::relu, c,
-                               GradMode::overwrite);
+          backend.compute(Gemm{of_a, of_b, upload(a), upload(b), upload(bias), act, {c}});
         });
       }
       compare(name + " sum", Shape{m, n}, [&](Backend& backend, const auto& upload, const Tensor& c) {
-        backend.gemm(spec, upload(a), upload(b), {}, Activation::none, c, GradMode::accumulate);
+        backend.compute(
+            Gemm{of_a, of_b, upload(a), upload(b), {}, Activation::none, {c, GradMode::accumulate}});
       });
     }
   }

@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "cuda/cuda_backend.h"
-#include "cuda/runtime/primitives.h"
+#include "cuda/kernels/primitives.h"
 #include "framework/core/random.h"
 #include "framework/core/tensor.h"
 #include "tests/support/device.h"
@@ -30,7 +30,7 @@ class Fragments : public DeviceTest {
   static double rounded(float value, int mantissa) {
     if (value == 0) return 0;
     int exponent = 0;
-    const double fraction = std::frexp(static_cast<double>(value), &exponent);
+    const double fraction = std::frexp(double{value}, &exponent);
     const double scale = std::ldexp(1.0, mantissa + 1);
     return std::ldexp(std::nearbyint(fraction * scale) / scale, exponent);
   }
@@ -42,11 +42,10 @@ class Fragments : public DeviceTest {
     multiply(to_floats(a).data(), to_floats(b).data(), found.data());
     for (int m = 0; m < 16; ++m) {
       for (int n = 0; n < 8; ++n) {
-        const auto at = static_cast<std::size_t>(m * 8 + n);
+        const int at = m * 8 + n;
         double sum = c.values[at];
         for (int k = 0; k < depth; ++k) {
-          sum += rounded(static_cast<float>(a.values[static_cast<std::size_t>(m * depth + k)]), mantissa) *
-                 rounded(static_cast<float>(b.values[static_cast<std::size_t>(k * 8 + n)]), mantissa);
+          sum += rounded(a.values[m * depth + k], mantissa) * rounded(b.values[k * 8 + n], mantissa);
         }
         EXPECT_NEAR(found[at], sum, 2e-6) << m << ", " << n;
       }
@@ -68,12 +67,10 @@ TEST_P(Fragments, Ldmatrix) {
     for (int lane = 0; lane < 32; ++lane) {
       for (int matrix = 0; matrix < 4; ++matrix) {
         const int group = lane / 4, pair = lane % 4 * 2;
-        auto element = [&](int row, int column) {
-          return static_cast<std::uint32_t>((matrix * 8 + row) * 8 + column);
-        };
+        auto element = [&](int row, int column) -> std::uint32_t { return (matrix * 8 + row) * 8 + column; };
         const std::uint32_t low = transposed ? element(pair, group) : element(group, pair);
         const std::uint32_t high = transposed ? element(pair + 1, group) : element(group, pair + 1);
-        EXPECT_EQ(found[static_cast<std::size_t>(lane * 4 + matrix)], low | high << 16);
+        EXPECT_EQ(found[lane * 4 + matrix], low | high << 16);
       }
     }
   }
@@ -114,17 +111,16 @@ TEST_P(Precisions, ProductsAndConvolutionsStayWithinTheirRounding) {
         const oracle::Array a = random_array(transpose_a ? Shape{k, m} : Shape{m, k}, 51);
         const oracle::Array b = random_array(transpose_b ? Shape{n, k} : Shape{k, n}, 52);
         const Tensor c(arena, Shape{m, n});
-        backend->gemm({transpose_a, transpose_b}, upload(a), upload(b), Tensor(), Activation::none, c,
-                      GradMode::overwrite);
+        backend->compute(Gemm{transpose_a, transpose_b, upload(a), upload(b), {}, Activation::none, {c}});
         oracle::Array expected(Shape{m, n});
         for (std::int64_t i = 0; i < m; ++i) {
           for (std::int64_t j = 0; j < n; ++j) {
             double sum = 0;
             for (std::int64_t d = 0; d < k; ++d) {
-              sum += a.values[static_cast<std::size_t>(transpose_a ? d * m + i : i * k + d)] *
-                     b.values[static_cast<std::size_t>(transpose_b ? j * k + d : d * n + j)];
+              sum += a.values[transpose_a ? d * m + i : i * k + d] *
+                     b.values[transpose_b ? j * k + d : d * n + j];
             }
-            expected.values[static_cast<std::size_t>(i * n + j)] = sum;
+            expected.values[i * n + j] = sum;
           }
         }
         EXPECT_LT(nmse(to_array(c), expected), tolerance) << m << " " << transpose_a << transpose_b;
@@ -133,23 +129,8 @@ TEST_P(Precisions, ProductsAndConvolutionsStayWithinTheirRounding) {
   }
 }
 
-TEST_P(Precisions, BatchesStayWithinTheirRounding) {
-  for (const std::int64_t k : {36, 600}) {  // the second is split
-    const oracle::Array a = random_array(Shape{3, 140, k}, 53), b = random_array(Shape{3, k, 68}, 54);
-    const oracle::Array bias = random_array(Shape{3, 68}, 55);
-    const Tensor c(arena, Shape{3, 140, 68});
-    backend->batched_gemm({}, upload(a), upload(b), upload(bias), Activation::relu, c, GradMode::overwrite);
-    EXPECT_LT(nmse(to_array(c), oracle::batched_gemm({}, a, b, bias, Activation::relu)), tolerance) << k;
-  }
-}
-
 // The convolution rounds its operands; the statistics are of what it made, and exact.
 TEST_P(Precisions, MomentsAreThoseOfTheConvolutionsOutput) {
-  const auto backend = emulated::open({.precision = GetParam()});
-  Arena arena(*backend, std::size_t{32} << 20);
-  auto upload = [&](const oracle::Array& array) {
-    return Tensor::from_host(arena, array.shape, std::span<const float>(to_floats(array)));
-  };
   const Shape channels{72};
   const oracle::Array scale = random_array(channels, 58, 0.5, 1.5), shift = random_array(channels, 59);
   const Tensor x = upload(random_array(Shape{3, 9, 8, 12}, 56, 0, 50));
@@ -157,9 +138,9 @@ TEST_P(Precisions, MomentsAreThoseOfTheConvolutionsOutput) {
   const Tensor y(arena, Shape{3, 9, 8, 72}), z(arena, y.shape()), plain(arena, y.shape());
   const Tensor mean(arena, channels), var(arena, channels);
   const Conv2d conv{3, 1, 1, false};
-  backend->conv2d_batch_norm_forward(conv, x, w, upload(scale), upload(shift), 1e-5f, Activation::silu, y, z,
-                                     mean, var);
-  backend->conv2d_forward(conv, x, w, plain);
+  backend->compute(ConvBatchNormForward{conv, x, w, upload(scale), upload(shift), 1e-5f, Activation::silu, y,
+                                        z, mean, var});
+  backend->compute(ConvForward{conv, x, w, plain});
   EXPECT_EQ(y.to_host<float>(), plain.to_host<float>());
   const oracle::Moments expected = oracle::moments(to_array(y));
   EXPECT_LT(nmse(to_array(mean), expected.mean), 1e-14);

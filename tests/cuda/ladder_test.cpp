@@ -1,9 +1,7 @@
 // The lower steps of the ladder against the fast kernels, which are themselves held to the oracle.
-#define ADWP_GPU emulated
 #include <array>
 
 #include "cuda/cuda_backend.h"
-#include "cuda/kernels/product.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {
@@ -28,20 +26,16 @@ std::vector<oracle::Array> results(KernelLevel level, const std::vector<Case>& c
     const Tensor w = upload(Shape{filters, conv.kernel, conv.kernel, conv.depthwise ? 1 : channels}, 62);
     const Tensor dy = upload(Shape{2, out, out, filters}, 63);
     const Tensor y(arena, dy.shape()), dx(arena, x.shape()), dw = upload(w.shape(), 64);
-    backend->conv2d_forward(conv, x, w, y);
-    backend->conv2d_dgrad(conv, dy, w, dx, GradMode::overwrite);
-    backend->conv2d_wgrad(conv, x, dy, dw, GradMode::accumulate);
+    backend->compute(ConvForward{conv, x, w, y});
+    backend->compute(ConvDgrad{conv, dy, w, {dx}});
+    backend->compute(ConvWgrad{conv, x, dy, {dw, GradMode::accumulate}});
     for (const Tensor& tensor : {y, dx, dw}) all.push_back(to_array(tensor));
   }
   const Tensor a = upload(Shape{70, 130}, 65), b = upload(Shape{33, 130}, 66), bias = upload(Shape{33}, 67);
   const Tensor c(arena, Shape{70, 33});
-  backend->gemm({.transpose_b = true}, a, b, bias, Activation::relu, c, GradMode::overwrite);
+  backend->compute(
+      Gemm{.transpose_b = true, .a = a, .b = b, .bias = bias, .act = Activation::relu, .c = {c}});
   all.push_back(to_array(c));
-  const Tensor a3 = upload(Shape{3, 20, 37}, 68), b3 = upload(Shape{3, 37, 18}, 69),
-               bias3 = upload(Shape{3, 18}, 70);
-  const Tensor c3(arena, Shape{3, 20, 18});
-  backend->batched_gemm({}, a3, b3, bias3, Activation::silu, c3, GradMode::overwrite);
-  all.push_back(to_array(c3));
   return all;
 }
 
@@ -63,19 +57,6 @@ INSTANTIATE_TEST_SUITE_P(Emulated, Ladder, testing::Values(KernelLevel::naive, K
                          [](const auto& level) {
                            return level.param == KernelLevel::naive ? "naive" : "tiled";
                          });
-
-// By itself the small part that is left of a large batch would be split, for which there is no scratch.
-TEST(Product, PartsOfABatchAreSplitAsTheWhole) {
-  const emulated::ProductShape whole{16, 16, 4096, emulated::most_in_launch + 2};
-  const emulated::ProductShape first = emulated::part_of(whole, 0);
-  const emulated::ProductShape last = emulated::part_of(whole, emulated::most_in_launch);
-  EXPECT_EQ(first.batch, emulated::most_in_launch);
-  EXPECT_EQ(last.batch, 2);
-  EXPECT_EQ(first.splits, whole.splits);
-  EXPECT_EQ(last.splits, whole.splits);
-  EXPECT_GT(emulated::product_splits(16, 16, 4096, last.batch), 1);
-  EXPECT_EQ(emulated::product_scratch(16, 16, 4096, whole.batch), 0);
-}
 
 }  // namespace
 }  // namespace adwp::test

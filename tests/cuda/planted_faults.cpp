@@ -5,7 +5,8 @@
 #include <cstring>
 #include <memory>
 
-#include "cuda/emulation/launch.h"
+#include "cuda/emulation/ptx.h"
+#include "cuda/runtime/launch.cuh"
 
 namespace {
 

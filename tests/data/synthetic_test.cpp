@@ -4,7 +4,7 @@
 #include "data/data_set.h"
 #include "data/loader.h"
 #include "data/test_split.h"
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "framework/optim/optimizer.h"
 #include "nas/training/network_trainer.h"
 #include "tests/support/device.h"
@@ -61,7 +61,7 @@ TEST_P(Synthetic, ALinearClassifierStaysFarBelow60Percent) {
     const Arena::Frame frame(arena());
     Tape tape(backend(), arena(), Tape::Recording::off);
     const Tensor y(arena(), Shape{all.batch_size(i)}, DType::i32);
-    backend().count_hits(logits_of(tape, all, i, y).value(), y, score);
+    backend().compute(CountHits{logits_of(tape, all, i, y).value(), y, score});
   }
   const double accuracy = score.to_host<float>()[1] / static_cast<double>(test_.count());
   RecordProperty("accuracy", std::to_string(accuracy));
@@ -74,7 +74,7 @@ TEST_P(Synthetic, ASmallNetworkPasses90Percent) {
   nas::Architecture network;
   network.stem_width = 16;
   network.stem_stride = 2;
-  const nas::Block dense{.kind = nas::BlockKind::dense, .kernel = 3};
+  const nas::Block dense{nas::Operation::from_text("dense3")};
   network.stages = {{16, 1, {dense}}, {32, 2, {dense}}, {64, 2, {dense}}};
   const nas::NetworkPlan plan = nas::plan_network(network, {32, 3, 10});
   const std::int64_t epochs = 10;

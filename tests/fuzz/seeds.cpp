@@ -6,7 +6,7 @@
 
 #include "apps/search/options.h"
 #include "framework/io/checkpoint.h"
-#include "nas/export/stored_network.h"
+#include "nas/network/stored_network.h"
 #include "nas/store/run_store.h"
 #include "tests/fuzz/host_memory.h"
 #include "tests/fuzz/support.h"

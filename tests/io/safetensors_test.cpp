@@ -8,8 +8,7 @@
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
-#include "framework/io/json_depth.h"
-#include "framework/io/toml_depth.h"
+#include "framework/io/nesting.h"
 #include "tests/support/device.h"
 #include "tests/support/temporary_directory.h"
 
@@ -178,7 +177,7 @@ TEST_P(SafeTensorsOnDevice, ACheckpointContinuesToTheSameBits) {
 
   const auto other = make(2);
   optim::AdamW resumed(backend(), arena(), *other, {.max_norm = 1});
-  EXPECT_EQ(io::load_checkpoint(path, *other, &resumed, {}).at("epochs"), "3");
+  EXPECT_EQ(io::CheckpointPair(path, *other, &resumed).load({}, {})->at("epochs"), "3");
   for (std::uint64_t i = 3; i < 6; ++i) step(*other, resumed, i);
   for (int parameter : {0, 1}) {
     EXPECT_EQ((*other)[parameter].value().to_host<float>(), (*store)[parameter].value().to_host<float>());
@@ -187,7 +186,7 @@ TEST_P(SafeTensorsOnDevice, ACheckpointContinuesToTheSameBits) {
   nn::ParameterStore wrong;
   wrong.add("w", Shape{4, 4}, nn::Decay::yes, nn::Initial::he(4));
   wrong.build(arena(), 0);
-  EXPECT_THROW(io::load_checkpoint(path, wrong, nullptr, {}), Error);
+  EXPECT_THROW(io::CheckpointPair(path, wrong, nullptr).load({}, {}), Error);
 }
 
 TEST_P(SafeTensorsOnDevice, OfTheLastTwoCheckpointsTheNewestWholeOneIsUsed) {
@@ -218,7 +217,7 @@ TEST_P(SafeTensorsOnDevice, OfTheLastTwoCheckpointsTheNewestWholeOneIsUsed) {
   EXPECT_FALSE(load());
   for (float value : {1.0f, 2.0f, 3.0f}) save(value);
   EXPECT_EQ(load()->at("epochs"), "3");
-  EXPECT_EQ(io::load_checkpoint(previous, store, nullptr, {}).at("epochs"), "2");
+  EXPECT_EQ(io::read_checkpoint(previous).file.metadata.at("epochs"), "2");
   EXPECT_FALSE(pair.load({{"model", "other"}}, {})) << "it is of another training";
 
   // A kill while 4 was being saved, between keeping 3 and putting 4 in its place: 3 has both names.
@@ -226,10 +225,10 @@ TEST_P(SafeTensorsOnDevice, OfTheLastTwoCheckpointsTheNewestWholeOneIsUsed) {
   std::filesystem::create_hard_link(path, previous);
   save(4);
   EXPECT_EQ(load()->at("epochs"), "4");
-  EXPECT_EQ(io::load_checkpoint(previous, store, nullptr, {}).at("epochs"), "3");
+  EXPECT_EQ(io::read_checkpoint(previous).file.metadata.at("epochs"), "3");
 
   flip(path, 3);
-  EXPECT_THROW(io::load_checkpoint(path, store, nullptr, {}), Error);
+  EXPECT_THROW(io::read_checkpoint(path), Error);
   std::string damaged;
   const auto read = io::read_newest(path, [&](const std::string& one, const Error&) { damaged += one; });
   EXPECT_EQ(read->path, previous) << "reading moves nothing away";
@@ -240,7 +239,7 @@ TEST_P(SafeTensorsOnDevice, OfTheLastTwoCheckpointsTheNewestWholeOneIsUsed) {
   save(4);  // must not put the damaged one in the place of the good one
   EXPECT_EQ(load()->at("epochs"), "4");
   EXPECT_EQ(reported, "");
-  EXPECT_EQ(io::load_checkpoint(previous, store, nullptr, {}).at("epochs"), "3");
+  EXPECT_EQ(io::read_checkpoint(previous).file.metadata.at("epochs"), "3");
 
   const std::string header = io::read_text(path);
   flip(path, static_cast<std::streamoff>(header.size() - header.find("epochs\":\"") - 9));  // 4 becomes 0

@@ -17,18 +17,15 @@ Architecture example() {
   a.stem_stride = 2;
   a.head_width = 64;
   a.activation = Activation::hard_swish;
-  a.stages = {{8, 1, {{.kind = BlockKind::dense, .kernel = 3}}},
+  a.stages = {{8, 1, {{Operation::from_text("dense3")}}},
               {24,
                2,
-               {{.kind = BlockKind::separable, .kernel = 5},
-                {.kind = BlockKind::inverted_residual,
-                 .kernel = 3,
-                 .expansion = 3,
-                 .squeeze_excite = true,
+               {{Operation::from_text("separable5")},
+                {.operation = Operation::from_text("inverted3_e3_se"),
                  .residual = true,
                  .join = Join::add,
                  .from = 0},
-                {.kind = BlockKind::dense, .kernel = 3, .join = Join::concat, .from = 1}}}};
+                {.operation = Operation::from_text("dense3"), .join = Join::concat, .from = 1}}}};
   return a;
 }
 
@@ -63,7 +60,7 @@ TEST(Architecture, HashIsStableAndTellsApart) {
 
 TEST(Architecture, TheLargestIsReadAndAMillionKeysAreNot) {
   Architecture largest = example();
-  const std::vector<Block> blocks(64, Block{.kind = BlockKind::inverted_residual, .expansion = 6});
+  const std::vector<Block> blocks(64, Block{Operation::from_text("inverted3_e6")});
   largest.stages.assign(8, Stage{4096, 2, blocks});
   EXPECT_EQ(Architecture::from_json(largest.to_json()), largest);
   std::string keys = "{";  // each would be compared with all before it

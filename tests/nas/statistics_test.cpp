@@ -1,11 +1,11 @@
-#include "nas/report/statistics.h"
+#include "nas/score/statistics.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "framework/core/random.h"
-#include "nas/report/rank_agreement.h"
+#include "nas/score/rank_agreement.h"
 
 namespace adwp::nas {
 namespace {

@@ -25,39 +25,18 @@ double activate(Activation act, double x) {
   return x;
 }
 
-Array gemm(const Gemm& spec, const Array& a, const Array& b, const Array& bias, Activation act) {
-  const std::int64_t m = a.shape[spec.transpose_a ? 1 : 0], k = a.shape[spec.transpose_a ? 0 : 1];
-  const std::int64_t n = b.shape[spec.transpose_b ? 0 : 1];
+Array gemm(bool transpose_a, bool transpose_b, const Array& a, const Array& b, const Array& bias, Activation act) {
+  const std::int64_t m = a.shape[transpose_a ? 1 : 0], k = a.shape[transpose_a ? 0 : 1];
+  const std::int64_t n = b.shape[transpose_b ? 0 : 1];
   Array c(Shape{m, n});
   for (std::int64_t i = 0; i < m; ++i) {
     for (std::int64_t j = 0; j < n; ++j) {
       double sum = bias.values.empty() ? 0 : bias.at(j);
       for (std::int64_t l = 0; l < k; ++l) {
-        sum +=
-            a.at(spec.transpose_a ? l * m + i : i * k + l) * b.at(spec.transpose_b ? j * k + l : l * n + j);
+        sum += a.at(transpose_a ? l * m + i : i * k + l) * b.at(transpose_b ? j * k + l : l * n + j);
       }
       c.at(i * n + j) = activate(act, sum);
     }
-  }
-  return c;
-}
-
-Array batched_gemm(const Gemm& spec, const Array& a, const Array& b, const Array& bias, Activation act) {
-  const std::int64_t batch = a.shape[0];
-  auto matrix = [](const Array& all, std::int64_t i) {
-    Array one(Shape{all.shape[1], all.shape[2]});
-    for (std::int64_t e = 0; e < one.shape.elements(); ++e) one.at(e) = all.at(i * one.shape.elements() + e);
-    return one;
-  };
-  Array c(Shape{batch, a.shape[spec.transpose_a ? 2 : 1], b.shape[spec.transpose_b ? 1 : 2]});
-  for (std::int64_t i = 0; i < batch; ++i) {
-    Array row = bias;
-    if (bias.shape.rank() == 2) {
-      row = Array(Shape{bias.shape[1]});
-      for (std::int64_t j = 0; j < bias.shape[1]; ++j) row.at(j) = bias.at(i * bias.shape[1] + j);
-    }
-    const Array one = gemm(spec, matrix(a, i), matrix(b, i), row, act);
-    for (std::int64_t e = 0; e < one.shape.elements(); ++e) c.at(i * one.shape.elements() + e) = one.at(e);
   }
   return c;
 }
@@ -159,54 +138,6 @@ Array concat(const Array& a, const Array& b) {
     y.at(i) = c < first ? a.at(row * first + c) : b.at(row * second + c - first);
   }
   return y;
-}
-
-namespace {
-
-// reduce(values of the window that lie inside the image)
-template <typename Reduce>
-Array pool(const Pool2d& spec, const Array& x, Reduce&& reduce) {
-  Array y(pool2d_output(spec, x.shape));
-  for (std::int64_t n = 0; n < y.shape[0]; ++n) {
-    for (std::int64_t p = 0; p < y.shape[1]; ++p) {
-      for (std::int64_t q = 0; q < y.shape[2]; ++q) {
-        for (std::int64_t c = 0; c < y.shape[3]; ++c) {
-          std::vector<double> window;
-          for (std::int64_t r = 0; r < spec.kernel; ++r) {
-            for (std::int64_t s = 0; s < spec.kernel; ++s) {
-              const std::int64_t h = p * spec.stride + r - spec.padding;
-              const std::int64_t w = q * spec.stride + s - spec.padding;
-              if (h >= 0 && h < x.shape[1] && w >= 0 && w < x.shape[2]) {
-                window.push_back(x.at(n, h, w, c));
-              }
-            }
-          }
-          y.at(n, p, q, c) = reduce(window);
-        }
-      }
-    }
-  }
-  return y;
-}
-
-double sum_of(const std::vector<double>& values) {
-  double sum = 0;
-  for (double v : values) sum += v;
-  return sum;
-}
-
-}  // namespace
-
-Array max_pool(const Pool2d& spec, const Array& x) {
-  return pool(spec, x, [](const std::vector<double>& window) {
-    return *std::max_element(window.begin(), window.end());
-  });
-}
-
-Array average_pool(const Pool2d& spec, const Array& x) {
-  return pool(spec, x, [](const std::vector<double>& window) {
-    return sum_of(window) / static_cast<double>(window.size());
-  });
 }
 
 Array global_pool(const Array& x) {

@@ -31,9 +31,7 @@ struct Array {
 
 double activate(Activation act, double x);
 
-Array gemm(const Gemm& spec, const Array& a, const Array& b, const Array& bias, Activation act);
-// Of a batch: a, b and the result (B, ..); bias (N), (B, N) or empty.
-Array batched_gemm(const Gemm& spec, const Array& a, const Array& b, const Array& bias, Activation act);
+Array gemm(bool transpose_a, bool transpose_b, const Array& a, const Array& b, const Array& bias, Activation act);
 Array conv2d(const Conv2d& conv, const Array& x, const Array& w);
 struct Moments {
   Array mean, var;
@@ -46,8 +44,6 @@ Array activation(Activation act, const Array& x);
 Array add(const Array& a, const Array& b);
 Array channel_scale(const Array& x, const Array& s);
 Array concat(const Array& a, const Array& b);
-Array max_pool(const Pool2d& pool, const Array& x);
-Array average_pool(const Pool2d& pool, const Array& x);
 Array global_pool(const Array& x);
 Array cross_entropy(const Array& logits, const std::vector<std::int32_t>& labels, double smoothing);
 Array embedding_sum(const std::vector<Array>& tables, const std::vector<std::int32_t>& index);

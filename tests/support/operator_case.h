@@ -1,32 +1,13 @@
-// One operator on one set of shapes: the case that the comparison with the oracle and the gradient
-// check share.
+// The operators' cases (bench/cases/operator_case.h), each with its oracle.
 #pragma once
 
-#include <functional>
-#include <ostream>
-#include <string>
-#include <vector>
-
-#include "framework/autograd/tape.h"
+#include "bench/cases/operator_case.h"
 #include "tests/oracle/oracle.h"
 
 namespace adwp::test {
 
-struct Operand {
-  Shape shape;
-  double low = -1, high = 1;
-};
-
-struct OperatorCase {
-  std::string name;
-  std::vector<Operand> operands;
-  // The operator on the device and in double precision, on the same operands.
-  std::function<Variable(Tape&, const std::vector<Variable>&)> device;
-  std::function<oracle::Array(const std::vector<oracle::Array>&)> oracle;
-  double tolerance = 1e-7;           // normalised mean square error of the result
-  double gradient_tolerance = 1e-7;  // and of gradients
-};
-inline std::ostream& operator<<(std::ostream& out, const OperatorCase& c) { return out << c.name; }
+using bench::Operand;
+using bench::OperatorCase;
 
 // Every operator of framework/ops, on the shapes of the design: 1 x 1 images, odd sizes, channels
 // that fill no tile, batch 1, stride 2, all activations, empty tensors.
@@ -37,9 +18,5 @@ std::vector<OperatorCase> pooling_cases();
 std::vector<OperatorCase> matrix_cases();        // linear, cross-entropy
 std::vector<OperatorCase> hypernetwork_cases();  // embedding sum, assemble
 std::vector<OperatorCase> all_cases();
-
-inline constexpr Activation all_activations[] = {Activation::none,    Activation::relu,
-                                                 Activation::silu,    Activation::hard_swish,
-                                                 Activation::sigmoid, Activation::hard_sigmoid};
 
 }  // namespace adwp::test

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
-#include "framework/ops/hypernetwork.h"
-#include "framework/ops/network.h"
+#include "framework/ops/ops.h"
 #include "tests/support/operator_case.h"
 
 namespace adwp::test {
@@ -9,15 +8,17 @@ namespace {
 
 using oracle::Array;
 using Arrays = std::vector<Array>;
-using Variables = std::vector<Variable>;
+using bench::Variables;
+
+OperatorCase with_oracle(OperatorCase c, std::function<Array(const Arrays&)> oracle) {
+  c.oracle = std::move(oracle);
+  return c;
+}
 
 OperatorCase convolution(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c, std::int64_t k,
                          const Conv2d& conv) {
-  return {fmt::format("conv2d{}_{}x{}x{}x{}_to_{}_k{}_s{}_p{}", conv.depthwise ? "_depthwise" : "", n, h, w,
-                      c, k, conv.kernel, conv.stride, conv.padding),
-          {{Shape{n, h, w, c}}, {Shape{k, conv.kernel, conv.kernel, conv.depthwise ? 1 : c}}},
-          [conv](Tape& tape, const Variables& v) { return ops::conv2d(tape, conv, v[0], v[1]); },
-          [conv](const Arrays& a) { return oracle::conv2d(conv, a[0], a[1]); }};
+  return with_oracle(bench::conv2d(conv, Shape{n, h, w, c}, k),
+                     [conv](const Arrays& a) { return oracle::conv2d(conv, a[0], a[1]); });
 }
 
 OperatorCase dense(std::int64_t n, std::int64_t size, std::int64_t c, std::int64_t k, std::int64_t kernel,
@@ -30,30 +31,18 @@ OperatorCase depthwise(std::int64_t n, std::int64_t h, std::int64_t w, std::int6
   return convolution(n, h, w, c, c, {kernel, stride, kernel / 2, true});
 }
 
-OperatorCase batch_norm(const std::string& name, Shape x, Activation act, double low = -2, double high = 3) {
-  const Shape channels{x.back()};
-  return {"batch_norm_" + name + "_" + name_of(act),
-          {{x, low, high}, {channels, 0.5, 1.5}, {channels, -0.5, 0.5}},
-          [act](Tape& tape, const Variables& v) { return ops::batch_norm(tape, v[0], v[1], v[2], act); },
-          [act](const Arrays& a) {
-            return oracle::batch_norm(a[0], oracle::moments(a[0]), a[1], a[2], ops::batch_norm_epsilon, act);
-          }};
+OperatorCase batch_norm(const Shape& x, Activation act) {
+  return with_oracle(bench::batch_norm(x, act), [act](const Arrays& a) {
+    return oracle::batch_norm(a[0], oracle::moments(a[0]), a[1], a[2], ops::batch_norm_epsilon, act);
+  });
 }
 
-// low, high: of the images; the kernels' mean is set by theirs.
-OperatorCase convolution_batch_norm(const std::string& name, Shape x, std::int64_t filters,
-                                    const Conv2d& conv, Activation act, double low = -1, double high = 1) {
-  const Shape w{filters, conv.kernel, conv.kernel, conv.depthwise ? 1 : x[3]};
-  const Shape channels{filters};
-  return {"conv2d_batch_norm_" + name + "_" + name_of(act),
-          {{x, low, high}, {w}, {channels, 0.5, 1.5}, {channels, -0.5, 0.5}},
-          [=](Tape& tape, const Variables& v) {
-            return ops::conv2d_batch_norm(tape, conv, v[0], v[1], v[2], v[3], act);
-          },
-          [=](const Arrays& a) {
-            const Array y = oracle::conv2d(conv, a[0], a[1]);
-            return oracle::batch_norm(y, oracle::moments(y), a[2], a[3], ops::batch_norm_epsilon, act);
-          }};
+OperatorCase convolution_batch_norm(const Shape& x, std::int64_t filters, const Conv2d& conv,
+                                    Activation act) {
+  return with_oracle(bench::conv2d_batch_norm(conv, x, filters, act), [=](const Arrays& a) {
+    const Array y = oracle::conv2d(conv, a[0], a[1]);
+    return oracle::batch_norm(y, oracle::moments(y), a[2], a[3], ops::batch_norm_epsilon, act);
+  });
 }
 
 OperatorCase layer_norm(std::int64_t rows, std::int64_t width, Activation act) {
@@ -70,27 +59,10 @@ OperatorCase activation(Activation act, Shape shape, const std::string& name) {
           [act](const Arrays& a) { return oracle::activation(act, a[0]); }};
 }
 
-OperatorCase pool(const std::string& name, const Pool2d& spec, Shape x, bool most) {
-  return {(most ? "max_pool_" : "average_pool_") + name,
-          {{x}},
-          [=](Tape& tape, const Variables& v) {
-            return most ? ops::max_pool(tape, spec, v[0]) : ops::average_pool(tape, spec, v[0]);
-          },
-          [=](const Arrays& a) {
-            return most ? oracle::max_pool(spec, a[0]) : oracle::average_pool(spec, a[0]);
-          }};
-}
-
 OperatorCase linear(std::int64_t m, std::int64_t k, std::int64_t n, bool bias, Activation act) {
-  std::vector<Operand> operands = {{Shape{m, k}}, {Shape{n, k}}};
-  if (bias) operands.push_back({Shape{n}});
-  return {fmt::format("linear_{}x{}x{}{}_{}", m, k, n, bias ? "_bias" : "", name_of(act)), operands,
-          [=](Tape& tape, const Variables& v) {
-            return ops::linear(tape, v[0], v[1], bias ? v[2] : Variable(), act);
-          },
-          [=](const Arrays& a) {
-            return oracle::gemm({.transpose_b = true}, a[0], a[1], bias ? a[2] : Array(), act);
-          }};
+  return with_oracle(bench::linear(m, k, n, bias, act), [=](const Arrays& a) {
+    return oracle::gemm(false, true, a[0], a[1], bias ? a[2] : Array(), act);
+  });
 }
 
 OperatorCase cross_entropy(std::int64_t n, std::int64_t classes, float smoothing, double range) {
@@ -151,33 +123,31 @@ std::vector<OperatorCase> convolution_cases() {
 
 std::vector<OperatorCase> normalization_cases() {
   std::vector<OperatorCase> cases;
-  for (Activation act : all_activations) cases.push_back(batch_norm("4x5x5x24", Shape{4, 5, 5, 24}, act));
-  cases.push_back(batch_norm("1x3x3x7", Shape{1, 3, 3, 7}, Activation::relu));
-  cases.push_back(batch_norm("64x1x1x8", Shape{64, 1, 1, 8}, Activation::silu));
-  cases.push_back(batch_norm("9x33", Shape{9, 33}, Activation::none));
+  for (Activation act : all_activations) cases.push_back(batch_norm(Shape{4, 5, 5, 24}, act));
+  cases.push_back(batch_norm(Shape{1, 3, 3, 7}, Activation::relu));
+  cases.push_back(batch_norm(Shape{64, 1, 1, 8}, Activation::silu));
+  cases.push_back(batch_norm(Shape{9, 33}, Activation::none));
   // many rows, in several parts of a reduction
-  cases.push_back(batch_norm("8x32x32x8", Shape{8, 32, 32, 8}, Activation::relu));
-  OperatorCase offset = batch_norm("far_from_zero", Shape{4, 8, 8, 16}, Activation::none, 999, 1001);
+  cases.push_back(batch_norm(Shape{8, 32, 32, 8}, Activation::relu));
+  OperatorCase offset = batch_norm(Shape{4, 8, 8, 16}, Activation::none);
+  offset.name += "_far_from_zero";
+  offset.operands[0] = {Shape{4, 8, 8, 16}, 999, 1001};
   // Near 1000 the inputs' own spacing is 6e-5, against a deviation of 0.6.
   offset.tolerance = offset.gradient_tolerance = 1e-6;
   cases.push_back(offset);
   const Conv2d point{1, 1, 0, false}, three{3, 1, 1, false}, halving{3, 2, 1, false};
   // One tile and several, whole and ragged in rows and columns; images of 3 channels; k that is split.
   for (Activation act : all_activations) {
-    cases.push_back(convolution_batch_norm("2x5x5x8_to_24", Shape{2, 5, 5, 8}, 24, three, act));
+    cases.push_back(convolution_batch_norm(Shape{2, 5, 5, 8}, 24, three, act));
   }
-  cases.push_back(convolution_batch_norm("3x9x9x16_to_72", Shape{3, 9, 9, 16}, 72, point, Activation::relu));
-  cases.push_back(
-      convolution_batch_norm("5x16x16x3_to_16", Shape{5, 16, 16, 3}, 16, three, Activation::relu));
-  cases.push_back(
-      convolution_batch_norm("4x16x16x4_to_66", Shape{4, 16, 16, 4}, 66, point, Activation::none));
-  cases.push_back(
-      convolution_batch_norm("2x15x15x8_to_8", Shape{2, 15, 15, 8}, 8, halving, Activation::silu));
-  cases.push_back(convolution_batch_norm("1x3x3x5_to_7", Shape{1, 3, 3, 5}, 7, point, Activation::none));
-  cases.push_back(convolution_batch_norm("2x6x6x64_to_8", Shape{2, 6, 6, 64}, 8, three, Activation::relu));
-  cases.push_back(
-      convolution_batch_norm("depthwise", Shape{2, 6, 6, 16}, 16, {3, 1, 1, true}, Activation::relu));
-  cases.push_back(convolution_batch_norm("empty", Shape{0, 6, 6, 8}, 16, three, Activation::relu));
+  cases.push_back(convolution_batch_norm(Shape{3, 9, 9, 16}, 72, point, Activation::relu));
+  cases.push_back(convolution_batch_norm(Shape{5, 16, 16, 3}, 16, three, Activation::relu));
+  cases.push_back(convolution_batch_norm(Shape{4, 16, 16, 4}, 66, point, Activation::none));
+  cases.push_back(convolution_batch_norm(Shape{2, 15, 15, 8}, 8, halving, Activation::silu));
+  cases.push_back(convolution_batch_norm(Shape{1, 3, 3, 5}, 7, point, Activation::none));
+  cases.push_back(convolution_batch_norm(Shape{2, 6, 6, 64}, 8, three, Activation::relu));
+  cases.push_back(convolution_batch_norm(Shape{2, 6, 6, 16}, 16, {3, 1, 1, true}, Activation::relu));
+  cases.push_back(convolution_batch_norm(Shape{0, 6, 6, 8}, 16, three, Activation::relu));
   for (Activation act : {Activation::none, Activation::relu, Activation::silu}) {
     cases.push_back(layer_norm(5, 64, act));
   }
@@ -195,19 +165,12 @@ std::vector<OperatorCase> elementwise_cases() {
     cases.push_back(activation(act, Shape{0, 4}, "empty"));
   }
   for (Shape x : {Shape{2, 3, 5, 8}, Shape{1, 1, 1, 1}, Shape{0, 2, 2, 8}, Shape{3, 20, 20, 24}}) {
-    cases.push_back({"add_" + std::to_string(x.elements()),
-                     {{x}, {x}},
-                     [](Tape& tape, const Variables& v) { return ops::add(tape, v[0], v[1]); },
-                     [](const Arrays& a) { return oracle::add(a[0], a[1]); }});
-    cases.push_back({"channel_scale_" + std::to_string(x.elements()),
-                     {{x}, {Shape{x[0], 1, 1, x[3]}}},
-                     [](Tape& tape, const Variables& v) { return ops::channel_scale(tape, v[0], v[1]); },
-                     [](const Arrays& a) { return oracle::channel_scale(a[0], a[1]); }});
+    cases.push_back(with_oracle(bench::add(x), [](const Arrays& a) { return oracle::add(a[0], a[1]); }));
+    cases.push_back(with_oracle(bench::channel_scale(x),
+                                [](const Arrays& a) { return oracle::channel_scale(a[0], a[1]); }));
     for (std::int64_t second : {1, 8}) {
-      cases.push_back({fmt::format("concat_{}_{}", x.elements(), second),
-                       {{x}, {Shape{x[0], x[1], x[2], second}}},
-                       [](Tape& tape, const Variables& v) { return ops::concat(tape, v[0], v[1]); },
-                       [](const Arrays& a) { return oracle::concat(a[0], a[1]); }});
+      cases.push_back(
+          with_oracle(bench::concat(x, second), [](const Arrays& a) { return oracle::concat(a[0], a[1]); }));
     }
   }
   cases.push_back({"add_to_itself",
@@ -219,18 +182,9 @@ std::vector<OperatorCase> elementwise_cases() {
 
 std::vector<OperatorCase> pooling_cases() {
   std::vector<OperatorCase> cases;
-  for (bool most : {true, false}) {
-    cases.push_back(pool("2s2_8x8", {2, 2, 0}, Shape{2, 8, 8, 16}, most));
-    cases.push_back(pool("3s2p1_7x5", {3, 2, 1}, Shape{3, 7, 5, 5}, most));
-    cases.push_back(pool("3s1p1_1x1", {3, 1, 1}, Shape{2, 1, 1, 8}, most));
-    cases.push_back(pool("3s1p1_6x6", {3, 1, 1}, Shape{1, 6, 6, 24}, most));
-    cases.push_back(pool("empty", {2, 2, 0}, Shape{0, 4, 4, 8}, most));
-  }
   for (Shape x : {Shape{2, 7, 5, 24}, Shape{1, 1, 1, 3}, Shape{0, 4, 4, 8}, Shape{9, 8, 8, 40}}) {
-    cases.push_back({"global_pool_" + std::to_string(x.elements()),
-                     {{x}},
-                     [](Tape& tape, const Variables& v) { return ops::global_pool(tape, v[0]); },
-                     [](const Arrays& a) { return oracle::global_pool(a[0]); }});
+    cases.push_back(
+        with_oracle(bench::global_pool(x), [](const Arrays& a) { return oracle::global_pool(a[0]); }));
   }
   return cases;
 }

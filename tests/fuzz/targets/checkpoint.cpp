@@ -1,7 +1,7 @@
 // A checkpoint behind its checksum, the pair of the last two, and the trained network in it.
 #include "framework/io/checkpoint.h"
 
-#include "nas/export/stored_network.h"
+#include "nas/network/stored_network.h"
 #include "tests/fuzz/host_memory.h"
 #include "tests/fuzz/support.h"
 

@@ -1,0 +1,84 @@
+// Dense convolution as implicit GEMMs (tile_product.cuh, convolution_operands.cuh):
+//   y    (N P Q, K) = windows of x (N P Q, R S C) w^T
+//   dx   (N H W, C) = gradients that reach a pixel (N H W, R S K) w, rearranged to (R S K, C)
+//   dw^T (R S C, K) = windows of x, transposed (R S C, N P Q), times dy (N P Q, K)
+// The last is deep and narrow: k is split, and the splits' sums are added in ascending order. A convolution
+// and the batch norm behind it are one operator where the product is not split; where it is, no block holds
+// whole sums.
+#include "cuda/kernels/convolution_operands.cuh"
+#include "cuda/runtime/gpu_backend.h"
+
+namespace adwp::ADWP_GPU {
+namespace {
+
+ProductShape forward_product(const ConvShape& s) { return {s.outputs(), s.filters, s.taps() * s.channels}; }
+ProductShape dgrad_product(const ConvShape& s) { return {s.inputs(), s.channels, s.taps() * s.filters}; }
+ProductShape wgrad_product(const ConvShape& s) { return {s.taps() * s.channels, s.filters, s.outputs()}; }
+
+MatrixOperand<true> weights(const Tensor& w, const ProductShape& product) {
+  return {floats(w), product.k, product.n, product.k};
+}
+
+}  // namespace
+
+// --- operators ---------------------------------------------------------------------------------------
+
+std::size_t GpuBackend::workspace(const ConvForward& op) {
+  return op.conv.depthwise ? 0 : bytes_of(forward_product(shape_of(op)).scratch());
+}
+void GpuBackend::compute(const ConvForward& op, void* workspace) {
+  if (op.conv.depthwise) return depthwise(stream(), options_.level, op);
+  const ConvShape shape = shape_of(op);
+  const ProductShape product = forward_product(shape);
+  const Output out{floats(op.y), product.n, 1, nullptr, Activation::none, false};
+  run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
+                    WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product,
+                    scratch(workspace));
+}
+
+std::size_t GpuBackend::workspace(const ConvDgrad& op) {
+  return op.conv.depthwise ? 0 : bytes_of(dgrad_product(shape_of(op)).scratch());
+}
+void GpuBackend::compute(const ConvDgrad& op, void* workspace) {
+  if (op.conv.depthwise) return depthwise(stream(), options_.level, op);
+  const ConvShape shape = shape_of(op);
+  const Output out{floats(op.dx), shape.channels, 1, nullptr, Activation::none, op.dx.adds()};
+  run_product<false>("conv2d_dgrad", stream(), options_, shape.channels % 4 == 0 && shape.filters % 4 == 0,
+                     GradientOperand{floats(op.dy), shape}, KernelOperand{floats(op.w), shape}, out,
+                     dgrad_product(shape), scratch(workspace));
+}
+
+std::size_t GpuBackend::workspace(const ConvWgrad& op) {
+  const ConvShape shape = shape_of(op);
+  return bytes_of(op.conv.depthwise ? depthwise_wgrad_scratch(shape) : wgrad_product(shape).scratch());
+}
+void GpuBackend::compute(const ConvWgrad& op, void* workspace) {
+  if (op.conv.depthwise) return depthwise(stream(), options_.level, op, scratch(workspace));
+  const ConvShape shape = shape_of(op);
+  const ProductShape product = wgrad_product(shape);
+  const Output out{floats(op.dw), 1, product.m, nullptr, Activation::none, op.dw.adds()};
+  run_product<true>("conv2d_wgrad", stream(), options_, shape.channels % 4 == 0 && shape.filters % 4 == 0,
+                    TransposedWindowOperand{floats(op.x), shape},
+                    MatrixOperand<false>{floats(op.dy), product.n, product.n, product.k}, out, product,
+                    scratch(workspace));
+}
+
+bool GpuBackend::fuses(const ConvBatchNormForward& op) const {
+  return !op.conv.depthwise && options_.level == KernelLevel::fast &&
+         forward_product(shape_of(op.convolution())).splits() == 1;
+}
+std::size_t GpuBackend::workspace(const ConvBatchNormForward& op) {
+  const ProductShape product = forward_product(shape_of(op.convolution()));
+  return bytes_of(product.row_tiles() * 3 * product.n);
+}
+void GpuBackend::compute(const ConvBatchNormForward& op, void* workspace) {
+  const ConvShape shape = shape_of(op.convolution());
+  const ProductShape product = forward_product(shape);
+  const OutputWithMoments out{{floats(op.y), product.n, 1, nullptr, Activation::none, false},
+                              scratch(workspace)};
+  run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
+                    WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product, nullptr);
+  batch_norm_of_moments(stream(), op.normalization(), scratch(workspace));
+}
+
+}  // namespace adwp::ADWP_GPU

@@ -1,0 +1,125 @@
+// What the operators' checks say beyond shapes, and how a profile names their calls.
+#include "framework/backend/operators.h"
+
+#include "framework/core/error.h"
+
+namespace adwp {
+namespace {
+
+void check_classification(Operands& o, const Tensor& logits, const Tensor& labels) {
+  o.input("logits", logits, 2);
+  require(logits.shape()[1] > 0, o.name(), "no classes, got logits {}", logits.text());
+  o.input("labels", labels, Shape{logits.shape()[0]}, DType::i32);
+}
+
+void check_pieces(Operands& o, const Tensor& pieces) {
+  o.input("pieces", pieces, 2, DType::i32);
+  require(pieces.shape()[1] == sizeof(TilePiece) / sizeof(std::int32_t), o.name(),
+          "pieces do not fit, got {}, expected {} numbers each", pieces.text(),
+          sizeof(TilePiece) / sizeof(std::int32_t));
+}
+
+}  // namespace
+
+void Gemm::check(Operands& o) const {
+  o.input("a", a, 2);
+  o.input("b", b, transpose_b ? Shape{n(), k()} : Shape{k(), n()});
+  if (bias.defined()) o.input("bias", bias, Shape{n()});
+  o.output("c", c, Shape{m(), n()});
+  require(!c.adds() || (!bias.defined() && act == Activation::none), name,
+          "accumulation takes neither bias nor activation");
+  if (k() == 0 && !bias.defined()) o.sum_of_nothing();
+}
+
+std::string Gemm::text() const { return fmt::format("{} x {} x {}", m(), n(), k()); }
+
+void ConcatBackward::check(Operands& o) const {
+  const Shape& s = dy.shape();
+  const std::int64_t channels = dx.tensor.shape()[3];
+  o.input("dy", dy, 4);
+  o.output("dx", dx, Shape{s[0], s[1], s[2], channels});
+  require(channel >= 0 && channel + channels <= s[3], name, "channels out of range, got {} from {} on, of {}",
+          channels, channel, dy.text());
+}
+
+void GlobalPoolForward::check(Operands& o) const {
+  o.input("x", x, 4);
+  require(x.shape()[1] * x.shape()[2] > 0, name, "no pixels, got x {}", x.text());
+  o.output("y", y, Shape{x.shape()[0], 1, 1, x.shape()[3]});
+}
+
+void CrossEntropyForward::check(Operands& o) const {
+  check_classification(o, logits, labels);
+  require(logits.shape()[0] > 0, name, "the mean over an empty batch, got {}", logits.text());
+  o.output("loss", loss, Shape{1});
+  o.reduces(logits.shape()[0], 2);
+}
+
+void CrossEntropyBackward::check(Operands& o) const {
+  check_classification(o, logits, labels);
+  o.input("dloss", dloss, Shape{1});
+  o.output("dlogits", dlogits, logits.shape());
+}
+
+void CountHits::check(Operands& o) const {
+  check_classification(o, logits, labels);
+  o.output("score", score, Shape{2});
+  o.reduces(logits.shape()[0], 2);
+  if (logits.shape()[0] == 0) o.sum_of_nothing();
+}
+
+void EmbeddingSum::check(Operands& o) const {
+  require(!tables.empty() && tables.size() <= most_tables, name, "got {} tables, expected 1 to {}",
+          tables.size(), most_tables);
+  o.output("y", y, Shape{index.shape()[0], tables[0].shape()[1]});
+  o.input("index", index, Shape{y.shape()[0], std::int64_t(tables.size())}, DType::i32);
+  for (const Tensor& table : tables) o.input("table", table, Shape{table.shape()[0], y.shape()[1]});
+}
+
+void EmbeddingBackward::check(Operands& o) const {
+  o.input("dy", dy, 2);
+  o.input("index", index, 2, DType::i32);
+  o.output("dtable", dtable, Shape{dtable.tensor.shape()[0], dy.shape()[1]});
+  require(index.shape()[0] == dy.shape()[0] && column >= 0 && column < index.shape()[1], name,
+          "operands do not fit, got dy {}, index {}, column {}", dy.text(), index.text(), column);
+}
+
+void Assemble::check(Operands& o) const {
+  o.input("source", source);
+  check_pieces(o, pieces);
+  o.output("out", out);
+  if (pieces.elements() == 0) o.sum_of_nothing();
+}
+
+void AssembleBackward::check(Operands& o) const {
+  o.input("dout", dout);
+  check_pieces(o, pieces);
+  o.output("dsource", dsource);
+  if (pieces.elements() == 0) o.sum_of_nothing();
+}
+
+void AdamWStep::check(Operands& o) const {
+  const Shape flat{parameter.elements()};
+  o.input("gradient", gradient, flat);
+  o.input("norm2", norm2, Shape{1});
+  o.output("parameter", parameter, flat);
+  o.output("first moment", first, flat);
+  o.output("second moment", second, flat);
+  require(rule.step >= 1, name, "got step {}, expected 1 or more", rule.step);
+}
+
+void LoadBatch::check(Operands& o) const {
+  const Shape& stored = images.shape();
+  require(images.defined() && stored.rank() == 4 && images.dtype() == DType::u8, name,
+          "images do not fit, got {}, expected u8 of rank 4", images.text());
+  require(labels.defined() && labels.shape() == Shape{stored[0]} && labels.dtype() == DType::i32, name,
+          "labels do not fit, got {}, expected i32 ({})", labels.text(), stored[0]);
+  o.input("index", index, 1, DType::i32);
+  require(stored[3] >= 1 && stored[3] <= 4, name, "got {} channels, expected 1 to 4", stored[3]);
+  require(augmentation.shift >= 0 && augmentation.cutout >= 0, name,
+          "negative augmentation, got shift {}, cutout {}", augmentation.shift, augmentation.cutout);
+  o.output("x", x, Shape{index.shape()[0], stored[1], stored[2], stored[3]});
+  o.output("y", y, Shape{index.shape()[0]}, DType::i32);
+}
+
+}  // namespace adwp

@@ -1,0 +1,514 @@
+// The operators that every device computes.
+//
+// Each is a struct: its attributes and operands, the formula with shapes and units, and check(), which names
+// every operand with the shape that it must have. These comments are the contract: each device and the oracle
+// in tests/ obey them.
+//
+// Images are (N, H, W, C), kernels (K, R, S, C / groups), matrices (rows, columns); f32 unless said. A Target
+// is overwritten or added to. docs/operator.md follows one operator through the house and adds another.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "framework/backend/operands.h"
+#include "framework/backend/specs.h"
+
+namespace adwp {
+
+// --- matrix products ---------------------------------------------------------------------------------------
+
+// c (M, N) = act(op(a) op(b) + bias), or c += op(a) op(b); op(a) is (M, K), op(b) is (K, N). bias: (N) or
+// empty. A product that adds takes neither bias nor activation.
+struct Gemm {
+  static constexpr const char* name = "gemm";
+  bool transpose_a = false;  // a is stored (K, M)
+  bool transpose_b = false;  // b is stored (N, K)
+  Tensor a, b, bias = {};
+  Activation act = Activation::none;
+  Target c;
+
+  std::int64_t m() const { return a.shape()[transpose_a ? 1 : 0]; }
+  std::int64_t n() const { return b.shape()[transpose_b ? 0 : 1]; }
+  std::int64_t k() const { return a.shape()[transpose_a ? 0 : 1]; }
+  void check(Operands& o) const;
+  double flops() const { return 2.0 * m() * n() * k(); }
+  std::string text() const;
+};
+
+// sum[n] = sum_m x[m,n]; x (M, N), sum (N). The gradient of a bias.
+struct ColumnSum {
+  static constexpr const char* name = "column_sum";
+  Tensor x;
+  Target sum;
+
+  void check(Operands& o) const {
+    o.input("x", x, 2);
+    o.output("sum", sum, Shape{x.shape()[1]});
+    o.reduces(x.shape()[0], x.shape()[1]);
+  }
+};
+
+// --- convolution (Conv2d) ----------------------------------------------------------------------------------
+
+// y (N, P, Q, K) from x (N, H, W, C) and w (K, R, R, C / groups).
+struct ConvForward {
+  static constexpr const char* name = "conv2d_forward";
+  Conv2d conv;
+  Tensor x, w, y;
+
+  void check(Operands& o) const {
+    o.input("x", x, 4);
+    o.input("w", w, 4);
+    o.output("y", y, conv2d_output(conv, x.shape(), w.shape()));
+  }
+  double flops() const { return conv2d_flops(conv, y.shape(), w.shape()); }
+  std::string text() const { return conv2d_text(conv, x.shape(), w.shape()); }
+};
+
+// dx: the gradient by x, from dy (N, P, Q, K) and w.
+struct ConvDgrad {
+  static constexpr const char* name = "conv2d_dgrad";
+  Conv2d conv;
+  Tensor dy, w;
+  Target dx;
+
+  void check(Operands& o) const {
+    o.input("w", w, 4);
+    o.input("dy", dy, conv2d_output(conv, dx.tensor.shape(), w.shape()));
+    o.output("dx", dx, dx.tensor.shape());
+  }
+  double flops() const { return conv2d_flops(conv, dy.shape(), w.shape()); }
+  std::string text() const { return conv2d_text(conv, dx.tensor.shape(), w.shape()); }
+};
+
+// dw: the gradient by w, from x and dy.
+struct ConvWgrad {
+  static constexpr const char* name = "conv2d_wgrad";
+  Conv2d conv;
+  Tensor x, dy;
+  Target dw;
+
+  void check(Operands& o) const {
+    o.input("x", x, 4);
+    o.input("dy", dy, conv2d_output(conv, x.shape(), dw.tensor.shape()));
+    o.output("dw", dw, dw.tensor.shape());
+    if (x.elements() == 0) o.sum_of_nothing();
+  }
+  double flops() const { return conv2d_flops(conv, dy.shape(), dw.tensor.shape()); }
+  std::string text() const { return conv2d_text(conv, x.shape(), dw.tensor.shape()); }
+};
+
+// --- normalisation -----------------------------------------------------------------------------------------
+
+// Batch norm over the rows of x (..., C), with the activation in the same pass:
+//   mean[c], var[c]: mean and biased variance of x[:,c], written for the backward pass;
+//   y = act((x - mean) / sqrt(var + epsilon) * scale + shift).
+// scale, shift, mean, var: (C).
+struct BatchNormForward {
+  static constexpr const char* name = "batch_norm_forward";
+  Tensor x, scale, shift;
+  float epsilon;
+  Activation act;
+  Tensor y, mean, var;
+
+  void check(Operands& o) const {
+    const Shape channels{x.shape().back()};
+    o.input("x", x);
+    o.input("scale", scale, channels);
+    o.input("shift", shift, channels);
+    o.output("y", y, x.shape());
+    o.output("mean", mean, channels);
+    o.output("var", var, channels);
+    o.reduces(x.shape().rows(), x.shape().back());
+  }
+  std::string text() const { return x.shape().text(); }
+};
+
+// The gradient of the above, through the statistics.
+struct BatchNormBackward {
+  static constexpr const char* name = "batch_norm_backward";
+  Tensor dy, x, mean, var, scale, shift;
+  float epsilon;
+  Activation act;
+  Target dx, dscale, dshift;
+
+  void check(Operands& o) const {
+    const Shape channels{x.shape().back()};
+    o.input("x", x);
+    o.input("scale", scale, channels);
+    o.input("shift", shift, channels);
+    o.input("mean", mean, channels);
+    o.input("var", var, channels);
+    o.input("dy", dy, x.shape());
+    o.output("dx", dx, x.shape());
+    o.output("dscale", dscale, channels);
+    o.output("dshift", dshift, channels);
+    o.reduces(x.shape().rows(), x.shape().back());
+  }
+  std::string text() const { return x.shape().text(); }
+};
+
+// The formula of BatchNormForward with given statistics.
+struct BatchNormInference {
+  static constexpr const char* name = "batch_norm_inference";
+  Tensor x, mean, var, scale, shift;
+  float epsilon;
+  Activation act;
+  Tensor y;
+
+  void check(Operands& o) const {
+    const Shape channels{x.shape().back()};
+    o.input("x", x);
+    o.input("scale", scale, channels);
+    o.input("shift", shift, channels);
+    o.input("mean", mean, channels);
+    o.input("var", var, channels);
+    o.output("y", y, x.shape());
+  }
+};
+
+// ConvForward of x and w to y, then BatchNormForward of y to z. A device that fuses the two (Backend::fuses)
+// takes the statistics from the sums that the convolution holds and does not read y again for them.
+struct ConvBatchNormForward {
+  static constexpr const char* name = "conv2d_batch_norm_forward";
+  Conv2d conv;
+  Tensor x, w, scale, shift;
+  float epsilon;
+  Activation act;
+  Tensor y, z, mean, var;
+
+  ConvForward convolution() const { return {conv, x, w, y}; }
+  BatchNormForward normalization() const { return {y, scale, shift, epsilon, act, z, mean, var}; }
+  void check(Operands& o) const {
+    const Shape channels{y.shape().back()};
+    o.input("x", x, 4);
+    o.input("w", w, 4);
+    o.input("scale", scale, channels);
+    o.input("shift", shift, channels);
+    o.output("z", z, y.shape());
+    o.output("y", y, conv2d_output(conv, x.shape(), w.shape()));
+    o.output("mean", mean, channels);
+    o.output("var", var, channels);
+  }
+  double flops() const { return conv2d_flops(conv, y.shape(), w.shape()); }
+  std::string text() const { return conv2d_text(conv, x.shape(), w.shape()); }
+};
+
+// Layer norm over each row of x (M, N), without scale and shift:
+//   y = act((x - mean_m) / sqrt(var_m + epsilon)); mean and inverse = 1 / sqrt(var + epsilon): (M).
+struct LayerNormForward {
+  static constexpr const char* name = "layer_norm_forward";
+  Tensor x;
+  float epsilon;
+  Activation act;
+  Tensor y, mean, inverse;
+
+  void check(Operands& o) const {
+    o.input("x", x, 2);
+    o.output("y", y, x.shape());
+    o.output("mean", mean, Shape{x.shape()[0]});
+    o.output("inverse", inverse, Shape{x.shape()[0]});
+  }
+};
+
+struct LayerNormBackward {
+  static constexpr const char* name = "layer_norm_backward";
+  Tensor dy, x, mean, inverse;
+  Activation act;
+  Target dx;
+
+  void check(Operands& o) const {
+    o.input("x", x, 2);
+    o.input("dy", dy, x.shape());
+    o.input("mean", mean, Shape{x.shape()[0]});
+    o.input("inverse", inverse, Shape{x.shape()[0]});
+    o.output("dx", dx, x.shape());
+  }
+};
+
+// --- elementwise -------------------------------------------------------------------------------------------
+
+// y = act(x), as framework/backend/activation.h has it.
+struct ActivationForward {
+  static constexpr const char* name = "activation_forward";
+  Activation act;
+  Tensor x, y;
+
+  void check(Operands& o) const {
+    o.input("x", x);
+    o.output("y", y, x.shape());
+  }
+};
+
+// dx = dy act'(x). At a kink the gradient is that of the left side (0 for relu at 0).
+struct ActivationBackward {
+  static constexpr const char* name = "activation_backward";
+  Activation act;
+  Tensor x, dy;
+  Target dx;
+
+  void check(Operands& o) const {
+    o.input("x", x);
+    o.input("dy", dy, x.shape());
+    o.output("dx", dx, x.shape());
+  }
+};
+
+// y = a + b.
+struct Add {
+  static constexpr const char* name = "add";
+  Tensor a, b, y;
+
+  void check(Operands& o) const {
+    o.input("a", a);
+    o.input("b", b, a.shape());
+    o.output("y", y, a.shape());
+  }
+};
+
+// dx = or += dy.
+struct CopyGradient {
+  static constexpr const char* name = "copy_gradient";
+  Tensor dy;
+  Target dx;
+
+  void check(Operands& o) const {
+    o.input("dy", dy);
+    o.output("dx", dx, dy.shape());
+  }
+};
+
+// y[n,h,w,c] = x[n,h,w,c] * s[n,0,0,c]; s: (N, 1, 1, C).
+struct ChannelScaleForward {
+  static constexpr const char* name = "channel_scale_forward";
+  Tensor x, s, y;
+
+  void check(Operands& o) const {
+    o.input("x", x, 4);
+    o.input("s", s, Shape{x.shape()[0], 1, 1, x.shape()[3]});
+    o.output("y", y, x.shape());
+  }
+};
+
+// dx = dy s; ds[n,c] = sum over h and w of dy x.
+struct ChannelScaleBackward {
+  static constexpr const char* name = "channel_scale_backward";
+  Tensor dy, x, s;
+  Target dx, ds;
+
+  void check(Operands& o) const {
+    o.input("x", x, 4);
+    o.input("s", s, Shape{x.shape()[0], 1, 1, x.shape()[3]});
+    o.input("dy", dy, x.shape());
+    o.output("dx", dx, x.shape());
+    o.output("ds", ds, s.shape());
+  }
+};
+
+// --- channels ----------------------------------------------------------------------------------------------
+
+// y = [a | b] along the last axis.
+struct ConcatForward {
+  static constexpr const char* name = "concat_forward";
+  Tensor a, b, y;
+
+  void check(Operands& o) const {
+    const Shape& s = a.shape();
+    o.input("a", a, 4);
+    o.input("b", b, Shape{s[0], s[1], s[2], b.shape()[3]});
+    o.output("y", y, Shape{s[0], s[1], s[2], s[3] + b.shape()[3]});
+  }
+};
+
+// The channels of dy from `channel` on, as many as dx has, back into dx.
+struct ConcatBackward {
+  static constexpr const char* name = "concat_backward";
+  Tensor dy;
+  std::int64_t channel;
+  Target dx;
+
+  void check(Operands& o) const;
+};
+
+// --- pooling -----------------------------------------------------------------------------------------------
+
+// (N, H, W, C) -> (N, 1, 1, C), the mean over the image.
+struct GlobalPoolForward {
+  static constexpr const char* name = "global_pool_forward";
+  Tensor x, y;
+
+  void check(Operands& o) const;
+};
+
+struct GlobalPoolBackward {
+  static constexpr const char* name = "global_pool_backward";
+  Tensor dy;
+  Target dx;
+
+  void check(Operands& o) const {
+    const Shape& s = dx.tensor.shape();
+    o.input("dy", dy, Shape{s[0], 1, 1, s[3]});
+    o.output("dx", dx, s);
+  }
+};
+
+// --- loss --------------------------------------------------------------------------------------------------
+
+// loss (1) = mean over the batch of cross-entropy with smoothed targets
+//   t = (1 - smoothing) onehot + smoothing / classes; logits (N, classes), labels i32 (N).
+struct CrossEntropyForward {
+  static constexpr const char* name = "cross_entropy_forward";
+  Tensor logits, labels;
+  float smoothing;
+  Tensor loss;
+
+  void check(Operands& o) const;
+};
+
+// dlogits = dloss * (softmax(logits) - t) / N; dloss: (1).
+struct CrossEntropyBackward {
+  static constexpr const char* name = "cross_entropy_backward";
+  Tensor dloss, logits, labels;
+  float smoothing;
+  Target dlogits;
+
+  void check(Operands& o) const;
+};
+
+// score (2) += {sum of cross-entropy without smoothing, number of hits}. A hit: the label's logit is the
+// first maximum of its row. The counters stay on the device until a search reads them.
+struct CountHits {
+  static constexpr const char* name = "count_hits";
+  Tensor logits, labels, score;
+
+  void check(Operands& o) const;
+};
+
+// --- the HyperNetwork's operators --------------------------------------------------------------------------
+
+// y[i] = sum_t table_t[index[i,t]]; up to three tables (V_t, D), index i32 (M, tables), y (M, D).
+struct EmbeddingSum {
+  static constexpr const char* name = "embedding_sum";
+  static constexpr std::size_t most_tables = 3;
+  std::span<const Tensor> tables;
+  Tensor index, y;
+
+  void check(Operands& o) const;
+};
+
+// dtable[v] = sum over i with index[i,column] == v of dy[i], in ascending i.
+struct EmbeddingBackward {
+  static constexpr const char* name = "embedding_backward";
+  Tensor dy, index;
+  int column;
+  Target dtable;
+
+  void check(Operands& o) const;
+};
+
+// Cuts pieces out of tiles (TilePiece). pieces: i32 (n, 12); the caller guarantees that all indices lie
+// inside source and out and that no two pieces share an element of either.
+struct Assemble {
+  static constexpr const char* name = "assemble";
+  Tensor source, pieces, out;
+
+  void check(Operands& o) const;
+};
+
+// dsource[...] += scale * dout[...]; where dsource is overwritten, elements that no piece uses become 0.
+struct AssembleBackward {
+  static constexpr const char* name = "assemble_backward";
+  Tensor dout, pieces;
+  Target dsource;
+
+  void check(Operands& o) const;
+};
+
+// --- flat buffers ------------------------------------------------------------------------------------------
+
+// sum (1) = sum of x^2.
+struct SumOfSquares {
+  static constexpr const char* name = "sum_of_squares";
+  Tensor x, sum;
+
+  void check(Operands& o) const {
+    o.input("x", x);
+    o.output("sum", sum, Shape{1});
+    o.reduces(x.elements(), 1);
+  }
+};
+
+// g = gradient * min(1, max_norm / sqrt(norm2)); v = momentum v + g;
+// p -= lr (nesterov ? g + momentum v : v) + lr weight_decay p (decayed part). norm2: (1), all others (n).
+struct SgdStep {
+  static constexpr const char* name = "sgd_step";
+  SgdRule rule;
+  Tensor gradient, norm2, velocity, parameter;
+
+  void check(Operands& o) const {
+    const Shape flat{parameter.elements()};
+    o.input("gradient", gradient, flat);
+    o.input("norm2", norm2, Shape{1});
+    o.output("parameter", parameter, flat);
+    o.output("velocity", velocity, flat);
+  }
+};
+
+// AdamW (Loshchilov & Hutter 2019), decay decoupled and times lr; norm2 and clipping as above.
+struct AdamWStep {
+  static constexpr const char* name = "adamw_step";
+  AdamWRule rule;
+  Tensor gradient, norm2, first, second, parameter;
+
+  void check(Operands& o) const;
+};
+
+// target += t (source - target). Running statistics.
+struct Lerp {
+  static constexpr const char* name = "lerp";
+  Tensor source;
+  float t;
+  Tensor target;
+
+  void check(Operands& o) const {
+    o.input("source", source);
+    o.output("target", target, source.shape());
+  }
+};
+
+// --- data --------------------------------------------------------------------------------------------------
+
+// Batch row b is stored image index[b]: images u8 (N, H, W, C <= 4), labels i32 (N), index i32 (B),
+// x (B, H, W, C), y i32 (B). Normalised first, then shifted and cut out with zeros (so zero is the mean
+// colour), all with random numbers
+//   r = Philox({0, augment, epoch lo, epoch hi} with counter word 0 = index[b], key = seed):
+//   flip if r0 & 1; shift dy = (r1 >> 16) % (2 shift + 1) - shift, dx = (r1 & 0xffff) % .. - shift;
+//   cutout centre row (r2 >> 16) % H, column (r2 & 0xffff) % W, rows centre - side/2 .. + side-1.
+// Flip first, then shift (output (i,j) reads input (i+dy, j+dx)), then cutout in output positions.
+struct LoadBatch {
+  static constexpr const char* name = "load_batch";
+  Tensor images, labels, index;
+  PixelNorm norm;
+  Augmentation augmentation;
+  AugmentKey key;
+  Tensor x, y;
+
+  void check(Operands& o) const;
+};
+
+// --- all of them -------------------------------------------------------------------------------------------
+
+// The one list of operators that a device must compute: it makes Backend's virtual methods and their
+// overrides.
+#define ADWP_OPERATORS(X)                                                                             \
+  X(Gemm)                                                                                             \
+  X(ColumnSum) X(ConvForward) X(ConvDgrad) X(ConvWgrad) X(BatchNormForward) X(BatchNormBackward)      \
+      X(BatchNormInference) X(LayerNormForward) X(LayerNormBackward) X(ActivationForward)             \
+          X(ActivationBackward) X(Add) X(CopyGradient) X(ChannelScaleForward) X(ChannelScaleBackward) \
+              X(ConcatForward) X(ConcatBackward) X(GlobalPoolForward) X(GlobalPoolBackward)           \
+                  X(CrossEntropyForward) X(CrossEntropyBackward) X(CountHits) X(EmbeddingSum)         \
+                      X(EmbeddingBackward) X(Assemble) X(AssembleBackward) X(SumOfSquares) X(SgdStep) \
+                          X(AdamWStep) X(Lerp) X(LoadBatch)
+
+}  // namespace adwp

@@ -1,0 +1,176 @@
+// The operators of networks. A closure holds the values that its backward reads, and no others.
+#include "framework/ops/ops.h"
+
+namespace adwp::ops {
+namespace {
+
+// y, the convolution of x and w, as a variable of the tape.
+Variable record_conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w,
+                       const Tensor& y) {
+  if (!tape.needs_grad({&x, &w})) return Variable::constant(y);
+  return tape.record(y, {&x, &w},
+                     [&backend = tape.backend(), conv, dx = x.gradient(), dw = w.gradient(),
+                      // x is read only by wgrad, w only by dgrad
+                      xv = w.requires_grad() ? x.value() : Tensor(),
+                      wv = x.requires_grad() ? w.value() : Tensor()](const Tensor& dy) {
+                       if (dw.required()) backend.compute(ConvWgrad{conv, xv, dy, dw.target()});
+                       if (dx.required()) backend.compute(ConvDgrad{conv, dy, wv, dx.target()});
+                     });
+}
+
+// y, batch norm of x with these statistics, as a variable of the tape.
+Variable record_batch_norm(Tape& tape, const Variable& x, const Variable& scale, const Variable& shift,
+                           Activation act, const Tensor& y, const BatchStatistics& statistics) {
+  if (!tape.needs_grad({&x, &scale, &shift})) return Variable::constant(y);
+  return tape.record(
+      y, {&x, &scale, &shift},
+      [&tape, act, own = statistics, xv = x.value(), scale_value = scale.value(), shift_value = shift.value(),
+       dx = x.gradient(), dscale = scale.gradient(), dshift = shift.gradient()](const Tensor& dy) {
+        const Target to_x = tape.target(dx, xv.shape());
+        const Target to_scale = tape.target(dscale, own.mean.shape());
+        const Target to_shift = tape.target(dshift, own.mean.shape());
+        tape.backend().compute(BatchNormBackward{dy, xv, own.mean, own.var, scale_value, shift_value,
+                                                 batch_norm_epsilon, act, to_x, to_scale, to_shift});
+      });
+}
+
+}  // namespace
+
+Variable conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w) {
+  const Tensor y = tape.tensor(conv2d_output(conv, x.shape(), w.shape()));
+  tape.backend().compute(ConvForward{conv, x.value(), w.value(), y});
+  return record_conv2d(tape, conv, x, w, y);
+}
+
+Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const Variable& shift,
+                    Activation act, BatchStatistics* statistics) {
+  const Shape channels{x.shape().back()};
+  const BatchStatistics own{tape.tensor(channels), tape.tensor(channels)};
+  const Tensor y = tape.tensor(x.shape());
+  tape.backend().compute(BatchNormForward{x.value(), scale.value(), shift.value(), batch_norm_epsilon, act, y,
+                                          own.mean, own.var});
+  if (statistics != nullptr) *statistics = own;
+  return record_batch_norm(tape, x, scale, shift, act, y, own);
+}
+
+Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w,
+                           const Variable& scale, const Variable& shift, Activation act,
+                           BatchStatistics* statistics) {
+  const Tensor y = tape.tensor(conv2d_output(conv, x.shape(), w.shape()));
+  const Shape channels{y.shape().back()};
+  const BatchStatistics own{tape.tensor(channels), tape.tensor(channels)};
+  const Tensor z = tape.tensor(y.shape());
+  tape.backend().compute(ConvBatchNormForward{conv, x.value(), w.value(), scale.value(), shift.value(),
+                                              batch_norm_epsilon, act, y, z, own.mean, own.var});
+  if (statistics != nullptr) *statistics = own;
+  return record_batch_norm(tape, record_conv2d(tape, conv, x, w, y), scale, shift, act, z, own);
+}
+
+Variable batch_norm_inference(Tape& tape, const Variable& x, const BatchStatistics& statistics,
+                              const Variable& scale, const Variable& shift, Activation act) {
+  const Tensor y = tape.tensor(x.shape());
+  tape.backend().compute(BatchNormInference{x.value(), statistics.mean, statistics.var, scale.value(),
+                                            shift.value(), batch_norm_epsilon, act, y});
+  return Variable::constant(y);
+}
+
+Variable layer_norm(Tape& tape, const Variable& x, Activation act) {
+  const Shape rows{x.shape()[0]};
+  const Tensor mean = tape.tensor(rows);
+  const Tensor inverse = tape.tensor(rows);
+  const Tensor y = tape.tensor(x.shape());
+  tape.backend().compute(LayerNormForward{x.value(), layer_norm_epsilon, act, y, mean, inverse});
+  return tape.record(
+      y, {&x},
+      [&backend = tape.backend(), act, mean, inverse, xv = x.value(), dx = x.gradient()](const Tensor& dy) {
+        backend.compute(LayerNormBackward{dy, xv, mean, inverse, act, dx.target()});
+      });
+}
+
+Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable& bias, Activation act) {
+  const Tensor y = tape.tensor(Shape{x.shape()[0], w.shape()[0]});
+  // With gradients the activation is an operator of its own, for its backward needs its input.
+  const bool fused = !tape.needs_grad({&x, &w, &bias}) || act == Activation::none;
+  tape.backend().compute(Gemm{.transpose_b = true,
+                              .a = x.value(),
+                              .b = w.value(),
+                              .bias = bias.value(),
+                              .act = fused ? act : Activation::none,
+                              .c = {y}});
+  Variable result =
+      tape.record(y, {&x, &w, &bias},
+                  [&backend = tape.backend(), dx = x.gradient(), dw = w.gradient(), dbias = bias.gradient(),
+                   xv = w.requires_grad() ? x.value() : Tensor(),
+                   wv = x.requires_grad() ? w.value() : Tensor()](const Tensor& dy) {
+                    if (dw.required()) {
+                      backend.compute(Gemm{.transpose_a = true, .a = dy, .b = xv, .c = dw.target()});
+                    }
+                    if (dbias.required()) backend.compute(ColumnSum{dy, dbias.target()});
+                    if (dx.required()) backend.compute(Gemm{.a = dy, .b = wv, .c = dx.target()});
+                  });
+  return fused ? result : activation(tape, act, result);
+}
+
+Variable activation(Tape& tape, Activation act, const Variable& x) {
+  const Tensor y = tape.tensor(x.shape());
+  tape.backend().compute(ActivationForward{act, x.value(), y});
+  return tape.record(y, {&x},
+                     [&backend = tape.backend(), act, xv = x.value(), dx = x.gradient()](const Tensor& dy) {
+                       backend.compute(ActivationBackward{act, xv, dy, dx.target()});
+                     });
+}
+
+Variable add(Tape& tape, const Variable& a, const Variable& b) {
+  const Tensor y = tape.tensor(a.shape());
+  tape.backend().compute(Add{a.value(), b.value(), y});
+  return tape.record(y, {&a, &b},
+                     [&backend = tape.backend(), da = a.gradient(), db = b.gradient()](const Tensor& dy) {
+                       if (da.required()) backend.compute(CopyGradient{dy, da.target()});
+                       if (db.required()) backend.compute(CopyGradient{dy, db.target()});
+                     });
+}
+
+Variable concat(Tape& tape, const Variable& a, const Variable& b) {
+  const Shape& s = a.shape();
+  const std::int64_t split = s.back();
+  const Tensor y = tape.tensor(Shape{s[0], s[1], s[2], split + b.shape().back()});
+  tape.backend().compute(ConcatForward{a.value(), b.value(), y});
+  return tape.record(
+      y, {&a, &b},
+      [&backend = tape.backend(), split, da = a.gradient(), db = b.gradient()](const Tensor& dy) {
+        if (da.required()) backend.compute(ConcatBackward{dy, 0, da.target()});
+        if (db.required()) backend.compute(ConcatBackward{dy, split, db.target()});
+      });
+}
+
+Variable channel_scale(Tape& tape, const Variable& x, const Variable& s) {
+  const Tensor y = tape.tensor(x.shape());
+  tape.backend().compute(ChannelScaleForward{x.value(), s.value(), y});
+  return tape.record(
+      y, {&x, &s},
+      [&tape, xv = x.value(), sv = s.value(), dx = x.gradient(), ds = s.gradient()](const Tensor& dy) {
+        const Target to_x = tape.target(dx, xv.shape());
+        const Target to_s = tape.target(ds, sv.shape());
+        tape.backend().compute(ChannelScaleBackward{dy, xv, sv, to_x, to_s});
+      });
+}
+
+Variable global_pool(Tape& tape, const Variable& x) {
+  const Tensor y = tape.tensor(Shape{x.shape()[0], 1, 1, x.shape().back()});
+  tape.backend().compute(GlobalPoolForward{x.value(), y});
+  return tape.record(y, {&x}, [&backend = tape.backend(), dx = x.gradient()](const Tensor& dy) {
+    backend.compute(GlobalPoolBackward{dy, dx.target()});
+  });
+}
+
+Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels, float smoothing) {
+  const Tensor loss = tape.tensor(Shape{1});
+  tape.backend().compute(CrossEntropyForward{logits.value(), labels, smoothing, loss});
+  return tape.record(loss, {&logits},
+                     [&backend = tape.backend(), smoothing, labels, lv = logits.value(),
+                      dlogits = logits.gradient()](const Tensor& dloss) {
+                       backend.compute(CrossEntropyBackward{dloss, lv, labels, smoothing, dlogits.target()});
+                     });
+}
+
+}  // namespace adwp::ops

@@ -1,0 +1,60 @@
+// Differentiable operators. Each computes through the tape's backend and records its backward; formulas and
+// shapes are those of the operator's struct in framework/backend/operators.h.
+#pragma once
+
+#include <span>
+
+#include "framework/autograd/tape.h"
+
+namespace adwp::ops {
+
+// --- networks ----------------------------------------------------------------------------------------------
+
+// x (N, H, W, C), w (K, R, R, C / groups) -> (N, P, Q, K).
+Variable conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w);
+
+// Batch norm over the rows of x with batch statistics, then `act`. scale, shift: (C).
+struct BatchStatistics {
+  Tensor mean, var;  // (C) each; var is biased
+};
+inline constexpr float batch_norm_epsilon = 1e-5f;
+Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const Variable& shift,
+                    Activation act, BatchStatistics* statistics = nullptr);
+// batch_norm of conv2d, in one where the device can.
+Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w,
+                           const Variable& scale, const Variable& shift, Activation act,
+                           BatchStatistics* statistics = nullptr);
+// Batch norm with given statistics; for evaluation, records nothing.
+Variable batch_norm_inference(Tape& tape, const Variable& x, const BatchStatistics& statistics,
+                              const Variable& scale, const Variable& shift, Activation act);
+
+// Rows of x (M, N) to mean 0 and deviation 1, then `act`.
+inline constexpr float layer_norm_epsilon = 1e-5f;
+Variable layer_norm(Tape& tape, const Variable& x, Activation act);
+
+// act(x w^T + bias): x (M, K), w (N, K), bias (N) or empty -> (M, N).
+Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable& bias,
+                Activation act = Activation::none);
+
+Variable activation(Tape& tape, Activation act, const Variable& x);
+Variable add(Tape& tape, const Variable& a, const Variable& b);
+Variable concat(Tape& tape, const Variable& a, const Variable& b);         // channels
+Variable channel_scale(Tape& tape, const Variable& x, const Variable& s);  // s (N, 1, 1, C)
+Variable global_pool(Tape& tape, const Variable& x);                       // (N, H, W, C) -> (N, 1, 1, C)
+
+// Mean cross-entropy with label smoothing: logits (N, classes), labels i32 (N) -> (1).
+Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels, float smoothing);
+
+// --- the HyperNetwork: tiles addressed by embeddings, kernels cut out of tiles
+// -------------------------------
+
+// y[i] = sum_t table_t[index[i, t]]: up to three tables (V_t, D), index i32 (M, tables) -> (M, D).
+Variable embedding_sum(Tape& tape, std::span<const Variable> tables, const Tensor& index);
+
+// Kernels, scales and shifts cut out of one or more tables of tiles into one flat result.
+// sources[t] has its own pieces[t], i32 (n, 12), rows of TilePiece; no two pieces of any table share
+// an element of the result, and together they fill it.
+Variable assemble(Tape& tape, std::span<const Variable> sources, std::span<const Tensor> pieces,
+                  std::int64_t elements);
+
+}  // namespace adwp::ops
