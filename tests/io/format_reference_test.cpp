@@ -7,7 +7,7 @@
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
-#include "framework/io/json_depth.h"
+#include "framework/io/nesting.h"
 #include "framework/io/safetensors.h"
 #include "tests/support/device.h"
 #include "tests/support/temporary_directory.h"
