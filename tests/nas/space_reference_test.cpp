@@ -57,14 +57,14 @@ TEST(SpaceReference, BlocksOfTwoStagesOfOneDepthAreCut) {
   space.stages.resize(1);
   space.stages[0].min_depth = 3;
   Architecture a = space.smallest(), b = a;
-  for (Block& block : a.stages[0].blocks) block = {.kind = BlockKind::dense, .kernel = 3};
-  for (Block& block : b.stages[0].blocks) block = {.kind = BlockKind::separable, .kernel = 5};
+  for (Block& block : a.stages[0].blocks) block = {{BlockKind::dense, 3}};
+  for (Block& block : b.stages[0].blocks) block = {{BlockKind::separable, 5}};
   Random random(6, Purpose::test);
   std::map<std::string, int> seen;
   for (int i = 0; i < 400; ++i) {
     std::string text;
     const Architecture child = space.crossover(a, b, random);
-    for (const Block& block : child.stages[0].blocks) text += block.kernel == 3 ? 'a' : 'b';
+    for (const Block& block : child.stages[0].blocks) text += block.operation.kernel == 3 ? 'a' : 'b';
     ++seen[text];
   }
   // Behind a cut at 0, 1, 2 or 3 stand blocks of one parent, before it those of either.
@@ -86,7 +86,7 @@ TEST(SpaceReference, AnOperationIsWhatItsTextSays) {
 TEST(SpaceReference, AnExpansionIsOfTheBlocksWidth) {
   Architecture network;
   network.stem_width = 32;
-  network.stages = {{48, 1, {{.kind = BlockKind::inverted_residual, .kernel = 3, .expansion = 3}}}};
+  network.stages = {{48, 1, {Block{{BlockKind::inverted_residual, 3, 3}}}}};
   const NetworkPlan plan = plan_network(network, {8, 3, 10});
   ASSERT_EQ(plan.layers.size(), 4u);
   EXPECT_EQ(plan.layers[1].kernel_shape(), (Shape{144, 1, 1, 32}));
@@ -119,8 +119,8 @@ TEST(EncodingReference, ALayersCodeSaysWhatTheLayerIs) {
   Architecture network;
   network.stem_width = 16;
   network.stem_stride = 2;
-  const Block dense{.kind = BlockKind::dense, .kernel = 3};
-  Block last{.kind = BlockKind::inverted_residual, .kernel = 5, .expansion = 3, .residual = true};
+  const Block dense{{BlockKind::dense, 3}};
+  Block last{{BlockKind::inverted_residual, 5, 3}, true};
   last.join = Join::concat;
   last.from = 1;
   network.stages = {{16, 1, {dense}}, {32, 2, {dense, dense, last}}, {64, 2, {dense}}};

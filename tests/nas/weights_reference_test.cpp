@@ -18,7 +18,7 @@ constexpr nas::Task task{8, 3, 10};
 // Every kind of layer, each also on a concatenation.
 nas::NetworkPlan network_of_everything() {
   const auto block = [](nas::BlockKind kind, int kernel) {
-    return nas::Block{.kind = kind, .kernel = kernel};
+    return nas::Block{{kind, kernel}};
   };
   const auto joined = [](nas::Block b, int from) {
     b.join = nas::Join::concat;
@@ -27,8 +27,8 @@ nas::NetworkPlan network_of_everything() {
   };
   const nas::Block dense = block(nas::BlockKind::dense, 3), separable = block(nas::BlockKind::separable, 3);
   nas::Block inverted = block(nas::BlockKind::inverted_residual, 3);
-  inverted.expansion = 3;
-  inverted.squeeze_excite = true;
+  inverted.operation.expansion = 3;
+  inverted.operation.squeeze_excite = true;
   nas::Architecture network;
   network.stem_width = 16;
   network.stem_stride = 2;
@@ -168,7 +168,7 @@ TEST_P(WeightsReference, SharedKernelsAreCornersOfTheLargest) {
     if (layer.stage >= 0 && layer.role != nas::LayerRole::join) {
       const nas::Block& b = plan.architecture.stages[static_cast<std::size_t>(layer.stage)]
                                 .blocks[static_cast<std::size_t>(layer.block)];
-      position += "/" + nas::Operation{b.kind, b.kernel, b.expansion, b.squeeze_excite}.text();
+      position += "/" + b.operation.text();
     }
     const auto origin = [&](std::int64_t channel) {
       if (channel < layer.first_channels) return channel;

@@ -18,7 +18,7 @@ class InspectReference : public testing::Test {
   InspectReference() {
     nas::Architecture network;
     network.stem_width = 8;
-    network.stages = {{16, 2, {{.kind = nas::BlockKind::separable, .kernel = 3}}}};
+    network.stages = {{16, 2, {nas::Block{{nas::BlockKind::separable, 3}}}}};
     io::write_atomically((place_.path() / "net.json").string(), network.to_json());
   }
   std::string inspect(const std::string& option) const {
