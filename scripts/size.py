@@ -52,6 +52,9 @@ def main():
     print(*(f"{folder:12} {count:7,}" for folder, count in sorted(folders.items())), sep="\n")
     print(f"{'core':12} {core:7,} of {allowed:,}\n{len(lengths)} files of the core and apps: median "
           f"{statistics.median(lengths):.0f} lines, {sum(n < 30 for n in lengths)} under 30")
+    heart = re.findall(r"^\| `([\w/.]+)` \|", (ROOT / "docs/guide.md").read_text(), re.M)
+    print(f"the heart (docs/guide.md): {len(heart)} files, "
+          f"{sum(len((ROOT / name).read_text().splitlines()) for name in heart):,} lines with comments")
     print(*(f"{n} lines: {name}" + " (allowed)" * (name in exempt) for name, n in long), sep="\n")
     if "--check" in sys.argv and (core > allowed or {name for name, _ in long} - exempt):
         sys.exit(f"error: [size] too large, got a core of {core} lines and the functions above, expected {allowed} "

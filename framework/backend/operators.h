@@ -41,7 +41,6 @@ struct ColumnSum {
   static constexpr const char* name = "column_sum";
   Tensor x;
   Target sum;
-
   void check(Operands& o) const {
     o.input("x", x, 2);
     o.output("sum", sum, Shape{x.shape()[1]});
@@ -56,7 +55,6 @@ struct ConvForward {
   static constexpr const char* name = "conv2d_forward";
   Conv2d conv;
   Tensor x, w, y;
-
   void check(Operands& o) const {
     o.input("x", x, 4);
     o.input("w", w, 4);
@@ -72,7 +70,6 @@ struct ConvDgrad {
   Conv2d conv;
   Tensor dy, w;
   Target dx;
-
   void check(Operands& o) const {
     o.input("w", w, 4);
     o.input("dy", dy, conv2d_output(conv, dx.tensor.shape(), w.shape()));
@@ -88,7 +85,6 @@ struct ConvWgrad {
   Conv2d conv;
   Tensor x, dy;
   Target dw;
-
   void check(Operands& o) const {
     o.input("x", x, 4);
     o.input("dy", dy, conv2d_output(conv, x.shape(), dw.tensor.shape()));
@@ -111,7 +107,6 @@ struct BatchNormForward {
   float epsilon;
   Activation act;
   Tensor y, mean, var;
-
   void check(Operands& o) const {
     const Shape channels{x.shape().back()};
     o.input("x", x);
@@ -132,7 +127,6 @@ struct BatchNormBackward {
   float epsilon;
   Activation act;
   Target dx, dscale, dshift;
-
   void check(Operands& o) const {
     const Shape channels{x.shape().back()};
     o.input("x", x);
@@ -156,7 +150,6 @@ struct BatchNormInference {
   float epsilon;
   Activation act;
   Tensor y;
-
   void check(Operands& o) const {
     const Shape channels{x.shape().back()};
     o.input("x", x);
@@ -203,7 +196,6 @@ struct LayerNormForward {
   float epsilon;
   Activation act;
   Tensor y, mean, inverse;
-
   void check(Operands& o) const {
     o.input("x", x, 2);
     o.output("y", y, x.shape());
@@ -217,7 +209,6 @@ struct LayerNormBackward {
   Tensor dy, x, mean, inverse;
   Activation act;
   Target dx;
-
   void check(Operands& o) const {
     o.input("x", x, 2);
     o.input("dy", dy, x.shape());
@@ -234,7 +225,6 @@ struct ActivationForward {
   static constexpr const char* name = "activation_forward";
   Activation act;
   Tensor x, y;
-
   void check(Operands& o) const {
     o.input("x", x);
     o.output("y", y, x.shape());
@@ -247,7 +237,6 @@ struct ActivationBackward {
   Activation act;
   Tensor x, dy;
   Target dx;
-
   void check(Operands& o) const {
     o.input("x", x);
     o.input("dy", dy, x.shape());
@@ -259,7 +248,6 @@ struct ActivationBackward {
 struct Add {
   static constexpr const char* name = "add";
   Tensor a, b, y;
-
   void check(Operands& o) const {
     o.input("a", a);
     o.input("b", b, a.shape());
@@ -272,7 +260,6 @@ struct CopyGradient {
   static constexpr const char* name = "copy_gradient";
   Tensor dy;
   Target dx;
-
   void check(Operands& o) const {
     o.input("dy", dy);
     o.output("dx", dx, dy.shape());
@@ -283,7 +270,6 @@ struct CopyGradient {
 struct ChannelScaleForward {
   static constexpr const char* name = "channel_scale_forward";
   Tensor x, s, y;
-
   void check(Operands& o) const {
     o.input("x", x, 4);
     o.input("s", s, Shape{x.shape()[0], 1, 1, x.shape()[3]});
@@ -296,7 +282,6 @@ struct ChannelScaleBackward {
   static constexpr const char* name = "channel_scale_backward";
   Tensor dy, x, s;
   Target dx, ds;
-
   void check(Operands& o) const {
     o.input("x", x, 4);
     o.input("s", s, Shape{x.shape()[0], 1, 1, x.shape()[3]});
@@ -312,7 +297,6 @@ struct ChannelScaleBackward {
 struct ConcatForward {
   static constexpr const char* name = "concat_forward";
   Tensor a, b, y;
-
   void check(Operands& o) const {
     const Shape& s = a.shape();
     o.input("a", a, 4);
@@ -327,7 +311,6 @@ struct ConcatBackward {
   Tensor dy;
   std::int64_t channel;
   Target dx;
-
   void check(Operands& o) const;
 };
 
@@ -337,7 +320,6 @@ struct ConcatBackward {
 struct GlobalPoolForward {
   static constexpr const char* name = "global_pool_forward";
   Tensor x, y;
-
   void check(Operands& o) const;
 };
 
@@ -345,7 +327,6 @@ struct GlobalPoolBackward {
   static constexpr const char* name = "global_pool_backward";
   Tensor dy;
   Target dx;
-
   void check(Operands& o) const {
     const Shape& s = dx.tensor.shape();
     o.input("dy", dy, Shape{s[0], 1, 1, s[3]});
@@ -362,7 +343,6 @@ struct CrossEntropyForward {
   Tensor logits, labels;
   float smoothing;
   Tensor loss;
-
   void check(Operands& o) const;
 };
 
@@ -372,7 +352,6 @@ struct CrossEntropyBackward {
   Tensor dloss, logits, labels;
   float smoothing;
   Target dlogits;
-
   void check(Operands& o) const;
 };
 
@@ -381,7 +360,6 @@ struct CrossEntropyBackward {
 struct CountHits {
   static constexpr const char* name = "count_hits";
   Tensor logits, labels, score;
-
   void check(Operands& o) const;
 };
 
@@ -393,7 +371,6 @@ struct EmbeddingSum {
   static constexpr std::size_t most_tables = 3;
   std::span<const Tensor> tables;
   Tensor index, y;
-
   void check(Operands& o) const;
 };
 
@@ -403,7 +380,6 @@ struct EmbeddingBackward {
   Tensor dy, index;
   int column;
   Target dtable;
-
   void check(Operands& o) const;
 };
 
@@ -412,7 +388,6 @@ struct EmbeddingBackward {
 struct Assemble {
   static constexpr const char* name = "assemble";
   Tensor source, pieces, out;
-
   void check(Operands& o) const;
 };
 
@@ -421,7 +396,6 @@ struct AssembleBackward {
   static constexpr const char* name = "assemble_backward";
   Tensor dout, pieces;
   Target dsource;
-
   void check(Operands& o) const;
 };
 
@@ -431,7 +405,6 @@ struct AssembleBackward {
 struct SumOfSquares {
   static constexpr const char* name = "sum_of_squares";
   Tensor x, sum;
-
   void check(Operands& o) const {
     o.input("x", x);
     o.output("sum", sum, Shape{1});
@@ -445,7 +418,6 @@ struct SgdStep {
   static constexpr const char* name = "sgd_step";
   SgdRule rule;
   Tensor gradient, norm2, velocity, parameter;
-
   void check(Operands& o) const {
     const Shape flat{parameter.elements()};
     o.input("gradient", gradient, flat);
@@ -460,7 +432,6 @@ struct AdamWStep {
   static constexpr const char* name = "adamw_step";
   AdamWRule rule;
   Tensor gradient, norm2, first, second, parameter;
-
   void check(Operands& o) const;
 };
 
@@ -470,7 +441,6 @@ struct Lerp {
   Tensor source;
   float t;
   Tensor target;
-
   void check(Operands& o) const {
     o.input("source", source);
     o.output("target", target, source.shape());
@@ -493,7 +463,6 @@ struct LoadBatch {
   Augmentation augmentation;
   AugmentKey key;
   Tensor x, y;
-
   void check(Operands& o) const;
 };
 
