@@ -10,7 +10,7 @@
 #include "apps/common/run_directory.h"
 #include "apps/common/settings.h"
 #include "apps/common/terminal.h"
-#include "data/image_file.h"
+#include "data/readers.h"
 #include "framework/core/error.h"
 #include "nas/network/inference.h"
 

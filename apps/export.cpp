@@ -7,9 +7,7 @@
 #include "apps/common/settings.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
-#include "nas/export/drawing.h"
-#include "nas/export/onnx.h"
-#include "nas/export/pytorch.h"
+#include "nas/export/export.h"
 #include "nas/network/inference.h"
 
 namespace {

@@ -5,7 +5,7 @@
 #include "apps/common/settings.h"
 #include "apps/inspect/views.h"
 #include "framework/core/error.h"
-#include "nas/export/drawing.h"
+#include "nas/export/export.h"
 
 namespace {
 

@@ -4,8 +4,7 @@
 #include <vector>
 
 #include "cpu/cpu_class.h"
-#include "cpu/math.h"
-#include "cpu/parallel.h"
+#include "cpu/loops.h"
 
 namespace adwp::cpu {
 namespace {

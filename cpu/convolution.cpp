@@ -1,10 +1,120 @@
-// Convolution: dense through oneDNN, depthwise through our own loops.
-#include "cpu/convolution_cache.h"
+// Convolution: dense through oneDNN, whose primitives are made once for each shape; depthwise.cpp has the
+// rest.
+#include "cpu/convolution.h"
+
 #include "cpu/cpu_class.h"
-#include "cpu/depthwise.h"
-#include "cpu/parallel.h"
+#include "cpu/loops.h"
+#include "framework/core/error.h"
 
 namespace adwp::cpu {
+
+namespace {
+
+using dnnl::memory;
+
+constexpr int primitive_cache_capacity = 32768;  // a search meets thousands of shapes
+
+std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
+
+template <typename Primitive>
+void take(Convolution& result, const typename Primitive::primitive_desc& description,
+          const memory::desc& packed) {
+  result.primitive = Primitive(description);
+  result.packed = packed;
+  result.scratchpad = description.scratchpad_desc();
+}
+
+// The operands' memories, and where things lie in the workspace.
+void lay_out(Convolution& result, const memory::desc& x, const memory::desc& y, const memory::desc& krsc,
+             const dnnl::engine& engine) {
+  result.repack = result.packed != krsc;
+  result.x = memory(x, engine, nullptr);
+  result.y = memory(y, engine, nullptr);
+  result.w = memory(krsc, engine, nullptr);
+  result.w_packed = memory(result.packed, engine, nullptr);
+  result.pad = memory(result.scratchpad, engine, nullptr);
+  if (result.repack) {
+    result.pack = dnnl::reorder(result.w, result.w_packed);
+    result.unpack = dnnl::reorder(result.w_packed, result.w);
+  }
+  result.packed_offset = 0;
+  result.scratchpad_offset = result.repack ? aligned(result.packed.get_size()) : 0;
+  result.result_offset = result.scratchpad_offset + aligned(result.scratchpad.get_size());
+}
+
+}  // namespace
+
+ConvolutionCache::ConvolutionCache() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+  dnnl::set_primitive_cache_capacity(primitive_cache_capacity);
+}
+
+std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
+  std::uint64_t hash = 0xCBF29CE484222325u;
+  auto mix = [&](std::uint64_t value) {
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
+    hash ^= hash >> 29;
+  };
+  mix(int(key.pass) * 2 + (key.separate_result ? 1 : 0));
+  mix(key.conv.kernel * 64 + key.conv.stride * 8 + key.conv.padding);
+  for (int axis = 0; axis < 4; ++axis) {
+    mix(key.x[axis]);
+    mix(key.w[axis]);
+  }
+  return hash;
+}
+
+Convolution& ConvolutionCache::get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
+                                   bool separate_result) {
+  const Key key{pass, conv, x, w, separate_result};
+  auto found = entries_.find(key);
+  if (found == entries_.end()) found = entries_.emplace(key, make(key)).first;
+  return found->second;
+}
+
+Convolution ConvolutionCache::make(const Key& key) {
+  const Shape y = conv2d_output(key.conv, key.x, key.w);
+  // oneDNN names dimensions N, C, H, W and O, I, H, W whatever the layout.
+  auto image = [](const Shape& s) {
+    return memory::desc({s[0], s[3], s[1], s[2]}, memory::data_type::f32, memory::format_tag::nhwc);
+  };
+  const memory::dims kernel{key.w[0], key.w[3], key.w[1], key.w[2]};
+  const memory::desc krsc(kernel, memory::data_type::f32, memory::format_tag::ohwi);
+  const memory::desc any(kernel, memory::data_type::f32, memory::format_tag::any);
+  const memory::desc x = image(key.x), out = image(y);
+  const memory::dims strides{key.conv.stride, key.conv.stride};
+  const memory::dims low{key.conv.padding, key.conv.padding};
+  // Behind the last window there may be fewer padded pixels, or pixels that no window reads.
+  auto high_padding = [&](std::int64_t in, std::int64_t size) {
+    return (size - 1) * key.conv.stride + key.conv.kernel - in - key.conv.padding;
+  };
+  const memory::dims high{high_padding(key.x[1], y[1]), high_padding(key.x[2], y[2])};
+
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const auto direct = dnnl::algorithm::convolution_direct;
+  const dnnl::convolution_forward::primitive_desc forward(
+      {dnnl::prop_kind::forward_training, direct, x, any, out, strides, low, high}, attributes, engine_);
+
+  Convolution result;
+  if (key.pass == ConvPass::forward) {
+    take<dnnl::convolution_forward>(result, forward, forward.weights_desc());
+  } else if (key.pass == ConvPass::dgrad) {
+    using Backward = dnnl::convolution_backward_data;
+    const Backward::primitive_desc backward({direct, x, any, out, strides, low, high}, attributes, engine_,
+                                            forward);
+    take<Backward>(result, backward, backward.weights_desc());
+  } else {
+    using Backward = dnnl::convolution_backward_weights;
+    const Backward::primitive_desc backward({direct, x, any, out, strides, low, high}, attributes, engine_,
+                                            forward);
+    take<Backward>(result, backward, backward.diff_weights_desc());
+  }
+  lay_out(result, x, out, krsc, engine_);
+  const Shape& target = key.pass == ConvPass::dgrad ? key.x : key.w;
+  result.bytes = result.result_offset + (key.separate_result ? target.elements() * sizeof(float) : 0);
+  return result;
+}
+
 namespace {
 
 std::byte* at(void* workspace, std::size_t offset) { return static_cast<std::byte*>(workspace) + offset; }

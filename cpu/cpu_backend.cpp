@@ -13,9 +13,9 @@
 #include <xmmintrin.h>
 #endif
 
-#include "cpu/convolution_cache.h"
+#include "cpu/convolution.h"
 #include "cpu/cpu_class.h"
-#include "cpu/parallel.h"
+#include "cpu/loops.h"
 #include "framework/core/error.h"
 
 namespace adwp::cpu {

@@ -1,12 +1,11 @@
-#include "cpu/depthwise.h"
+#include "cpu/convolution.h"
 
 #include <omp.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/math.h"
-#include "cpu/parallel.h"
+#include "cpu/loops.h"
 
 namespace adwp::cpu {
 namespace {

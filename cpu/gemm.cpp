@@ -2,8 +2,7 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include "cpu/cpu_class.h"
-#include "cpu/math.h"
-#include "cpu/parallel.h"
+#include "cpu/loops.h"
 #include "framework/core/error.h"
 
 namespace adwp::cpu {

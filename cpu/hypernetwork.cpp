@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "cpu/cpu_class.h"
-#include "cpu/parallel.h"
+#include "cpu/loops.h"
 
 namespace adwp::cpu {
 namespace {

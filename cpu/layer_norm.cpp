@@ -2,8 +2,7 @@
 #include <cmath>
 
 #include "cpu/cpu_class.h"
-#include "cpu/math.h"
-#include "cpu/parallel.h"
+#include "cpu/loops.h"
 
 namespace adwp::cpu {
 

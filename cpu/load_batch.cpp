@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "cpu/cpu_class.h"
-#include "cpu/parallel.h"
+#include "cpu/loops.h"
 
 namespace adwp::cpu {
 

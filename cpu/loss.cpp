@@ -3,8 +3,7 @@
 #include <cmath>
 
 #include "cpu/cpu_class.h"
-#include "cpu/math.h"
-#include "cpu/parallel.h"
+#include "cpu/loops.h"
 
 namespace adwp::cpu {
 namespace {

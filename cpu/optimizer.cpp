@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "cpu/cpu_class.h"
-#include "cpu/parallel.h"
+#include "cpu/loops.h"
 
 namespace adwp::cpu {
 namespace {

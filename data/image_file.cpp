@@ -1,11 +1,10 @@
-#include "data/image_file.h"
+#include "data/readers.h"
 
 #include <cstdlib>
 #include <memory>
 #include <string_view>
 
 #include "data/jpeg_check.h"
-#include "data/readers.h"
 #include "framework/core/error.h"
 
 namespace {

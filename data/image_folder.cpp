@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <thread>
 
-#include "data/image_file.h"
 #include "data/readers.h"
 #include "framework/core/error.h"
 

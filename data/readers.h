@@ -1,6 +1,10 @@
 // Readers of the file formats; each gives one split. Internal to data/.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
 #include "data/data_set.h"
 
 namespace adwp::data {
@@ -37,5 +41,19 @@ inline constexpr std::int64_t most_set_bytes = std::int64_t{32} << 30;
 
 // Throws Error unless so many images fit into `most_set_bytes`. To be asked before they are made room for.
 void require_room(std::int64_t count, std::int64_t height, std::int64_t width, std::int64_t channels);
+
+// One PNG or JPEG.
+
+struct DecodedImage {
+  std::int64_t height = 0, width = 0;
+  std::vector<std::uint8_t> pixels;  // (height, width, channels)
+};
+
+// `channels`: 1 grey, 3 RGB. Throws Error naming the file when it is missing, no PNG or JPEG, damaged, or
+// larger than 4096 x 4096 pixels.
+DecodedImage decode_image(const std::filesystem::path& path, int channels);
+
+// The pixels (size, size, channels) of an image brought to `size` as data sets are (resize, data/readers.h).
+std::vector<std::uint8_t> read_image(const std::filesystem::path& path, int channels, std::int64_t size);
 
 }  // namespace adwp::data

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "framework/backend/backend.h"
-#include "framework/backend/registry.h"
 
 namespace adwp::apps {
 

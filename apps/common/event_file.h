@@ -27,10 +27,9 @@ class EventFile {
   explicit EventFile(const std::filesystem::path& folder);
   ~EventFile();
 
-  // Writes one event, and hands it to the system at once: a kill does not lose it (a power cut may). Leaves out
-  // a tag that an earlier event has for this step or for a later one: a run that was resumed repeats steps, with
-  // the same values.
-  // Throws an Error when it cannot be written.
+  // Writes one event, and hands it to the system at once: a kill does not lose it (a power cut may). Leaves
+  // out a tag that an earlier event has for this step or for a later one: a run that was resumed repeats
+  // steps, with the same values. Throws an Error when it cannot be written.
   void write(std::int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
 
  private:

@@ -8,7 +8,7 @@
 
 #include "apps/report/run_files.h"
 #include "nas/score/rank_agreement.h"
-#include "nas/search/pareto.h"
+#include "nas/search/selection.h"
 #include "nas/store/run_store.h"
 
 namespace adwp::apps {

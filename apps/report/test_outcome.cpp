@@ -1,4 +1,4 @@
-#include "apps/report/test_outcome.h"
+#include "apps/report/report.h"
 
 #include <algorithm>
 #include <map>

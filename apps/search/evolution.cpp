@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/main.h"
-#include "apps/search/phases.h"
+#include "apps/search/search_run.h"
 #include "framework/core/error.h"
-#include "nas/search/pareto.h"
+#include "nas/search/selection.h"
 
 namespace adwp::apps {
 namespace {
@@ -32,7 +32,7 @@ nas::SearchSettings settings_of(const SearchSetup& setup) {
 void score(SearchSetup& setup, const nas::Calibration& calibration, std::span<nas::Candidate> candidates,
            const std::function<void(double)>& show) {
   std::vector<nas::NetworkPlan> plans;
-  for (const nas::Candidate& c : candidates) plans.push_back(nas::plan_network(c.architecture, setup.task));
+  for (const nas::Candidate& c : candidates) plans.push_back(*c.plan);
   double begun = 0;
   const std::vector<nas::Score> scores = setup.evaluator->evaluate(*setup.source, plans, [&] {
     show(begun++ / plans.size());

@@ -1,4 +1,4 @@
-#include "apps/search/latency_table.h"
+#include "apps/search/setup.h"
 
 #include <fmt/core.h>
 

@@ -1,4 +1,4 @@
-#include "apps/search/options.h"
+#include "apps/search/setup.h"
 
 namespace adwp::apps {
 

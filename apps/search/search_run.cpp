@@ -1,6 +1,15 @@
 #include "apps/search/search_run.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
+
+#include "apps/common/devices.h"
+#include "apps/common/terminal.h"
+#include "apps/report/report.h"
+#include "framework/io/atomic_file.h"
+#include "framework/version.h"
 
 namespace adwp::apps {
 
@@ -20,6 +29,137 @@ void SearchRun::run() {
   outcome_.finalists = train_finalists(setup_, ledger, outcome_.evolution);
   for (const std::string& note : setup_.backend.notes()) log_.json.write("device", {{"note", note}});
   write_results(setup_, outcome_, ledger.store.total(), directory_);
+}
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t most_shown = 20;  // rows of the front's table
+
+Json json_of(const nas::Candidate& c) {
+  Json json{{"architecture", Json::parse(c.architecture.to_json())},
+            {"params", c.params},
+            {"macs", c.macs},
+            {"predicted_accuracy", c.predicted_accuracy},
+            {"predicted_loss", c.predicted_loss}};
+  if (c.latency_us) json["latency_us"] = *c.latency_us;
+  if (c.latency_batch_us) json["latency_batch_us"] = *c.latency_batch_us;
+  return json;
+}
+
+Json json_of(const Finalist& finalist) {
+  Json json = json_of(finalist.candidate);
+  json["trained_accuracy"] = finalist.trained_accuracy;
+  json["epochs"] = finalist.epochs;
+  return json;
+}
+
+Json json_of(const Evolution& evolution, const SearchSetup& setup) {
+  std::vector<double> accuracies;
+  for (const nas::Candidate& c : evolution.evaluated) accuracies.push_back(c.predicted_accuracy);
+  return {{"strategy", setup.options.strategy},
+          {"score", evolution.calibrated ? "calibrated" : "predicted_loss"},
+          {"evaluated", evolution.evaluated.size()},
+          {"mean_predicted_accuracy", nas::mean(accuracies)},
+          {"best_predicted_accuracy", *std::max_element(accuracies.begin(), accuracies.end())},
+          {"images_per_candidate", setup.evaluator->images_per_network()},
+          {"seconds", evolution.seconds},
+          {"candidates_per_minute", evolution.candidates_per_minute()}};
+}
+
+Json result_of(const SearchSetup& setup, const SearchOutcome& outcome, const nas::PhaseCost& total) {
+  const nas::Task& task = setup.task;
+  Json result;
+  result["version"] = version;
+  result["device"] = full_name(setup.backend);
+  result["dataset"] = {{"name", setup.data.name},
+                       {"train", setup.data.train.count()},
+                       {"validation", setup.data.validation.count()},
+                       {"test", nullptr},  // a search does not read it
+                       {"classes", task.classes},
+                       {"image", {task.image_size, task.image_size, task.channels}}};
+  result["seed"] = setup.options.seed;
+  result["space"] = {{"name", setup.space.name}, {"size", setup.space.size()}};
+  result["weights"] = setup.options.weights;
+  result["hypernetwork"] = {{"epochs", setup.options.hyper_epochs},
+                            {"parameters", setup.source->parameters().parameters()},
+                            {"seconds", outcome.hyper.seconds},
+                            {"images_seen", outcome.hyper.images_seen},
+                            {"final_loss", outcome.hyper.final_loss}};
+  result["search"] = json_of(outcome.evolution, setup);
+  result["pareto"] = Json::array();
+  for (const nas::Candidate& candidate : outcome.evolution.front)
+    result["pareto"].push_back(json_of(candidate));
+  result["finalists"] = Json::array();
+  for (const Finalist& finalist : outcome.finalists) result["finalists"].push_back(json_of(finalist));
+  result["rank_correlation"] = outcome.sample.agreement.to_json();
+  result["arena"] = {{"bytes", setup.arena->size()}, {"peak_bytes", total.arena_peak}};
+  result["seconds"] = total.seconds;
+  return result;
+}
+
+// A table of networks: what each is and costs, and `more` columns.
+Table network_table(bool latency, std::initializer_list<const char*> more) {
+  std::vector<Table::Column> columns{{"architecture", Table::Align::left}, {"params"}, {"MACs"}};
+  if (latency) columns.push_back({"latency"});
+  for (const char* title : more) columns.push_back({title});
+  return Table(columns);
+}
+
+void add_network(Table& table, const nas::Candidate& c, std::initializer_list<std::string> more) {
+  std::vector<std::string> cells{c.architecture.id(), std::to_string(c.params), std::to_string(c.macs)};
+  if (c.latency_us) cells.push_back(fmt::format("{:.0f} us", *c.latency_us));
+  cells.insert(cells.end(), more);
+  table.row(std::move(cells));
+}
+
+std::string front_text(const Evolution& evolution, bool latency) {
+  const std::vector<nas::Candidate>& front = evolution.front;
+  Table table = network_table(latency, {"predicted accuracy", "predicted loss", "score"});
+  const std::size_t shown = std::min(front.size(), most_shown);
+  for (const nas::Candidate& c : std::span(front).first(shown)) {
+    add_network(table, c,
+                {fmt::format("{:.3f}", c.predicted_accuracy), fmt::format("{:.3f}", c.predicted_loss),
+                 fmt::format("{:.3f}", c.score)});
+  }
+  std::string text = fmt::format("\nPareto front of {} candidates ({:.0f} a minute)\n{}",
+                                 evolution.evaluated.size(), evolution.candidates_per_minute(), table.text());
+  if (front.size() > shown) text += fmt::format("and {} smaller ones in result.json\n", front.size() - shown);
+  return text;
+}
+
+std::string finalists_text(const std::vector<Finalist>& finalists, bool latency) {
+  if (finalists.empty()) return "";
+  Table table = network_table(latency, {"predicted accuracy", "trained accuracy", "epochs"});
+  for (const Finalist& f : finalists) {
+    add_network(table, f.candidate,
+                {fmt::format("{:.3f}", f.candidate.predicted_accuracy),
+                 fmt::format("{:.3f}", f.trained_accuracy), std::to_string(f.epochs)});
+  }
+  return "\nFinalists, trained from scratch\n" + table.text();
+}
+
+}  // namespace
+
+const nas::Architecture& SearchOutcome::best() const {
+  return finalists.empty() ? evolution.front.front().architecture : finalists.front().candidate.architecture;
+}
+
+void write_results(const SearchSetup& setup, const SearchOutcome& outcome, const nas::PhaseCost& total,
+                   const RunDirectory& directory) {
+  io::write_atomically(directory.result().string(), result_of(setup, outcome, total).dump(2) + "\n");
+  io::write_atomically(directory.best().string(), outcome.best().to_json() + "\n");
+  write_report(directory.path());
+}
+
+std::string summary_of(const SearchOptions& options, const SearchOutcome& outcome,
+                       const RunDirectory& directory) {
+  const bool latency = options.latency_counts();
+  std::string text = front_text(outcome.evolution, latency) + finalists_text(outcome.finalists, latency);
+  if (outcome.sample.agreement.sample > 0) text += "\n" + outcome.sample.agreement.table();
+  return text + fmt::format("\nresult {}\nreport {}\nbest   {}\n", directory.result().string(),
+                            directory.report().string(), directory.best().string());
 }
 
 }  // namespace adwp::apps

@@ -1,14 +1,74 @@
-// One run of `search`: all phases, in order.
+// One run of `search`: its phases in order, and what they leave.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "apps/search/search_results.h"
+#include "apps/search/setup.h"
+#include "nas/score/rank_agreement.h"
+#include "nas/search/search.h"
 
 namespace adwp::apps {
 
+// The phases of a search. Each takes the setup, what earlier phases found and the ledger, and returns what it
+// found. It goes on where the ledger and the checkpoints say that it stopped, and what it does next depends
+// only on those: so a run that was killed comes to the same bits.
+
+// The weight source, trained.
+struct HyperTraining {
+  double final_loss = 0, seconds = 0;
+  std::int64_t images_seen = 0;
+};
+HyperTraining train_source(SearchSetup& setup, Ledger& ledger);
+
+// Random networks that were both predicted and trained; empty when none is asked for.
+struct RankSample {
+  std::vector<nas::Measured> networks;
+  nas::RankAgreement agreement;
+};
+RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger);
+
+// What the search found with the score that the rank sample calibrates.
+struct Evolution {
+  std::vector<nas::Candidate> evaluated;
+  std::vector<nas::Candidate> front;  // the Pareto front
+  bool calibrated = false;            // else the score is the negated predicted loss
+  double seconds = 0;
+
+  double candidates_per_minute() const { return 60.0 * evaluated.size() / seconds; }
+};
+Evolution evolve(SearchSetup& setup, Ledger& ledger, const RankSample& sample);
+
+// A finalist and how far it was trained.
+struct Finalist {
+  nas::Candidate candidate;
+  double trained_accuracy = 0;  // on the validation split
+  int epochs = 0;
+};
+// The best first.
+std::vector<Finalist> train_finalists(SearchSetup& setup, Ledger& ledger, const Evolution& evolution);
+
+// What a search leaves: result.json, best.json, report.html, and the tables that a person reads.
+
+// What all phases found.
+struct SearchOutcome {
+  HyperTraining hyper;
+  RankSample sample;
+  Evolution evolution;
+  std::vector<Finalist> finalists;
+
+  const nas::Architecture& best() const;
+};
+
+void write_results(const SearchSetup& setup, const SearchOutcome& outcome, const nas::PhaseCost& total,
+                   const RunDirectory& directory);
+
+std::string summary_of(const SearchOptions& options, const SearchOutcome& outcome,
+                       const RunDirectory& directory);
+
+// All phases, in order.
 class SearchRun {
  public:
   SearchRun(Backend& backend, const SearchOptions& options, const RunDirectory& directory);

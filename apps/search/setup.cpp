@@ -10,9 +10,9 @@
 #include "apps/common/event_file.h"
 #include "framework/core/error.h"
 #include "framework/core/fnv.h"
-#include "nas/evaluation/latency.h"
+#include "nas/evaluation/evaluator.h"
 #include "nas/weights/hypernetwork.h"
-#include "nas/weights/shared_weights.h"
+#include "nas/weights/parameter_weights.h"
 
 namespace adwp::apps {
 namespace {

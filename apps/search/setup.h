@@ -1,21 +1,90 @@
-// What all phases of a search work with: the setup, which they read, and the ledger, which they write.
+// What a search works with: its settings, the latencies it knows, its setup and its ledger.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "apps/common/run.h"
 #include "apps/common/run_directory.h"
 #include "apps/common/run_log.h"
-#include "apps/search/latency_table.h"
-#include "apps/search/options.h"
 #include "data/loader.h"
 #include "nas/evaluation/evaluator.h"
+#include "nas/space/search_space.h"
+#include "nas/store/run_store.h"
+#include "nas/training/hypernetwork_trainer.h"
+#include "nas/training/network_trainer.h"
 
 namespace adwp::apps {
+
+// The settings of `search`, and what they mean for its parts.
+struct SearchOptions : RunOptions {
+  SearchOptions() { validation = 0.1; }
+
+  std::string space = "tiny";
+
+  std::string weights = "predicted";
+  std::int64_t hyper_epochs = 10;
+  int hyper_width = 128, architectures_per_step = 1;
+  double hyper_lr = 3e-3;
+  bool fixed_norm = false, layer_code_only = false;
+
+  int rank_sample = 10, rank_epochs = 2;
+
+  std::string strategy = "evolution";
+  int population = 52, generations = 9;
+  std::int64_t max_params = 0, max_macs = 0;
+  bool latency = false;
+  double max_latency_us = 0;
+  std::string latencies;
+
+  int finalists = 4, finalist_epochs = 3, halvings = 1;
+  double finalist_lr = 0.1;
+
+  bool latency_counts() const {
+    return latency || max_latency_us > 0 || !latencies.empty();
+  }  // as an objective
+  nas::Limits limits() const;
+  nas::HyperTrainingOptions hyper_training(const nas::Task& task) const;
+  // Of the rank sample and the finalists.
+  nas::NetworkTrainingOptions network_training(const nas::Task& task, int epochs, std::uint64_t seed) const;
+};
+
+// Declares every option with its group, help and range.
+void declare(Settings& settings, SearchOptions& options);
+
+// The latencies that a search knows: those of an earlier search, those of its own store, and what it
+// measures.
+class LatencyTable {
+ public:
+  // Of one device, for square images of that size.
+  LatencyTable(std::string device, std::int64_t image_size);
+
+  // Takes those in search.db of an earlier search. Throws a usage Error when there are none for this device
+  // and size.
+  void take(const std::string& path);
+  std::uint64_t fingerprint_of_taken() const { return taken_; }
+
+  // Takes those in the run's store, which win over the others; writes all to it, and each new one when it is
+  // measured. The store must live as long as latencies are asked for.
+  void keep_in(nas::RunStore& store);
+
+  // The latency on `batch` images, in microseconds; `measure` is called once for each network and batch.
+  double of(const nas::NetworkPlan& plan, std::int64_t batch, const std::function<double()>& measure);
+
+ private:
+  std::string device_;
+  std::int64_t image_size_;
+  nas::Latencies known_;
+  std::uint64_t taken_ = 0;  // fingerprint
+  nas::RunStore* store_ = nullptr;
+};
+
+// What all phases of a search work with: the setup, which they read, and the ledger, which they write.
 
 // Space, data and task, and in one arena the images, the weight source and the evaluator.
 class SearchSetup {

@@ -7,8 +7,8 @@
 
 #include "apps/common/main.h"
 #include "apps/common/resumable_training.h"
-#include "apps/search/phases.h"
-#include "nas/search/halving.h"
+#include "apps/search/search_run.h"
+#include "nas/search/selection.h"
 
 namespace adwp::apps {
 namespace {

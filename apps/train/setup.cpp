@@ -1,4 +1,4 @@
-#include "apps/train/setup.h"
+#include "apps/train/train_run.h"
 
 #include <fmt/core.h>
 

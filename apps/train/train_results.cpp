@@ -1,4 +1,4 @@
-#include "apps/train/train_results.h"
+#include "apps/train/train_run.h"
 
 #include <fmt/core.h>
 
@@ -7,7 +7,6 @@
 
 #include "apps/common/devices.h"
 #include "apps/report/report.h"
-#include "apps/report/test_outcome.h"
 #include "framework/io/atomic_file.h"
 #include "framework/version.h"
 #include "nas/network/inference.h"

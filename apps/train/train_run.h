@@ -1,15 +1,71 @@
-// One run of `train`: trains a network from scratch with the full recipe.
+// One run of `train`: its settings, its setup, and what it leaves.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "apps/common/run.h"
+#include "apps/common/run_directory.h"
 #include "apps/common/run_log.h"
-#include "apps/train/train_results.h"
+#include "data/loader.h"
+#include "nas/training/network_trainer.h"
 
 namespace adwp::apps {
 
+struct TrainOptions : RunOptions {
+  TrainOptions() { validation = 0.02; }
+
+  std::string architecture, recipe = "standard";
+  std::int64_t epochs = 20;
+  double lr = 0.1;
+};
+void declare(Settings& settings, TrainOptions& options);
+
+class TrainSetup {
+ public:
+  // Throws a usage Error when the options do not fit the data or the device. `say` gets one line with what
+  // was set up.
+  TrainSetup(Backend& backend, const TrainOptions& options,
+             const std::function<void(const std::string&)>& say);
+
+  // What the run's bits depend on besides the settings (Settings::found).
+  std::vector<std::pair<std::string, std::string>> found() const;
+  nas::NetworkTrainingOptions training() const;
+
+  Backend& backend;
+  const TrainOptions& options;
+  data::DataSpec spec;
+  data::TrainingData data;
+  nas::NetworkPlan plan;
+  std::unique_ptr<Arena> arena;  // for the training; the test split has one of its own
+
+ private:
+  void lay_out(Arena& counting) const;
+};
+
+// What a training leaves: result.json, test.json, report.html, and what a person reads.
+
+struct TrainOutcome {
+  double seconds = 0, images_per_second = 0;  // of this process
+  double loss = 0;                            // mean of the last epoch
+  nas::Score validation, test;
+  std::size_t arena_peak = 0;  // over all processes of the run
+};
+
+// Writes what the last checkpoint predicts for the test split into test.json.
+void write_test_outcome(const TrainSetup& setup, const data::ImageSet& test, const RunDirectory& directory);
+
+// Writes result.json, and the report from all that lies in the directory.
+void write_results(const TrainSetup& setup, const TrainOutcome& outcome, const data::ImageSet& test,
+                   const RunDirectory& directory);
+
+std::string summary_of(const TrainOptions& options, const TrainOutcome& outcome,
+                       const RunDirectory& directory);
+
+// Trains a network from scratch with the full recipe.
 class TrainRun {
  public:
   TrainRun(Backend& backend, const TrainOptions& options, const RunDirectory& directory);

@@ -1,3 +1,31 @@
+// CUDA's execution model on the CPU, and its stand-in for stream capture.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <source_location>
+#include <utility>
+#include <vector>
+
+#include "cuda/emulation/cuda_types.h"
+
+namespace adwp::emulation {
+
+// What takes the place of stream capture on the emulated device: while a recording is on, launches, copies
+// and fills are kept, with their arguments, instead of done.
+
+using Recording = std::vector<std::function<void()>>;
+
+// Of the calling thread; nullptr: work is done at once.
+inline thread_local Recording* recording = nullptr;
+
+template <typename Work>
+void do_or_keep(Work&& work) {
+  if (recording == nullptr) return work();
+  recording->push_back(std::forward<Work>(work));
+}
+
 // CUDA's execution model on the CPU: a grid runs block by block, a block's threads are fibers.
 //
 // A thread runs until it waits at a barrier or in a warp operation, or ends; then the scheduler picks
@@ -12,15 +40,6 @@
 // its own to it, and only barriers and warp operations order them.
 //
 // This file and scheduler.cpp are compiled without ThreadSanitizer, kernels with it.
-#pragma once
-
-#include <cstddef>
-#include <cstdint>
-#include <source_location>
-
-#include "cuda/emulation/cuda_types.h"
-
-namespace adwp::emulation {
 
 using Location = std::source_location;
 

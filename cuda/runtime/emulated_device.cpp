@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "cuda/emulation/recording.h"
 #include "cuda/emulation/scheduler.h"
 #include "cuda/runtime/device.h"
 #include "framework/core/error.h"

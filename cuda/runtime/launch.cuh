@@ -11,7 +11,6 @@
 #else
 #include <tuple>
 
-#include "cuda/emulation/recording.h"
 #include "cuda/emulation/scheduler.h"
 #endif
 

@@ -1,10 +1,75 @@
 #include "framework/autograd/tape.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "framework/core/error.h"
 
 namespace adwp {
+
+const Tensor& Gradient::tensor() const {
+  static const Tensor none;
+  return slot_ ? slot_->gradient : none;
+}
+
+// A base's gradient is filled piece by piece, in any order and perhaps not everywhere: so it starts
+// at zero and every piece is summed in.
+const Tensor& Gradient::Slot::as_base() {
+  if (base) {
+    gradient = base->as_base().view(base_offset, shape);
+  } else if (!gradient.defined()) {
+    gradient = Tensor(*arena, shape);
+    gradient.zero();
+  }
+  written = true;
+  return gradient;
+}
+
+Target Gradient::target() const {
+  require(required(), "autograd", "the gradient of a value that requires none");
+  if (slot_->base) slot_->as_base();
+  if (!slot_->gradient.defined()) slot_->gradient = Tensor(*slot_->arena, slot_->shape);
+  const bool written = std::exchange(slot_->written, true);
+  return {slot_->gradient, written ? GradMode::accumulate : GradMode::overwrite};
+}
+
+Variable Variable::constant(Tensor value) {
+  Variable variable;
+  variable.value_ = std::move(value);
+  return variable;
+}
+
+Variable Variable::leaf(Tensor value, Tensor gradient) {
+  require(value.dtype() == DType::f32 && gradient.dtype() == DType::f32 && gradient.shape() == value.shape(),
+          "autograd", "gradient unlike its value, got {}, expected {}", gradient.text(), value.text());
+  Variable variable = constant(std::move(value));
+  auto slot = std::make_shared<Gradient::Slot>();
+  slot->arena = &gradient.arena();
+  slot->shape = gradient.shape();
+  slot->gradient = std::move(gradient);
+  slot->written = true;
+  variable.gradient_ = Gradient(std::move(slot));
+  return variable;
+}
+
+Variable Variable::view(std::int64_t offset, Shape shape) const {
+  Variable result = constant(value_.view(offset, shape));
+  if (requires_grad()) {
+    auto slot = std::make_shared<Gradient::Slot>();
+    slot->arena = gradient_.slot_->arena;
+    slot->shape = shape;
+    slot->base = gradient_.slot_;
+    slot->base_offset = offset;
+    result.gradient_ = Gradient(std::move(slot));
+  }
+  return result;
+}
+
+Variable Variable::reshaped(Shape shape) const {
+  require(shape.elements() == value_.elements(), "reshape", "another number of elements, got {}, from {}",
+          shape.text(), value_.text());
+  return view(0, shape);
+}
 
 bool Tape::needs_grad(std::initializer_list<const Variable*> inputs) const {
   return recording() && std::any_of(inputs.begin(), inputs.end(),

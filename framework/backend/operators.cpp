@@ -1,9 +1,89 @@
-// What the operators' checks say beyond shapes, and how a profile names their calls.
+// What the checks of operators say, and how a profile names their calls.
 #include "framework/backend/operators.h"
 
+#include "framework/backend/operands.h"
+#include "framework/backend/specs.h"
 #include "framework/core/error.h"
 
 namespace adwp {
+
+Shape conv2d_output(const Conv2d& conv, const Shape& x, const Shape& w) {
+  require(x.rank() == 4, "conv2d", "wrong rank, got x {}, expected (N, H, W, C)", x.text());
+  require(conv.kernel >= 1 && conv.stride >= 1 && conv.padding >= 0 && conv.padding < conv.kernel, "conv2d",
+          "bad window, got kernel {}, stride {}, padding {}, expected padding < kernel", conv.kernel,
+          conv.stride, conv.padding);
+  require(x[1] + 2 * conv.padding >= conv.kernel && x[2] + 2 * conv.padding >= conv.kernel, "conv2d",
+          "image smaller than the window, got x {}, kernel {}, padding {}", x.text(), conv.kernel,
+          conv.padding);
+  const Shape expected{conv.depthwise ? x[3] : w[0], conv.kernel, conv.kernel, conv.depthwise ? 1 : x[3]};
+  require(w == expected, "conv2d", "kernel does not fit, got w {}, expected {} for x {}", w.text(),
+          expected.text(), x.text());
+  return Shape{x[0], conv.out_size(x[1]), conv.out_size(x[2]), w[0]};
+}
+
+double conv2d_flops(const Conv2d& conv, const Shape& y, const Shape& w) {
+  return 2.0 * y.elements() * conv.kernel * conv.kernel * w[3];
+}
+
+std::string conv2d_text(const Conv2d& conv, const Shape& x, const Shape& w) {
+  return fmt::format("{}{}x{} s{} {} -> {}", conv.depthwise ? "depthwise " : "", conv.kernel, conv.kernel,
+                     conv.stride, x.text(), w[0]);
+}
+
+void Operands::input(const char* operand, const Tensor& tensor, const Shape& shape, DType dtype) {
+  require(tensor.defined() && tensor.shape() == shape && tensor.dtype() == dtype, name_,
+          "{} does not fit, got {}, expected {} {}", operand, tensor.text(), name_of(dtype), shape.text());
+  count(tensor);
+}
+
+void Operands::input(const char* operand, const Tensor& tensor, int rank, DType dtype) {
+  require(tensor.defined() && tensor.shape().rank() == rank && tensor.dtype() == dtype, name_,
+          "{} does not fit, got {}, expected {} of rank {}", operand, tensor.text(), name_of(dtype), rank);
+  count(tensor);
+}
+
+void Operands::input(const char* operand, const Tensor& tensor) {
+  require(tensor.defined() && tensor.dtype() == DType::f32, name_, "{} does not fit, got {}, expected f32",
+          operand, tensor.text());
+  count(tensor);
+}
+
+void Operands::output(const char* operand, const Tensor& tensor, const Shape& shape, DType dtype) {
+  input(operand, tensor, shape, dtype);
+  written(tensor);
+}
+
+void Operands::output(const char* operand, const Tensor& tensor) {
+  input(operand, tensor);
+  written(tensor);
+}
+
+void Operands::output(const char* operand, const Target& target, const Shape& shape) {
+  input(operand, target.tensor, shape);
+  written(target);
+}
+
+void Operands::output(const char* operand, const Target& target) {
+  input(operand, target.tensor);
+  written(target);
+}
+
+void Operands::written(const Tensor& tensor) {
+  if (main_ == nullptr) main_ = &tensor;
+}
+
+void Operands::written(const Target& target) {
+  written(target.tensor);
+  require(target_count_ < most_targets, name_, "more than {} targets", most_targets);
+  targets_[target_count_++] = &target;
+}
+
+void Operands::zero_targets() const {
+  for (int i = 0; i < target_count_; ++i) {
+    if (!targets_[i]->adds()) targets_[i]->tensor.zero();
+  }
+}
+
 namespace {
 
 void check_classification(Operands& o, const Tensor& logits, const Tensor& labels) {

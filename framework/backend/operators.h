@@ -470,14 +470,14 @@ struct LoadBatch {
 
 // The one list of operators that a device must compute: it makes Backend's virtual methods and their
 // overrides.
-#define ADWP_OPERATORS(X)                                                                             \
-  X(Gemm)                                                                                             \
-  X(ColumnSum) X(ConvForward) X(ConvDgrad) X(ConvWgrad) X(BatchNormForward) X(BatchNormBackward)      \
-      X(BatchNormInference) X(LayerNormForward) X(LayerNormBackward) X(ActivationForward)             \
-          X(ActivationBackward) X(Add) X(CopyGradient) X(ChannelScaleForward) X(ChannelScaleBackward) \
-              X(ConcatForward) X(ConcatBackward) X(GlobalPoolForward) X(GlobalPoolBackward)           \
-                  X(CrossEntropyForward) X(CrossEntropyBackward) X(CountHits) X(EmbeddingSum)         \
-                      X(EmbeddingBackward) X(Assemble) X(AssembleBackward) X(SumOfSquares) X(SgdStep) \
-                          X(AdamWStep) X(Lerp) X(LoadBatch)
+#define ADWP_OPERATORS(X)                                                                                   \
+  X(Gemm)                                                                                                   \
+  X(ColumnSum)                                                                                              \
+  X(ConvForward) X(ConvDgrad) X(ConvWgrad) X(BatchNormForward) X(BatchNormBackward) X(BatchNormInference)   \
+      X(LayerNormForward) X(LayerNormBackward) X(ActivationForward) X(ActivationBackward) X(Add)            \
+          X(CopyGradient) X(ChannelScaleForward) X(ChannelScaleBackward) X(ConcatForward) X(ConcatBackward) \
+              X(GlobalPoolForward) X(GlobalPoolBackward) X(CrossEntropyForward) X(CrossEntropyBackward)     \
+                  X(CountHits) X(EmbeddingSum) X(EmbeddingBackward) X(Assemble) X(AssembleBackward)         \
+                      X(SumOfSquares) X(SgdStep) X(AdamWStep) X(Lerp) X(LoadBatch)
 
 }  // namespace adwp

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "framework/core/arena.h"
-#include "framework/core/dtype.h"
 #include "framework/core/shape.h"
 
 namespace adwp {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "framework/autograd/variable.h"
+#include "framework/autograd/tape.h"
 #include "framework/backend/backend.h"
 
 namespace adwp::nn {

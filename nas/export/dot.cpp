@@ -1,6 +1,6 @@
 #include <fmt/core.h>
 
-#include "nas/export/drawing.h"
+#include "nas/export/export.h"
 
 namespace adwp::nas {
 namespace {

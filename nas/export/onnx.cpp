@@ -1,4 +1,4 @@
-#include "nas/export/onnx.h"
+#include "nas/export/export.h"
 
 #include "framework/core/error.h"
 

@@ -1,4 +1,4 @@
-#include "nas/export/pytorch.h"
+#include "nas/export/export.h"
 
 #include <fmt/core.h>
 

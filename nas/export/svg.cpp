@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "nas/export/drawing.h"
+#include "nas/export/export.h"
 
 namespace adwp::nas {
 namespace {

@@ -4,7 +4,7 @@
 #include "data/loader.h"
 #include "nas/network/macro_network.h"
 #include "nas/network/stored_network.h"
-#include "nas/weights/trained_weights.h"
+#include "nas/weights/parameter_weights.h"
 
 namespace adwp::nas {
 

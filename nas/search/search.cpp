@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "framework/core/error.h"
-#include "nas/search/pareto.h"
+#include "nas/search/selection.h"
 
 namespace adwp::nas {
 namespace {
@@ -59,9 +59,9 @@ bool Search::admit(const Architecture& architecture, std::vector<std::uint64_t> 
     ++rejected_;
     return false;
   }
-  const NetworkPlan plan = plan_network(architecture, settings_.task);
-  if (!settings_.limits.admit(plan)) return false;
-  const std::optional<double> latency = meter_ ? std::optional(meter_(plan)) : std::nullopt;
+  const auto plan = std::make_shared<const NetworkPlan>(plan_network(architecture, settings_.task));
+  if (!settings_.limits.admit(*plan)) return false;
+  const std::optional<double> latency = meter_ ? std::optional(meter_(*plan)) : std::nullopt;
   if (latency && settings_.limits.max_latency_us && *latency > *settings_.limits.max_latency_us) {
     too_slow_.insert(hash);
     ++rejected_;
@@ -70,8 +70,9 @@ bool Search::admit(const Architecture& architecture, std::vector<std::uint64_t> 
   met_.insert(hash);
   proposed.push_back({.architecture = architecture,
                       .hash = hash,
-                      .params = plan.parameters(),
-                      .macs = plan.macs(),
+                      .params = plan->parameters(),
+                      .macs = plan->macs(),
+                      .plan = plan,
                       .latency_us = latency,
                       .generation = state_.next_generation,
                       .parents = std::move(parents)});
@@ -133,6 +134,7 @@ bool Search::step() {
   std::vector<Candidate> children = propose(random);
   if (children.empty()) return false;
   scorer_(children);
+  for (Candidate& child : children) child.plan.reset();  // thousands are kept
   state_.evaluated.insert(state_.evaluated.end(), children.begin(), children.end());
   std::vector<Candidate> all = std::move(state_.population);
   all.insert(all.end(), children.begin(), children.end());

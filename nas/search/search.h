@@ -10,7 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "nas/search/candidate.h"
+#include "nas/search/selection.h"
 #include "nas/space/search_space.h"
 
 namespace adwp::nas {

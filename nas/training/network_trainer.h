@@ -5,7 +5,7 @@
 #include "nas/evaluation/evaluator.h"
 #include "nas/network/macro_network.h"
 #include "nas/training/trainer.h"
-#include "nas/weights/trained_weights.h"
+#include "nas/weights/parameter_weights.h"
 
 namespace adwp::nas {
 

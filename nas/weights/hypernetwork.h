@@ -17,7 +17,6 @@
 
 #include "nas/space/encoding.h"
 #include "nas/space/search_space.h"
-#include "nas/weights/weight_layout.h"
 #include "nas/weights/weight_source.h"
 
 namespace adwp::nas {

@@ -8,14 +8,12 @@
 #include <limits>
 #include <set>
 
-#include "apps/report/report.h"
 #include "apps/report/run_files.h"
-#include "apps/report/test_outcome.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
 #include "nas/network/stored_network.h"
-#include "nas/search/pareto.h"
+#include "nas/search/selection.h"
 #include "nas/store/run_store.h"
 #include "tests/support/temporary_directory.h"
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "framework/io/atomic_file.h"
-#include "nas/training/loss_log.h"
+#include "nas/training/trainer.h"
 #include "tests/support/device.h"
 #include "tests/support/temporary_directory.h"
 

@@ -33,7 +33,8 @@ TEST_P(Contract, GemmInAllForms) {
         }
         const Array before = random_array(Shape{c.m, c.n}, 4);
         const Tensor out = upload(before);
-        backend().compute(Gemm{ta, tb, upload(a), upload(b), {}, Activation::none, {out, GradMode::accumulate}});
+        backend().compute(
+            Gemm{ta, tb, upload(a), upload(b), {}, Activation::none, {out, GradMode::accumulate}});
         const Array product = oracle::gemm(ta, tb, a, b, {}, Activation::none);
         EXPECT_LE(nmse(to_array(out), oracle::add(before, product)), 1e-7) << name;
       }
@@ -94,8 +95,7 @@ TEST_P(Contract, ConvolutionLeavesExactStatistics) {
     EXPECT_LE(nmse(to_array(mean), expected.mean), 1e-14) << shape.text();
     EXPECT_LE(nmse(to_array(var), expected.var), 1e-11) << shape.text();
     const Tensor own_mean(arena(), Shape{20}), own_var(arena(), Shape{20}), own(arena(), y.shape());
-    backend().compute(
-        BatchNormForward{y, scale, scale, 1e-5f, Activation::none, own, own_mean, own_var});
+    backend().compute(BatchNormForward{y, scale, scale, 1e-5f, Activation::none, own, own_mean, own_var});
     EXPECT_LE(nmse(to_array(var), expected.var), 2 * nmse(to_array(own_var), expected.var) + 1e-14);
     // As for batch norm far from zero: the inputs' own spacing is 5e-4.
     EXPECT_LE(
@@ -293,18 +293,21 @@ TEST_P(Contract, SumsOfNothing) {
   const auto holds = [&](const Tensor& tensor, float value) {
     EXPECT_EQ(tensor.to_host<float>(), std::vector<float>(std::size_t(tensor.elements()), value));
   };
-  const auto filled = [&](const Shape& shape) { return upload(Array(shape, std::vector<double>(std::size_t(shape.elements()), 7.0))); };
+  const auto filled = [&](const Shape& shape) {
+    return upload(Array(shape, std::vector<double>(std::size_t(shape.elements()), 7.0)));
+  };
   for (const GradMode mode : {GradMode::overwrite, GradMode::accumulate}) {
     const float left = mode == GradMode::overwrite ? 0 : 7;
     const Tensor none(arena(), Shape{0, 4, 4, 8}), dw = filled(Shape{8, 3, 3, 8});
     backend().compute(ConvWgrad{{3, 1, 1, false}, none, none, {dw, mode}});
     holds(dw, left);
     const Tensor c = filled(Shape{2, 5});
-    backend().compute(Gemm{.a = Tensor(arena(), Shape{2, 0}), .b = Tensor(arena(), Shape{0, 5}), .c = {c, mode}});
+    backend().compute(
+        Gemm{.a = Tensor(arena(), Shape{2, 0}), .b = Tensor(arena(), Shape{0, 5}), .c = {c, mode}});
     holds(c, left);
     const Tensor one = filled(Shape{8}), dscale = filled(Shape{8}), dshift = filled(Shape{8});
-    backend().compute(BatchNormBackward{none, none, one, one, one, one, 1e-5f, Activation::relu, {none},
-                                        {dscale, mode}, {dshift, mode}});
+    backend().compute(BatchNormBackward{
+        none, none, one, one, one, one, 1e-5f, Activation::relu, {none}, {dscale, mode}, {dshift, mode}});
     holds(dscale, left);
     holds(dshift, left);
     const Tensor dsource = filled(Shape{6});
@@ -315,7 +318,8 @@ TEST_P(Contract, SumsOfNothing) {
     const auto* numbers = reinterpret_cast<const std::int32_t*>(&piece);
     const Tensor table = upload(Shape{1, 12}, std::vector<std::int32_t>(numbers, numbers + 12));
     backend().compute(AssembleBackward{one, table, {dsource, mode}});
-    EXPECT_EQ(dsource.to_host<float>(), (std::vector<float>{left, left + 3.5f, left + 3.5f, left, left, left}));
+    EXPECT_EQ(dsource.to_host<float>(),
+              (std::vector<float>{left, left + 3.5f, left + 3.5f, left, left, left}));
   }
   const Tensor score = filled(Shape{2});
   backend().compute(CountHits{Tensor(arena(), Shape{0, 3}), Tensor(arena(), Shape{0}, DType::i32), score});

@@ -1,4 +1,4 @@
-#include "data/image_file.h"
+#include "data/readers.h"
 
 #include <gtest/gtest.h>
 #include <stb/stb_image_write.h>

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "framework/core/memory.h"
+#include "framework/core/arena.h"
 
 namespace adwp::fuzz {
 

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <vector>
 
-#include "apps/search/options.h"
+#include "apps/search/setup.h"
 #include "framework/io/checkpoint.h"
 #include "nas/network/stored_network.h"
 #include "nas/store/run_store.h"

@@ -3,7 +3,7 @@
 #include "nas/evaluation/evaluator.h"
 
 #include "cuda/runtime/gpu_backend.h"
-#include "nas/weights/shared_weights.h"
+#include "nas/weights/parameter_weights.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {

@@ -1,9 +1,9 @@
 // What the latency meter makes of the times that a device tells.
 #define ADWP_GPU emulated
-#include "nas/evaluation/latency.h"
+#include "nas/evaluation/evaluator.h"
 
 #include "cuda/runtime/gpu_backend.h"
-#include "nas/weights/shared_weights.h"
+#include "nas/weights/parameter_weights.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {

@@ -7,8 +7,7 @@
 #include <set>
 
 #include "framework/core/error.h"
-#include "nas/search/halving.h"
-#include "nas/search/pareto.h"
+#include "nas/search/selection.h"
 
 namespace adwp::nas {
 namespace {

@@ -7,8 +7,8 @@
 #include <map>
 #include <set>
 
-#include "nas/search/pareto.h"
 #include "nas/search/search.h"
+#include "nas/search/selection.h"
 
 namespace adwp::nas {
 namespace {

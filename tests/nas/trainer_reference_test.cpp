@@ -2,7 +2,7 @@
 #include "nas/network/macro_network.h"
 #include "nas/training/hypernetwork_trainer.h"
 #include "nas/training/network_trainer.h"
-#include "nas/weights/shared_weights.h"
+#include "nas/weights/parameter_weights.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {

@@ -5,7 +5,7 @@
 
 #include "nas/space/encoding.h"
 #include "nas/weights/hypernetwork.h"
-#include "nas/weights/shared_weights.h"
+#include "nas/weights/parameter_weights.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {
@@ -17,9 +17,7 @@ constexpr nas::Task task{8, 3, 10};
 
 // Every kind of layer, each also on a concatenation.
 nas::NetworkPlan network_of_everything() {
-  const auto block = [](nas::BlockKind kind, int kernel) {
-    return nas::Block{{kind, kernel}};
-  };
+  const auto block = [](nas::BlockKind kind, int kernel) { return nas::Block{{kind, kernel}}; };
   const auto joined = [](nas::Block b, int from) {
     b.join = nas::Join::concat;
     b.from = from;

@@ -8,7 +8,7 @@
 #include "nas/training/hypernetwork_trainer.h"
 #include "nas/training/network_trainer.h"
 #include "nas/weights/hypernetwork.h"
-#include "nas/weights/shared_weights.h"
+#include "nas/weights/parameter_weights.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {

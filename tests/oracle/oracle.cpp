@@ -25,7 +25,8 @@ double activate(Activation act, double x) {
   return x;
 }
 
-Array gemm(bool transpose_a, bool transpose_b, const Array& a, const Array& b, const Array& bias, Activation act) {
+Array gemm(bool transpose_a, bool transpose_b, const Array& a, const Array& b, const Array& bias,
+           Activation act) {
   const std::int64_t m = a.shape[transpose_a ? 1 : 0], k = a.shape[transpose_a ? 0 : 1];
   const std::int64_t n = b.shape[transpose_b ? 0 : 1];
   Array c(Shape{m, n});

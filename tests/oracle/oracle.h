@@ -31,7 +31,8 @@ struct Array {
 
 double activate(Activation act, double x);
 
-Array gemm(bool transpose_a, bool transpose_b, const Array& a, const Array& b, const Array& bias, Activation act);
+Array gemm(bool transpose_a, bool transpose_b, const Array& a, const Array& b, const Array& bias,
+           Activation act);
 Array conv2d(const Conv2d& conv, const Array& x, const Array& w);
 struct Moments {
   Array mean, var;

@@ -1,5 +1,5 @@
 // One PNG or JPEG, as data sets and `classify` read it.
-#include "data/image_file.h"
+#include "data/readers.h"
 #include "tests/fuzz/support.h"
 
 using namespace adwp;

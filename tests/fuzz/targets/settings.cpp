@@ -1,7 +1,7 @@
 // A settings file, as `search --config` reads it. Accepted: what is written into config.toml says the same.
 #include "apps/common/settings.h"
 
-#include "apps/search/options.h"
+#include "apps/search/setup.h"
 #include "tests/fuzz/support.h"
 
 using namespace adwp;

@@ -1,4 +1,4 @@
-#include "nas/weights/weight_layout.h"
+#include "nas/weights/weight_source.h"
 
 #include <cstring>
 #include <limits>

@@ -1,4 +1,4 @@
-// Loops over several threads.
+// What the loops of this device share: threads, reductions in a fixed order, and ways to write.
 #pragma once
 
 #include <omp.h>
@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <vector>
+
+#include "framework/backend/activation.h"
 
 namespace adwp::cpu {
 
@@ -57,6 +59,17 @@ std::vector<double> row_sums(std::int64_t rows, std::int64_t width, void* worksp
     for (std::int64_t c = 0; c < width; ++c) totals[c] += partial[part * width + c];
   }
   return totals;
+}
+
+// Writes or sums, decided outside of the loop as well.
+template <bool accumulate>
+inline void put(float& target, float value) {
+  target = accumulate ? target + value : value;
+}
+template <typename Body>
+void dispatch(GradMode mode, Body&& body) {
+  if (mode == GradMode::accumulate) return body.template operator()<true>();
+  return body.template operator()<false>();
 }
 
 }  // namespace adwp::cpu

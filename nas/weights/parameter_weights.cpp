@@ -1,12 +1,13 @@
-#include "nas/weights/shared_weights.h"
+#include "nas/weights/parameter_weights.h"
 
 #include <algorithm>
 
 #include "framework/core/error.h"
 #include "framework/ops/ops.h"
-#include "nas/weights/weight_layout.h"
+#include "nas/weights/weight_source.h"
 
 namespace adwp::nas {
+
 namespace {
 
 using nn::Decay;
@@ -101,6 +102,43 @@ NetworkWeights SharedWeights::weights(Tape& tape, const NetworkPlan& plan) {
   const Tensor list = upload(tape, pieces);
   const Variable flat = ops::assemble(tape, std::span(&source, 1), std::span(&list, 1), layout.elements());
   NetworkWeights weights = layout.views(flat, plan);
+  weights.classifier_bias = store_[classifier_bias_];
+  return weights;
+}
+
+using nn::Decay;
+using nn::Initial;
+
+TrainedWeights::TrainedWeights(Arena& arena, const NetworkPlan& plan, std::uint64_t seed) {
+  for (const LayerSpec& layer : plan.layers) {
+    const Shape channels{layer.out_channels};
+    Numbers numbers{};
+    numbers.kernel =
+        store_.add(layer.name + ".kernel", layer.kernel_shape(), Decay::yes, Initial::he(layer.fan_in()));
+    numbers.scale =
+        layer.norm ? store_.add(layer.name + ".scale", channels, Decay::no, Initial::constant(1)) : -1;
+    numbers.shift =
+        store_.add(layer.name + (layer.norm ? ".shift" : ".bias"), channels, Decay::no, Initial::constant(0));
+    layers_.push_back(numbers);
+  }
+  const std::int64_t inputs = plan.classifier_inputs;
+  // Half the usual deviation: the first predictions are near uniform.
+  const float deviation = 0.5f * Initial::he(2 * inputs).scale;
+  classifier_ = store_.add("classifier.weight", Shape{plan.task.classes, inputs}, Decay::yes,
+                           Initial::normal(deviation));
+  classifier_bias_ = store_.add("classifier.bias", Shape{plan.task.classes}, Decay::no, Initial::constant(0));
+  store_.build(arena, seed);
+}
+
+NetworkWeights TrainedWeights::weights(Tape&, const NetworkPlan& plan) {
+  require(plan.layers.size() == layers_.size(), "trained weights",
+          "weights of another network, got {} layers, expected {}", plan.layers.size(), layers_.size());
+  NetworkWeights weights;
+  for (const Numbers& numbers : layers_) {
+    weights.layers.push_back({store_[numbers.kernel], numbers.scale < 0 ? Variable() : store_[numbers.scale],
+                              store_[numbers.shift]});
+  }
+  weights.classifier = store_[classifier_];
   weights.classifier_bias = store_[classifier_bias_];
   return weights;
 }

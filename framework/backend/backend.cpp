@@ -1,0 +1,88 @@
+// Profiles, replays and the registry of devices.
+#include "framework/backend/backend.h"
+
+#include <fmt/ranges.h>
+
+#include "framework/backend/profile.h"
+#include "framework/backend/replay.h"
+#include "framework/core/error.h"
+
+namespace adwp {
+
+double Backend::seconds(const std::function<void()>& work) {
+  synchronize();
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  synchronize();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void ProfileScope::start(Profile::Row& row, double bytes, double flops) {
+  row_ = &row;
+  row.bytes += bytes;
+  row.flops += flops;
+  backend_.synchronize();
+  start_ = std::chrono::steady_clock::now();
+}
+
+ProfileScope::~ProfileScope() {
+  if (row_ == nullptr) return;
+  backend_.synchronize();
+  ++row_->calls;
+  row_->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+std::unique_ptr<Graph> Backend::capture(const std::function<void()>&) { return nullptr; }
+
+Replay::Replay(Backend& backend, Arena& arena, std::function<void()> work)
+    : backend_(backend), arena_(arena), work_(std::move(work)) {}
+
+void Replay::call() const {
+  const Arena::Frame frame(arena_);
+  work_();
+}
+
+void Replay::run() {
+  if (!called_ || arena_.guarded() || arena_.counting() || backend_.profiled()) {
+    call();
+    called_ = true;
+    return;
+  }
+  if (graph_ == nullptr || layout_ != arena_.layout()) {
+    layout_ = arena_.layout();
+    graph_ = backend_.capture([this] { call(); });
+  }
+  if (graph_ == nullptr) return call();
+  graph_->launch();
+}
+
+void Registry::add(std::string name, Factory factory, std::function<bool()> usable) {
+  entries_.push_back({std::move(name), std::move(factory), std::move(usable)});
+}
+
+std::unique_ptr<Backend> Registry::open(const std::string& name) const {
+  for (const Entry& entry : entries_) {
+    if (name == "auto" ? entry.usable() : name == entry.name) {
+      if (!entry.usable()) fail("device", "no {} device found on this machine", name);
+      return entry.factory();
+    }
+  }
+  fail_usage("device", "unknown device, got '{}', expected auto or one of: {}", name,
+             fmt::join(names(), ", "));
+}
+
+std::vector<std::string> Registry::names() const {
+  std::vector<std::string> names;
+  for (const Entry& entry : entries_) names.push_back(entry.name);
+  return names;
+}
+
+std::vector<std::string> Registry::usable_names() const {
+  std::vector<std::string> names;
+  for (const Entry& entry : entries_) {
+    if (entry.usable()) names.push_back(entry.name);
+  }
+  return names;
+}
+
+}  // namespace adwp

@@ -1,0 +1,69 @@
+// Candidates of a search, and which of them go on.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "nas/space/network_plan.h"
+
+namespace adwp::nas {
+
+// A network under consideration.
+struct Candidate {
+  Architecture architecture;
+  std::uint64_t hash = 0;
+  std::int64_t params = 0, macs = 0;
+  std::shared_ptr<const NetworkPlan> plan;  // from the proposal until the scorer has returned
+  std::optional<double> latency_us, latency_batch_us;  // of one image, of an evaluation batch; if measured
+  double predicted_loss = 0, predicted_accuracy = 0;
+  double score = 0;  // what the search maximises
+  int generation = 0;
+  std::vector<std::uint64_t> parents;  // hashes; none for a sampled one
+};
+
+// Dominance among candidates (NSGA-II: Deb et al., 2002).
+//
+// Objectives: score up; parameters, multiply-accumulates and, where measured, latency down. Ties are
+// broken by hash, so that every order here is the same on every run.
+
+// No worse in any objective, better in one.
+bool dominates(const Candidate& a, const Candidate& b);
+
+// Indices of `candidates` in fronts: the non-dominated, those that only these dominate, and so on.
+std::vector<std::vector<std::size_t>> non_dominated_fronts(std::span<const Candidate> candidates);
+
+// Crowding distance of each member of a front, in the front's order; infinite at the ends.
+std::vector<double> crowding_distances(std::span<const Candidate> candidates,
+                                       std::span<const std::size_t> front);
+
+// The first front, best score first.
+std::vector<Candidate> pareto_front(std::span<const Candidate> candidates);
+
+// Successive halving (Jamieson & Talwalkar, 2016): train many networks briefly, few for long.
+
+struct Rung {
+  std::size_t networks = 0;
+  int epochs = 0;
+};
+
+// `halvings` + 1 rungs: the last trains for `epochs`, each one before for about 1 / 2.5 of the next;
+// networks shrink by the same factor. 16 networks, 8 epochs, 2 halvings: 16 x 1, 6 x 3, 3 x 8.
+std::vector<Rung> halving_schedule(std::size_t networks, int epochs, int halvings);
+
+// Accuracy on the validation split of network `index`, trained from scratch for `epochs`. Each rung
+// starts anew: a cosine schedule belongs to its length, and a network stopped at a third of a long
+// one has a learning rate far too high to be compared.
+using TrainNetwork = std::function<double(std::size_t index, int epochs)>;
+
+struct HalvingResult {
+  std::vector<double> accuracy;    // per network, from the last rung it reached
+  std::vector<int> epochs;         // and how long that trained it
+  std::vector<std::size_t> order;  // best first: by rung reached, then accuracy
+};
+HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetwork& train);
+
+}  // namespace adwp::nas
