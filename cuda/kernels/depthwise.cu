@@ -137,7 +137,7 @@ __global__ void __launch_bounds__(256)
       UNROLL for (int i = 0; i < held; ++i) {
         const int h = top + (first_tap + i) / kernel, v = left + (first_tap + i) % kernel;
         if (h >= 0 && h < s.height && v >= 0 && v < s.width) {
-          own[i] = fmaf(g, image[pixel(h, s.width, v, s.channels)], own[i]);
+          own[i] = fmaf(g, image[(h * s.width + v) * pitch], own[i]);
         }
       }
     }
