@@ -68,13 +68,15 @@ void CpuBackend::compute(const EmbeddingBackward& op, void*) {
 
 void CpuBackend::compute(const Assemble& op, void*) {
   const float* from = op.source.data<float>();
-  float* to = op.out.data<float>();
+  float* to = op.out.tensor.data<float>();
+  const bool adds = op.out.adds();
   parallel_for(op.pieces.shape()[0], 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const TilePiece piece = piece_at(op.pieces, i);
       for_runs(piece, [&](std::int64_t a, std::int64_t b, std::int64_t count) {
         for (std::int64_t j = 0; j < count; ++j) {
-          to[b + j] = piece.scale * from[a + j] + piece.offset;
+          const float cut = piece.scale * from[a + j] + piece.offset;
+          to[b + j] = adds ? to[b + j] + cut : cut;
         }
       });
     }

@@ -62,6 +62,7 @@ void CpuBackend::compute(const AdamWStep& op, void*) {
   const float rate = op.rule.learning_rate / (1.0 - std::pow(op.rule.beta1, t));
   const float correction = 1.0 / (1.0 - std::pow(op.rule.beta2, t));
   const float beta1 = op.rule.beta1, beta2 = op.rule.beta2, epsilon = op.rule.epsilon;
+  const bool lazy = op.rule.lazy;
   const float* g = op.gradient.data<float>();
   float* m = op.first.data<float>();
   float* v = op.second.data<float>();
@@ -70,9 +71,13 @@ void CpuBackend::compute(const AdamWStep& op, void*) {
     for (std::int64_t i = begin; i < end; ++i) {
       const float decay = i < op.rule.decayed ? op.rule.learning_rate * op.rule.weight_decay : 0.0f;
       const float clipped = clip * g[i];
-      m[i] += (1.0f - beta1) * (clipped - m[i]);
-      v[i] += (1.0f - beta2) * (clipped * clipped - v[i]);
-      p[i] -= rate * m[i] / (std::sqrt(v[i] * correction) + epsilon) + decay * p[i];
+      const float first = m[i] + (1.0f - beta1) * (clipped - m[i]);
+      const float second = v[i] + (1.0f - beta2) * (clipped * clipped - v[i]);
+      const float moved = p[i] - (rate * first / (std::sqrt(second * correction) + epsilon) + decay * p[i]);
+      const bool stays = lazy && g[i] == 0.0f;
+      m[i] = stays ? m[i] : first;
+      v[i] = stays ? v[i] : second;
+      p[i] = stays ? p[i] : moved;
     }
   });
 }

@@ -124,7 +124,8 @@ Json finalists_of(const nas::Database& database) {
   return finalists;
 }
 
-Json rank_sample_of(const nas::Database& database, const std::vector<nas::Measured>& networks) {
+Json rank_sample_of(const nas::Database& database, const std::vector<nas::Measured>& networks,
+                    const std::vector<double>& scores) {
   Json sample = Json::array();
   nas::Statement row = database.prepare("SELECT id, architecture FROM rank_sample ORDER BY number");
   for (const nas::Measured& m : networks) {
@@ -132,21 +133,21 @@ Json rank_sample_of(const nas::Database& database, const std::vector<nas::Measur
     sample.push_back({{"id", row.text(0)},
                       {"params", m.params},
                       {"macs", m.macs},
-                      {"predicted_loss", m.predicted_loss},
+                      {"predicted_loss", m.predicted_loss()},
+                      {"sample_score", rounded(scores[sample.size()])},
                       {"predicted_accuracy", m.predicted_accuracy},
                       {"trained_accuracy", m.trained_accuracy},
-                      {"one_epoch_accuracy", rounded(m.one_epoch_accuracy)},
+                      {"one_epoch_loss", rounded(m.one_epoch_loss)},
                       {"architecture", packed(nas::Architecture::from_json(row.text(1)))}});
   }
   return sample;
 }
 
-Json agreement_of(const std::vector<nas::Measured>& networks, std::uint64_t seed) {
-  if (networks.empty()) return nullptr;
+Json json_of(const nas::RankAgreement& agreement) {
+  if (agreement.sample == 0) return nullptr;
   const auto estimate = [](const std::optional<nas::Estimate>& e) {
     return e ? Json{{"value", e->value}, {"low", e->low}, {"high", e->high}} : Json(nullptr);
   };
-  const nas::RankAgreement agreement = nas::rank_agreement(networks, seed);
   Json rankings = Json::array();
   for (const nas::Agreement& a : agreement.rankings) {
     rankings.push_back({{"ranking", a.ranking},
@@ -157,6 +158,7 @@ Json agreement_of(const std::vector<nas::Measured>& networks, std::uint64_t seed
   return {{"sample", agreement.sample},
           {"mean_predicted", agreement.mean_predicted},
           {"mean_trained", agreement.mean_trained},
+          {"verdict", agreement.verdict()},
           {"rankings", rankings}};
 }
 
@@ -181,9 +183,11 @@ Json search_data(const RunFiles& files, std::size_t most_bytes) {
   const nas::SearchState state = store.search_state();
   data["phases"] = phases_of(database);
   data["rank_epochs"] = files.setting("rank-epochs");
-  data["calibrated"] = nas::Calibration(networks).fitted();
-  data["rank_sample"] = rank_sample_of(database, networks);
-  data["agreement"] = agreement_of(networks, seed_of(files));
+  const nas::RankAgreement agreement = nas::rank_agreement(networks, seed_of(files));
+  data["score"] = agreement.score;
+  data["score_is_accuracy"] = agreement.kind == nas::SearchScore::Kind::model;
+  data["rank_sample"] = rank_sample_of(database, networks, agreement.scores);
+  data["agreement"] = json_of(agreement);
   data["generations"] = progress_of(state.evaluated);
   data["finalists"] = finalists_of(database);
   data["front"] = Json::array();

@@ -29,7 +29,7 @@ nas::SearchSettings settings_of(const SearchSetup& setup) {
 }
 
 // Fills in what candidates score with predicted weights. `show` gets the fraction of them that is done.
-void score(SearchSetup& setup, const nas::Calibration& calibration, std::span<nas::Candidate> candidates,
+void score(SearchSetup& setup, const nas::SearchScore& search_score, std::span<nas::Candidate> candidates,
            const std::function<void(double)>& show) {
   std::vector<nas::NetworkPlan> plans;
   for (const nas::Candidate& c : candidates) plans.push_back(*c.plan);
@@ -42,7 +42,7 @@ void score(SearchSetup& setup, const nas::Calibration& calibration, std::span<na
     nas::Candidate& c = candidates[i];
     c.predicted_loss = scores[i].loss;
     c.predicted_accuracy = scores[i].accuracy;
-    c.score = calibration.score(c.predicted_loss, c.macs, c.params);
+    c.score = search_score.of(evidence_of(plans[i], scores[i]));
     if (c.latency_us) c.latency_batch_us = setup.latency(plans[i], setup.evaluator->batch());
   }
 }
@@ -108,10 +108,10 @@ void run_generations(nas::Search& search, Ledger& ledger) {
 
 Evolution evolve(SearchSetup& setup, Ledger& ledger, const RankSample& sample) {
   const SearchOptions& options = setup.options;
-  const nas::Calibration calibration(sample.networks);
+  const nas::SearchScore search_score(sample.networks);
   Progress& progress = ledger.log.progress;
   const nas::Search::Scorer scorer = [&](std::span<nas::Candidate> candidates) {
-    score(setup, calibration, candidates,
+    score(setup, search_score, candidates,
           [&](double fraction) { progress.update(candidates.front().generation + fraction); });
   };
   nas::Search::Meter meter;
@@ -135,7 +135,6 @@ Evolution evolve(SearchSetup& setup, Ledger& ledger, const RankSample& sample) {
   ledger.store.finish(nas::Phase::search, ledger.lap());
   return {.evaluated = state.evaluated,
           .front = nas::pareto_front(state.evaluated),
-          .calibrated = calibration.fitted(),
           .seconds = ledger.store.cost(nas::Phase::search).seconds};
 }
 

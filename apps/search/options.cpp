@@ -45,13 +45,16 @@ void declare(Settings& settings, SearchOptions& o) {
   settings.flag("fixed-norm", o.fixed_norm, "Do not predict the scale and shift of batch norms");
   settings.flag("layer-code-only", o.layer_code_only,
                 "Predict a layer from its own code only, without the code of the whole network");
+  settings.flag("no-shared-kernel", o.no_shared_kernel,
+                "Predict whole kernels, not changes of kernels that all networks share");
 
-  settings.group("Calibration");
-  settings.integer(
-      "rank-sample", o.rank_sample,
-      "Random networks that are trained from scratch, to calibrate the score and to judge it; 0: none", 0,
-      10'000);
+  settings.group("Score");
+  settings.integer("rank-sample", o.rank_sample,
+                   "Random networks that are trained from scratch, to fit the score and to judge it; 0: none",
+                   0, 10'000);
   settings.integer("rank-epochs", o.rank_epochs, "Epochs of each training", 1, 10'000);
+  settings.flag("rank-one-epoch", o.rank_one_epoch,
+                "Train each of them for one epoch as well, to compare how well that ranks");
 
   settings.group("Search");
   settings.choice("strategy", o.strategy, "How candidates are found", {"evolution", "random"});

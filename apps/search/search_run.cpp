@@ -55,11 +55,11 @@ Json json_of(const Finalist& finalist) {
   return json;
 }
 
-Json json_of(const Evolution& evolution, const SearchSetup& setup) {
+Json json_of(const Evolution& evolution, const RankSample& sample, const SearchSetup& setup) {
   std::vector<double> accuracies;
   for (const nas::Candidate& c : evolution.evaluated) accuracies.push_back(c.predicted_accuracy);
   return {{"strategy", setup.options.strategy},
-          {"score", evolution.calibrated ? "calibrated" : "predicted_loss"},
+          {"score", sample.agreement.sample > 0 ? sample.agreement.score : "prediction"},
           {"evaluated", evolution.evaluated.size()},
           {"mean_predicted_accuracy", nas::mean(accuracies)},
           {"best_predicted_accuracy", *std::max_element(accuracies.begin(), accuracies.end())},
@@ -87,7 +87,7 @@ Json result_of(const SearchSetup& setup, const SearchOutcome& outcome, const nas
                             {"seconds", outcome.hyper.seconds},
                             {"images_seen", outcome.hyper.images_seen},
                             {"final_loss", outcome.hyper.final_loss}};
-  result["search"] = json_of(outcome.evolution, setup);
+  result["search"] = json_of(outcome.evolution, outcome.sample, setup);
   result["pareto"] = Json::array();
   for (const nas::Candidate& candidate : outcome.evolution.front)
     result["pareto"].push_back(json_of(candidate));

@@ -30,11 +30,13 @@ struct RankSample {
 };
 RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger);
 
-// What the search found with the score that the rank sample calibrates.
+// What a score knows of a network that is not trained.
+nas::Evidence evidence_of(const nas::NetworkPlan& plan, const nas::Score& predicted);
+
+// What the search found with the score that the rank sample fits (nas::SearchScore).
 struct Evolution {
   std::vector<nas::Candidate> evaluated;
   std::vector<nas::Candidate> front;  // the Pareto front
-  bool calibrated = false;            // else the score is the negated predicted loss
   double seconds = 0;
 
   double candidates_per_minute() const { return 60.0 * evaluated.size() / seconds; }

@@ -31,9 +31,10 @@ struct SearchOptions : RunOptions {
   std::int64_t hyper_epochs = 10;
   int hyper_width = 128, architectures_per_step = 1;
   double hyper_lr = 3e-3;
-  bool fixed_norm = false, layer_code_only = false;
+  bool fixed_norm = false, layer_code_only = false, no_shared_kernel = false;
 
-  int rank_sample = 10, rank_epochs = 2;
+  int rank_sample = 16, rank_epochs = 2;
+  bool rank_one_epoch = false;
 
   std::string strategy = "evolution";
   int population = 52, generations = 9;

@@ -8,6 +8,7 @@
 #include "apps/common/main.h"
 #include "apps/common/resumable_training.h"
 #include "apps/search/search_run.h"
+#include "nas/score/structure.h"
 #include "nas/search/selection.h"
 
 namespace adwp::apps {
@@ -59,6 +60,11 @@ nas::Score train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkP
 }
 
 }  // namespace
+
+nas::Evidence evidence_of(const nas::NetworkPlan& plan, const nas::Score& predicted) {
+  return {.structure = nas::structure_features(plan.architecture, plan.parameters(), plan.macs()),
+          .losses = {predicted.loss}};
+}
 
 HyperTraining train_source(SearchSetup& setup, Ledger& ledger) {
   const std::int64_t epochs = setup.options.hyper_epochs;
@@ -116,16 +122,16 @@ class RankTraining {
   }
 
   std::vector<nas::Measured> train() {
-    // The last network of the store may lack its epoch of SGD still.
-    const bool last_is_whole = !networks_.empty() && networks_.back().one_epoch_accuracy;
-    const bool complete = networks_.size() == plans_.size() && last_is_whole;
-    if (!complete) predicted_ = setup_.evaluator->evaluate(*setup_.source, plans_, stop_if_interrupted);
-    const std::size_t first = networks_.empty() || last_is_whole ? networks_.size() : networks_.size() - 1;
+    const std::size_t first =
+        networks_.empty() || is_whole(networks_.back()) ? networks_.size() : networks_.size() - 1;
+    if (first < plans_.size()) {
+      predicted_ = setup_.evaluator->evaluate(*setup_.source, plans_, stop_if_interrupted);
+    }
     Progress& progress = ledger_.log.progress;
     progress.begin("rank sample", plans_.size(), "networks", first);
     for (std::size_t i = first; i < plans_.size(); ++i) {
-      if (i == networks_.size()) train_whole(i);
-      if (!networks_[i].one_epoch_accuracy) train_one_epoch(i);
+      if (i == networks_.size()) train_for_all_epochs(i);
+      if (!is_whole(networks_[i])) train_one_epoch(i);
       progress.milestone(i + 1, fmt::format("predicted {:.3f}, trained {:.3f}",
                                             networks_[i].predicted_accuracy, networks_[i].trained_accuracy));
     }
@@ -136,17 +142,21 @@ class RankTraining {
  private:
   int epochs() const { return setup_.options.rank_epochs; }
   std::uint64_t seed() const { return setup_.options.seed + 1; }
+  bool is_whole(const nas::Measured& network) const {
+    return !setup_.options.rank_one_epoch || network.one_epoch_loss;
+  }
 
-  void train_whole(std::size_t i) {
+  void train_for_all_epochs(std::size_t i) {
+    const nas::NetworkPlan& plan = plans_[i];
     const nas::Score trained =
-        train_network(setup_, ledger_, plans_[i], {nas::Phase::rank_sample, epochs(), seed()},
+        train_network(setup_, ledger_, plan, {nas::Phase::rank_sample, epochs(), seed()},
                       [&](double epoch) { show(i, epoch); });
-    networks_.push_back({.params = plans_[i].parameters(),
-                         .macs = plans_[i].macs(),
-                         .predicted_loss = predicted_[i].loss,
+    networks_.push_back({.params = plan.parameters(),
+                         .macs = plan.macs(),
+                         .evidence = evidence_of(plan, predicted_[i]),
                          .predicted_accuracy = predicted_[i].accuracy,
-                         .trained_accuracy = trained.accuracy});
-    if (epochs() == 1) networks_[i].one_epoch_accuracy = trained.accuracy;
+                         .trained_accuracy = trained.accuracy,
+                         .one_epoch_loss = {}});
     ledger_.log.scalars(i + 1, {{"rank_sample/predicted_accuracy", predicted_[i].accuracy},
                                 {"rank_sample/trained_accuracy", trained.accuracy}});
     keep(i);
@@ -154,28 +164,29 @@ class RankTraining {
 
   // A training of its own: the cosine schedule of one epoch.
   void train_one_epoch(std::size_t i) {
-    networks_[i].one_epoch_accuracy =
+    networks_[i].one_epoch_loss =
         train_network(setup_, ledger_, plans_[i], {nas::Phase::rank_sample, 1, seed() + 1},
                       [&](double epoch) { show(i, epochs() + epoch); })
-            .accuracy;
+            .loss;
     keep(i);
   }
 
   void show(std::size_t i, double epoch) {
-    ledger_.log.progress.update(i + epoch / (epochs() == 1 ? 1 : epochs() + 1));
+    ledger_.log.progress.update(i + epoch / (epochs() + setup_.options.rank_one_epoch));
   }
 
   // In the log first: what the store holds is not done again.
   void keep(std::size_t i) {
     const nas::Measured& network = networks_[i];
-    if (network.one_epoch_accuracy) {
-      ledger_.log.json.write("rank_sample", {{"architecture", Json::parse(plans_[i].architecture.to_json())},
-                                             {"params", network.params},
-                                             {"macs", network.macs},
-                                             {"predicted_loss", network.predicted_loss},
-                                             {"predicted_accuracy", network.predicted_accuracy},
-                                             {"one_epoch_accuracy", *network.one_epoch_accuracy},
-                                             {"trained_accuracy", network.trained_accuracy}});
+    if (is_whole(network)) {
+      Json row{{"architecture", Json::parse(plans_[i].architecture.to_json())},
+               {"params", network.params},
+               {"macs", network.macs},
+               {"predicted_loss", network.predicted_loss()},
+               {"predicted_accuracy", network.predicted_accuracy},
+               {"trained_accuracy", network.trained_accuracy}};
+      if (network.one_epoch_loss) row["one_epoch_loss"] = *network.one_epoch_loss;
+      ledger_.log.json.write("rank_sample", row);
     }
     ledger_.store.save_rank_network(i, plans_[i].architecture, network, ledger_.lap());
   }

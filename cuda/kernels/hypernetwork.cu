@@ -61,12 +61,13 @@ __device__ std::int64_t elements_of(const TilePiece& p) {
 
 // Block (piece, part); no two pieces share an element of either side.
 __global__ void __launch_bounds__(threads_per_block)
-    cut_pieces(const float* source, const TilePiece* pieces, float* out) {
+    cut_pieces(const float* source, const TilePiece* pieces, float* out, bool adds) {
   const TilePiece piece = pieces[blockIdx.x];
   for (std::int64_t i = first_of_part(), n = elements_of(piece); i < n;
        i += blocks_per_piece * threads_per_block) {
     const Move move = move_of(piece, i);
-    out[move.target] = piece.scale * source[move.source] + piece.offset;
+    const float cut = piece.scale * source[move.source] + piece.offset;
+    out[move.target] = adds ? out[move.target] + cut : cut;
   }
 }
 
@@ -106,7 +107,7 @@ void GpuBackend::compute(const EmbeddingBackward& op, void*) {
 
 void GpuBackend::compute(const Assemble& op, void*) {
   launch(op.name, cut_pieces, {op.pieces.shape()[0], blocks_per_piece}, threads_per_block, 0, stream(),
-         floats(op.source), pieces_of(op.pieces), floats(op.out));
+         floats(op.source), pieces_of(op.pieces), floats(op.out), op.out.adds());
 }
 
 void GpuBackend::compute(const AssembleBackward& op, void*) {

@@ -35,6 +35,7 @@ __global__ void __launch_bounds__(threads_per_block)
           float* first, float* second, float* parameter, std::int64_t n) {
   const float factor = clip_factor(rule.max_norm, norm2);
   for (std::int64_t i = first_index(); i < n; i += index_step()) {
+    if (rule.lazy && gradient[i] == 0) continue;
     const float g = gradient[i] * factor, p = parameter[i];
     const float m = first[i] + (1 - rule.beta1) * (g - first[i]);
     const float v = second[i] + (1 - rule.beta2) * (g * g - second[i]);

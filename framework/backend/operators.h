@@ -387,7 +387,8 @@ struct EmbeddingBackward {
 // inside source and out and that no two pieces share an element of either.
 struct Assemble {
   static constexpr const char* name = "assemble";
-  Tensor source, pieces, out;
+  Tensor source, pieces;
+  Target out;
   void check(Operands& o) const;
 };
 
@@ -427,7 +428,8 @@ struct SgdStep {
   }
 };
 
-// AdamW (Loshchilov & Hutter 2019), decay decoupled and times lr; norm2 and clipping as above.
+// AdamW (Loshchilov & Hutter 2019), decay decoupled and times lr; norm2 and clipping as above. Lazy:
+// elements with gradient 0 stay as they are (SparseAdam of PyTorch).
 struct AdamWStep {
   static constexpr const char* name = "adamw_step";
   AdamWRule rule;
@@ -470,14 +472,15 @@ struct LoadBatch {
 
 // The one list of operators that a device must compute: it makes Backend's virtual methods and their
 // overrides.
-#define ADWP_OPERATORS(X)                                                                                   \
-  X(Gemm)                                                                                                   \
-  X(ColumnSum)                                                                                              \
-  X(ConvForward) X(ConvDgrad) X(ConvWgrad) X(BatchNormForward) X(BatchNormBackward) X(BatchNormInference)   \
-      X(LayerNormForward) X(LayerNormBackward) X(ActivationForward) X(ActivationBackward) X(Add)            \
-          X(CopyGradient) X(ChannelScaleForward) X(ChannelScaleBackward) X(ConcatForward) X(ConcatBackward) \
-              X(GlobalPoolForward) X(GlobalPoolBackward) X(CrossEntropyForward) X(CrossEntropyBackward)     \
-                  X(CountHits) X(EmbeddingSum) X(EmbeddingBackward) X(Assemble) X(AssembleBackward)         \
-                      X(SumOfSquares) X(SgdStep) X(AdamWStep) X(Lerp) X(LoadBatch)
+// clang-format off
+#define ADWP_OPERATORS(X)                                                                           \
+  X(Gemm) X(ColumnSum) X(ConvForward) X(ConvDgrad) X(ConvWgrad) X(BatchNormForward)                 \
+  X(BatchNormBackward) X(BatchNormInference) X(LayerNormForward) X(LayerNormBackward)               \
+  X(ActivationForward) X(ActivationBackward) X(Add) X(CopyGradient) X(ChannelScaleForward)          \
+  X(ChannelScaleBackward) X(ConcatForward) X(ConcatBackward) X(GlobalPoolForward)                   \
+  X(GlobalPoolBackward) X(CrossEntropyForward) X(CrossEntropyBackward) X(CountHits) X(EmbeddingSum) \
+  X(EmbeddingBackward) X(Assemble) X(AssembleBackward) X(SumOfSquares) X(SgdStep) X(AdamWStep)      \
+  X(Lerp) X(LoadBatch)
+// clang-format on
 
 }  // namespace adwp

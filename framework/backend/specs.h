@@ -75,7 +75,7 @@ struct PixelNorm {
 //     | tile 0  | tile 1  |     |             |  rows
 //     |       . | .       |     |   piece     |
 //     +-------.-+-.-------+ --> |             |   out[target + (row * taps + tap) * target_cols + col]
-//     | tile 2. | .tile 3 |     +-------------+       = scale * element + offset
+//     | tile 2. | .tile 3 |     +-------------+       = scale * element + offset  (or += that)
 //     |         |         |          cols
 //     +---------+---------+
 //
@@ -107,6 +107,7 @@ struct AdamWRule {
   std::int64_t decayed;
   float max_norm;     // as above
   std::int64_t step;  // counts from 1, for the bias correction
+  bool lazy = false;  // elements whose gradient is exactly 0 keep their value and their moments
 };
 
 }  // namespace adwp

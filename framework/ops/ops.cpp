@@ -203,26 +203,25 @@ Variable embedding_sum(Tape& tape, std::span<const Variable> tables, const Tenso
                      });
 }
 
-Variable assemble(Tape& tape, std::span<const Variable> sources, std::span<const Tensor> pieces,
-                  std::int64_t elements) {
-  require(sources.size() == pieces.size(), "assemble", "got {} sources and {} lists of pieces",
-          sources.size(), pieces.size());
+Variable assemble(Tape& tape, std::span<const Part> parts, std::int64_t elements) {
+  struct Returned {
+    Tensor pieces;
+    Gradient gradient;
+  };
   const Tensor out = tape.tensor(Shape{elements});
-  std::vector<Gradient> gradients;
+  std::vector<Returned> returned;
   Variable needing;  // any source that needs a gradient makes the result need one
-  for (std::size_t t = 0; t < sources.size(); ++t) {
-    tape.backend().compute(Assemble{sources[t].value(), pieces[t], out});
-    gradients.push_back(sources[t].gradient());
-    if (sources[t].requires_grad()) needing = sources[t];
+  for (const Part& part : parts) {
+    tape.backend().compute(Assemble{part.source.value(), part.pieces, {out, part.mode}});
+    if (!part.source.requires_grad()) continue;
+    returned.push_back({part.pieces, part.source.gradient()});
+    needing = part.source;
   }
-  return tape.record(out, {&needing},
-                     [&backend = tape.backend(), gradients,
-                      lists = std::vector<Tensor>(pieces.begin(), pieces.end())](const Tensor& dout) {
-                       for (std::size_t t = 0; t < gradients.size(); ++t) {
-                         if (!gradients[t].required()) continue;
-                         backend.compute(AssembleBackward{dout, lists[t], gradients[t].target()});
-                       }
-                     });
+  return tape.record(out, {&needing}, [&backend = tape.backend(), returned](const Tensor& dout) {
+    for (const auto& [pieces, gradient] : returned) {
+      if (gradient.required()) backend.compute(AssembleBackward{dout, pieces, gradient.target()});
+    }
+  });
 }
 
 }  // namespace adwp::ops

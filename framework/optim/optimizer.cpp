@@ -54,7 +54,8 @@ void AdamW::update(float learning_rate) {
                        .weight_decay = options_.weight_decay,
                        .decayed = store_.decayed(),
                        .max_norm = max_norm_,
-                       .step = steps()};
+                       .step = steps(),
+                       .lazy = options_.lazy};
   backend_.compute(AdamWStep{rule, store_.gradients(), norm2_, first_, second_, store_.values()});
 }
 

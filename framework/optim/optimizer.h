@@ -66,6 +66,9 @@ class AdamW : public Optimizer {
     float epsilon = 1e-8f;
     float weight_decay = 1e-4f;
     float max_norm = 0;
+    // Elements whose gradient is exactly 0 keep their value and their moments. For parameters of which a step
+    // uses a few: without it an element that one step used goes on moving in that direction for ten more.
+    bool lazy = false;
   };
   AdamW(Backend& backend, Arena& arena, const nn::ParameterStore& store, const Options& options);
   std::vector<std::pair<std::string, Tensor>> state() const override;

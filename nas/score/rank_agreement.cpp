@@ -3,24 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "framework/core/error.h"
 
 namespace adwp::nas {
 namespace {
-
-constexpr double ridge_penalty = 1.0;
-
-std::vector<double> size_features(std::int64_t macs, std::int64_t params) {
-  return {std::log(macs), std::log(params)};
-}
-
-std::vector<double> all_features(double predicted_loss, std::int64_t macs, std::int64_t params) {
-  std::vector<double> features = size_features(macs, params);
-  features.push_back(predicted_loss);
-  return features;
-}
 
 template <typename Field>
 std::vector<double> column(const std::vector<Measured>& networks, Field&& field) {
@@ -34,41 +21,54 @@ nlohmann::json to_json(const std::optional<Estimate>& estimate) {
   return {{"value", estimate->value}, {"low", estimate->low}, {"high", estimate->high}};
 }
 
+std::string text_of(const Estimate& e) {
+  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", e.value, e.low, e.high);
+}
+
 }  // namespace
 
 RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_t seed) {
-  RankAgreement result;
-  result.sample = networks.size();
+  const SearchScore score(networks);
+  RankAgreement result{
+      .sample = networks.size(), .kind = score.kind(), .score = score.text(), .scores = score.of_sample()};
   const auto trained = column(networks, [](const Measured& m) { return m.trained_accuracy; });
   result.mean_trained = mean(trained);
   result.mean_predicted = mean(column(networks, [](const Measured& m) { return m.predicted_accuracy; }));
 
-  auto add = [&](const char* name, const std::vector<double>& score) {
+  // Empty where the networks do not have what it takes.
+  auto add = [&](const char* name, const std::vector<double>& ranked) {
     Agreement agreement{.ranking = name};
-    if (score.size() == trained.size()) {
-      agreement.kendall_tau = bootstrap(kendall_tau, score, trained, seed);
-      agreement.spearman_rho = bootstrap(spearman_rho, score, trained, seed);
-      agreement.precision_at_10 = precision_at(0.1, score, trained);
+    if (ranked.size() == trained.size()) {
+      agreement.kendall_tau = bootstrap(kendall_tau, ranked, trained, seed);
+      agreement.spearman_rho = bootstrap(spearman_rho, ranked, trained, seed);
+      agreement.precision_at_10 = precision_at(0.1, ranked, trained);
     }
     result.rankings.push_back(std::move(agreement));
   };
-  add(by_loss, column(networks, [](const Measured& m) { return -m.predicted_loss; }));
-  add(by_accuracy, column(networks, [](const Measured& m) { return m.predicted_accuracy; }));
-  add(by_params, column(networks, [](const Measured& m) { return m.params; }));
-  add(by_macs, column(networks, [](const Measured& m) { return m.macs; }));
-  const bool one_epoch = std::all_of(networks.begin(), networks.end(),
-                                     [](const Measured& m) { return m.one_epoch_accuracy.has_value(); });
-  add(by_one_epoch, one_epoch ? column(networks, [](const Measured& m) { return *m.one_epoch_accuracy; })
-                              : std::vector<double>());
-
-  std::vector<std::vector<double>> sizes, all;
+  auto gain = [&](const std::vector<double>& ranked, const std::vector<double>& other) {
+    const bool both = ranked.size() == trained.size() && other.size() == trained.size();
+    return both ? bootstrap_gain(kendall_tau, ranked, other, trained, seed) : std::nullopt;
+  };
+  std::vector<Evidence> all, structure_only;
   for (const Measured& m : networks) {
-    sizes.push_back(size_features(m.macs, m.params));
-    all.push_back(all_features(m.predicted_loss, m.macs, m.params));
+    all.push_back(m.evidence);
+    structure_only.push_back({.structure = m.evidence.structure, .losses = {}});
   }
-  const bool enough = networks.size() >= Calibration::least_sample;
-  add(by_size_fit, enough ? leave_one_out(sizes, trained, ridge_penalty) : std::vector<double>());
-  add(by_calibrated_fit, enough ? leave_one_out(all, trained, ridge_penalty) : std::vector<double>());
+  const auto structure = leave_one_out(structure_only, trained), both = leave_one_out(all, trained);
+  const auto macs = column(networks, [](const Measured& m) { return m.macs; });
+  const bool one_epoch = std::all_of(networks.begin(), networks.end(),
+                                     [](const Measured& m) { return m.one_epoch_loss.has_value(); });
+  add(by_score, result.scores);
+  add(by_loss, column(networks, [](const Measured& m) { return -m.predicted_loss(); }));
+  add(by_accuracy, column(networks, [](const Measured& m) { return m.predicted_accuracy; }));
+  add(by_structure, structure);
+  add(by_structure_and_prediction, both);
+  add(by_params, column(networks, [](const Measured& m) { return m.params; }));
+  add(by_macs, macs);
+  add(by_one_epoch, one_epoch ? column(networks, [](const Measured& m) { return -*m.one_epoch_loss; })
+                              : std::vector<double>());
+  result.prediction_gain = gain(both, structure);
+  result.score_gain = gain(result.scores, macs);
   return result;
 }
 
@@ -83,23 +83,28 @@ nlohmann::json RankAgreement::to_json() const {
   auto optional = [](const std::optional<double>& value) {
     return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
   };
-  auto baseline = [&](const char* ranking) {
+  auto tau = [&](const char* ranking) {
     return nlohmann::json{{"kendall_tau", nas::to_json(of(ranking).kendall_tau)}};
   };
   if (sample == 0) return {{"sample", 0}};
-  const Agreement& main = of(by_loss);
-  return {{"sample", sample},
-          {"mean_predicted_accuracy", mean_predicted},
-          {"mean_trained_accuracy", mean_trained},
-          {"kendall_tau", nas::to_json(main.kendall_tau)},
-          {"spearman_rho", nas::to_json(main.spearman_rho)},
-          {"precision_at_10", optional(main.precision_at_10)},
-          {"predicted_accuracy", baseline(by_accuracy)},
-          {"fit", {{"size", baseline(by_size_fit)}, {"size_and_prediction", baseline(by_calibrated_fit)}}},
-          {"baselines",
-           {{"params", baseline(by_params)},
-            {"macs", baseline(by_macs)},
-            {"one_epoch", baseline(by_one_epoch)}}}};
+  nlohmann::json of_score = tau(by_score), of_both = tau(by_structure_and_prediction);
+  of_score["kind"] = score;
+  of_score["gain_over_macs"] = nas::to_json(score_gain);
+  of_both["gain_over_structure"] = nas::to_json(prediction_gain);
+  const Agreement& prediction = of(by_loss);
+  return {
+      {"sample", sample},
+      {"mean_predicted_accuracy", mean_predicted},
+      {"mean_trained_accuracy", mean_trained},
+      {"verdict", verdict()},
+      {"score", of_score},
+      {"structure", tau(by_structure)},
+      {"structure_and_prediction", of_both},
+      {"kendall_tau", nas::to_json(prediction.kendall_tau)},
+      {"spearman_rho", nas::to_json(prediction.spearman_rho)},
+      {"precision_at_10", optional(prediction.precision_at_10)},
+      {"predicted_accuracy", tau(by_accuracy)},
+      {"baselines", {{"params", tau(by_params)}, {"macs", tau(by_macs)}, {"one_epoch", tau(by_one_epoch)}}}};
 }
 
 std::string RankAgreement::table() const {
@@ -108,29 +113,28 @@ std::string RankAgreement::table() const {
       "trained)\n{:<28} {:>22} {:>22} {:>8}\n",
       sample, mean_predicted, mean_trained, "ranking by", "Kendall tau [95 %]", "Spearman rho [95 %]",
       "P@10 %");
-  auto cell = [](const std::optional<Estimate>& e) {
-    return e ? fmt::format("{:.2f} [{:.2f}, {:.2f}]", e->value, e->low, e->high) : std::string("-");
-  };
+  auto cell = [](const std::optional<Estimate>& e) { return e ? text_of(*e) : std::string("-"); };
   for (const Agreement& a : rankings) {
     text += fmt::format("{:<28} {:>22} {:>22} {:>8}\n", a.ranking, cell(a.kendall_tau), cell(a.spearman_rho),
                         a.precision_at_10 ? fmt::format("{:.2f}", *a.precision_at_10) : "-");
   }
-  return text;
+  return text + verdict() + "\n";
 }
 
-Calibration::Calibration(const std::vector<Measured>& networks) {
-  if (networks.size() < least_sample) return;
-  std::vector<std::vector<double>> features;
-  for (const Measured& m : networks) {
-    features.push_back(all_features(m.predicted_loss, m.macs, m.params));
-  }
-  ridge_.emplace(features, column(networks, [](const Measured& m) { return m.trained_accuracy; }),
-                 ridge_penalty);
-}
-
-double Calibration::score(double predicted_loss, std::int64_t macs, std::int64_t params) const {
-  if (!ridge_) return -predicted_loss;
-  return ridge_->predict(all_features(predicted_loss, macs, params));
+std::string RankAgreement::verdict() const {
+  const std::optional<Estimate>& tau = of(by_score).kendall_tau;
+  const std::string what = "The score (" + score + ")";
+  if (!tau) return fmt::format("{} was not judged: {} networks do not suffice.", what, sample);
+  std::string text =
+      fmt::format("{} {}: Kendall tau {} over {} networks", what,
+                  tau->low > 0     ? "ranks networks as training does"
+                  : tau->value > 0 ? "may rank networks, but the sample is too small to be sure"
+                                   : "is not to be trusted",
+                  text_of(*tau), sample);
+  if (score_gain) text += fmt::format("; over size alone it gains {}", text_of(*score_gain));
+  if (prediction_gain)
+    text += fmt::format("; over structure the prediction gains {}", text_of(*prediction_gain));
+  return text + ".";
 }
 
 }  // namespace adwp::nas

@@ -8,17 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "nas/score/score_model.h"
 #include "nas/score/statistics.h"
 
 namespace adwp::nas {
-
-// One network that was both predicted and trained.
-struct Measured {
-  std::int64_t params = 0, macs = 0;
-  double predicted_loss = 0, predicted_accuracy = 0;
-  double trained_accuracy = 0;
-  std::optional<double> one_epoch_accuracy;
-};
 
 // Agreement of one ranking with trained accuracy; nothing where there is no ranking (too few
 // networks, or all equal).
@@ -30,38 +23,30 @@ struct Agreement {
 
 struct RankAgreement {
   std::size_t sample = 0;
-  double mean_predicted = 0, mean_trained = 0;  // accuracy
-  std::vector<Agreement> rankings;              // "predicted loss" first
+  double mean_predicted = 0, mean_trained = 0;             // accuracy
+  SearchScore::Kind kind = SearchScore::Kind::prediction;  // of the score
+  std::string score;                                       // its text
+  std::vector<double> scores;                              // of each network, in order
+  std::vector<Agreement> rankings;                         // the score first
+  // How much Kendall's tau grew, paired: by the prediction over structure, by the score over size.
+  std::optional<Estimate> prediction_gain, score_gain;
 
   const Agreement& of(const std::string& ranking) const;
   nlohmann::json to_json() const;  // `rank_correlation` of result.json
   std::string table() const;       // for people
+  std::string verdict() const;     // one sentence: whether the score is to be trusted, and what it gained
 };
 
-// The names of the rankings, in order.
+// The names of the rankings, in order. What is fitted is leave-one-out.
+inline constexpr const char* by_score = "score";
 inline constexpr const char* by_loss = "predicted loss";
 inline constexpr const char* by_accuracy = "predicted accuracy";
+inline constexpr const char* by_structure = "structure";
+inline constexpr const char* by_structure_and_prediction = "structure and prediction";
 inline constexpr const char* by_params = "params";
 inline constexpr const char* by_macs = "macs";
-inline constexpr const char* by_one_epoch = "one epoch of SGD";
-inline constexpr const char* by_size_fit = "fit on size";                       // leave-one-out
-inline constexpr const char* by_calibrated_fit = "fit on size and prediction";  // leave-one-out
+inline constexpr const char* by_one_epoch = "one epoch of SGD";  // its validation loss
 
 RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_t seed);
-
-// The score that evolution maximises: trained accuracy as a ridge regression on (predicted loss,
-// log MACs, log parameters) says it, fitted to networks that were trained; with fewer than
-// `least_sample` of them, the negated predicted loss.
-class Calibration {
- public:
-  static constexpr std::size_t least_sample = 8;
-
-  explicit Calibration(const std::vector<Measured>& networks);
-  bool fitted() const { return ridge_.has_value(); }
-  double score(double predicted_loss, std::int64_t macs, std::int64_t params) const;
-
- private:
-  std::optional<Ridge> ridge_;
-};
 
 }  // namespace adwp::nas

@@ -51,28 +51,63 @@ std::vector<std::size_t> best(std::span<const double> values, std::size_t count)
   return order;
 }
 
-// Solves the symmetric positive definite system a x = b in place (Cholesky).
-std::vector<double> solve(std::vector<std::vector<double>> a, std::vector<double> b) {
-  const std::size_t n = b.size();
-  for (std::size_t i = 0; i < n; ++i) {
+using Columns = std::vector<std::vector<double>>;
+
+// The value of `of` on columns of equal length, and between which bounds it lies on 95 % of their resamples.
+template <typename Of>
+std::optional<Estimate> resampled(const std::vector<std::span<const double>>& columns, std::uint64_t seed,
+                                  Of&& of) {
+  Columns picked;
+  for (const auto& column : columns) picked.emplace_back(column.begin(), column.end());
+  const std::optional<double> value = of(picked);
+  if (!value) return std::nullopt;
+  std::vector<double> samples;
+  for (int resample = 0; resample < resamples; ++resample) {
+    Random random(seed, Purpose::bootstrap, resample);
+    for (std::size_t i = 0; i < picked[0].size(); ++i) {
+      const std::uint32_t from = random.below(picked[0].size());
+      for (std::size_t c = 0; c < picked.size(); ++c) picked[c][i] = columns[c][from];
+    }
+    if (const std::optional<double> sample = of(picked)) samples.push_back(*sample);
+  }
+  if (samples.empty()) return Estimate{*value, *value, *value};
+  std::sort(samples.begin(), samples.end());
+  auto quantile = [&](double q) {
+    const std::size_t below = q * (samples.size() - 1);  // rounded down
+    return samples[below];
+  };
+  return Estimate{*value, quantile(0.025), quantile(0.975)};
+}
+
+using Matrix = std::vector<std::vector<double>>;
+
+// The lower triangle L of a symmetric positive definite matrix, a = L L' (Cholesky).
+Matrix cholesky(Matrix a) {
+  for (std::size_t i = 0; i < a.size(); ++i) {
     for (std::size_t j = 0; j <= i; ++j) {
       double sum = a[i][j];
       for (std::size_t k = 0; k < j; ++k) sum -= a[i][k] * a[j][k];
       if (i == j) {
-        require(sum > 0, "ridge", "singular system; give a positive penalty");
+        require(sum > 0, "ridge", "singular system; give positive penalties");
         a[i][i] = std::sqrt(sum);
       } else {
         a[i][j] = sum / a[j][j];
       }
     }
   }
+  return a;
+}
+
+// x of L L' x = b.
+std::vector<double> solve(const Matrix& lower, std::vector<double> b) {
+  const std::size_t n = b.size();
   for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t k = 0; k < i; ++k) b[i] -= a[i][k] * b[k];
-    b[i] /= a[i][i];
+    for (std::size_t k = 0; k < i; ++k) b[i] -= lower[i][k] * b[k];
+    b[i] /= lower[i][i];
   }
   for (std::size_t i = n; i-- > 0;) {
-    for (std::size_t k = i + 1; k < n; ++k) b[i] -= a[k][i] * b[k];
-    b[i] /= a[i][i];
+    for (std::size_t k = i + 1; k < n; ++k) b[i] -= lower[k][i] * b[k];
+    b[i] /= lower[i][i];
   }
   return b;
 }
@@ -129,32 +164,25 @@ std::optional<double> precision_at(double fraction, std::span<const double> scor
 
 std::optional<Estimate> bootstrap(const Statistic& statistic, std::span<const double> a,
                                   std::span<const double> b, std::uint64_t seed) {
-  const std::optional<double> value = statistic(a, b);
-  if (!value) return std::nullopt;
-  std::vector<double> samples, x(a.size()), y(a.size());
-  for (int resample = 0; resample < resamples; ++resample) {
-    Random random(seed, Purpose::bootstrap, resample);
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      const std::uint32_t pick = random.below(a.size());
-      x[i] = a[pick];
-      y[i] = b[pick];
-    }
-    if (const std::optional<double> sample = statistic(x, y)) samples.push_back(*sample);
-  }
-  if (samples.empty()) return Estimate{*value, *value, *value};
-  std::sort(samples.begin(), samples.end());
-  auto quantile = [&](double q) {
-    const std::size_t below = q * (samples.size() - 1);  // rounded down
-    return samples[below];
-  };
-  return Estimate{*value, quantile(0.025), quantile(0.975)};
+  return resampled({a, b}, seed, [&](const Columns& c) { return statistic(c[0], c[1]); });
+}
+
+std::optional<Estimate> bootstrap_gain(const Statistic& statistic, std::span<const double> score,
+                                       std::span<const double> other, std::span<const double> truth,
+                                       std::uint64_t seed) {
+  return resampled({score, other, truth}, seed, [&](const Columns& c) -> std::optional<double> {
+    const std::optional<double> by_score = statistic(c[0], c[2]), by_other = statistic(c[1], c[2]);
+    if (!by_score || !by_other) return std::nullopt;
+    return *by_score - *by_other;
+  });
 }
 
 Ridge::Ridge(const std::vector<std::vector<double>>& features, std::span<const double> targets,
-             double penalty) {
+             std::span<const Prior> priors) {
   require(!features.empty() && features.size() == targets.size(), "ridge",
           "got {} observations and {} targets", features.size(), targets.size());
   const std::size_t n = features.size(), width = features[0].size();
+  require(priors.size() == width, "ridge", "got {} priors, expected {}", priors.size(), width);
   for (std::size_t j = 0; j < width; ++j) {
     std::vector<double> column;
     for (const auto& row : features) column.push_back(row[j]);
@@ -163,44 +191,42 @@ Ridge::Ridge(const std::vector<std::vector<double>>& features, std::span<const d
     deviations_.push_back(deviation > 0 ? deviation : 1);
   }
   intercept_ = mean(targets);
-  std::vector<std::vector<double>> normal(width, std::vector<double>(width, 0));
-  std::vector<double> right(width, 0);
+
+  // The normal equations of the deviation from the priors' means.
+  Matrix rows, normal(width, std::vector<double>(width, 0));
+  std::vector<double> right(width, 0), rest;
   for (std::size_t i = 0; i < n; ++i) {
+    rows.push_back(standardised(features[i]));
+    double unexplained = targets[i] - intercept_;
+    for (std::size_t j = 0; j < width; ++j) unexplained -= priors[j].mean * rows[i][j];
     for (std::size_t j = 0; j < width; ++j) {
-      const double x = (features[i][j] - means_[j]) / deviations_[j];
-      right[j] += x * (targets[i] - intercept_);
-      for (std::size_t k = 0; k < width; ++k) {
-        normal[j][k] += x * (features[i][k] - means_[k]) / deviations_[k];
-      }
+      right[j] += rows[i][j] * unexplained;
+      for (std::size_t k = 0; k < width; ++k) normal[j][k] += rows[i][j] * rows[i][k];
     }
   }
-  for (std::size_t j = 0; j < width; ++j) normal[j][j] += penalty;
-  coefficients_ = solve(std::move(normal), std::move(right));
+  for (std::size_t j = 0; j < width; ++j) normal[j][j] += priors[j].penalty;
+  const Matrix lower = cholesky(std::move(normal));
+  coefficients_ = solve(lower, std::move(right));
+  for (std::size_t j = 0; j < width; ++j) coefficients_[j] += priors[j].mean;
+
+  // An observation left out errs by its residual over 1 - leverage.
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::vector<double> pulled = solve(lower, rows[i]);
+    const double leverage = 1.0 / n + std::inner_product(pulled.begin(), pulled.end(), rows[i].begin(), 0.0);
+    const double error = (targets[i] - predict(features[i])) / std::max(1 - leverage, 1e-6);
+    leave_one_out_error_ += error * error / n;
+  }
+}
+
+std::vector<double> Ridge::standardised(std::span<const double> features) const {
+  std::vector<double> row;
+  for (std::size_t j = 0; j < features.size(); ++j) row.push_back((features[j] - means_[j]) / deviations_[j]);
+  return row;
 }
 
 double Ridge::predict(std::span<const double> features) const {
-  double sum = intercept_;
-  for (std::size_t j = 0; j < coefficients_.size(); ++j) {
-    sum += coefficients_[j] * (features[j] - means_[j]) / deviations_[j];
-  }
-  return sum;
-}
-
-std::vector<double> leave_one_out(const std::vector<std::vector<double>>& features,
-                                  std::span<const double> targets, double penalty) {
-  std::vector<double> predictions;
-  if (features.size() < 2) return predictions;
-  for (std::size_t left = 0; left < features.size(); ++left) {
-    std::vector<std::vector<double>> rest;
-    std::vector<double> rest_targets;
-    for (std::size_t i = 0; i < features.size(); ++i) {
-      if (i == left) continue;
-      rest.push_back(features[i]);
-      rest_targets.push_back(targets[i]);
-    }
-    predictions.push_back(Ridge(rest, rest_targets, penalty).predict(features[left]));
-  }
-  return predictions;
+  const std::vector<double> row = standardised(features);
+  return std::inner_product(row.begin(), row.end(), coefficients_.begin(), intercept_);
 }
 
 }  // namespace adwp::nas

@@ -32,21 +32,36 @@ using Statistic = std::function<std::optional<double>(std::span<const double>, s
 std::optional<Estimate> bootstrap(const Statistic& statistic, std::span<const double> a,
                                   std::span<const double> b, std::uint64_t seed);
 
-// Ridge regression (Hoerl & Kennard, 1970) on standardised features with an intercept:
-//   minimise sum (y - b0 - b . x)^2 + penalty |b|^2.
-class Ridge {
- public:
-  // features: one row an observation, all of one length.
-  Ridge(const std::vector<std::vector<double>>& features, std::span<const double> targets, double penalty);
-  double predict(std::span<const double> features) const;
+// How much better `score` agrees with the truth than `other` does, from the same resamples for both.
+std::optional<Estimate> bootstrap_gain(const Statistic& statistic, std::span<const double> score,
+                                       std::span<const double> other, std::span<const double> truth,
+                                       std::uint64_t seed);
 
- private:
-  std::vector<double> means_, deviations_, coefficients_;
-  double intercept_ = 0;
+// What is believed of a coefficient before the data: it lies around `mean`, the more surely the larger the
+// penalty.
+struct Prior {
+  double penalty = 1;
+  double mean = 0;
 };
 
-// Each observation predicted by a fit to all the others.
-std::vector<double> leave_one_out(const std::vector<std::vector<double>>& features,
-                                  std::span<const double> targets, double penalty);
+// Ridge regression (Hoerl & Kennard, 1970) on standardised features with an intercept:
+//   minimise sum (y - b0 - b . x)^2 + sum_j penalty_j (b_j - mean_j)^2.
+class Ridge {
+ public:
+  // features: one row per observation, all of one length; one prior per feature, its penalty positive.
+  Ridge(const std::vector<std::vector<double>>& features, std::span<const double> targets,
+        std::span<const Prior> priors);
+  double predict(std::span<const double> features) const;
+  double coefficient(std::size_t feature) const { return coefficients_[feature]; }  // of the standardised one
+  // Mean squared error when each observation is predicted by a fit to all others, in closed form (Allen,
+  // 1974), with the means and deviations of all.
+  double leave_one_out_error() const { return leave_one_out_error_; }
+
+ private:
+  std::vector<double> standardised(std::span<const double> features) const;
+
+  std::vector<double> means_, deviations_, coefficients_;
+  double intercept_ = 0, leave_one_out_error_ = 0;
+};
 
 }  // namespace adwp::nas

@@ -17,7 +17,7 @@ struct Candidate {
   Architecture architecture;
   std::uint64_t hash = 0;
   std::int64_t params = 0, macs = 0;
-  std::shared_ptr<const NetworkPlan> plan;  // from the proposal until the scorer has returned
+  std::shared_ptr<const NetworkPlan> plan;             // from the proposal until the scorer has returned
   std::optional<double> latency_us, latency_batch_us;  // of one image, of an evaluation batch; if measured
   double predicted_loss = 0, predicted_accuracy = 0;
   double score = 0;  // what the search maximises

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "framework/core/error.h"
+#include "nas/score/structure.h"
 
 namespace adwp::nas {
 namespace {
@@ -23,7 +24,7 @@ INSERT INTO phases (number, name) VALUES (0, 'hypernetwork'), (1, 'rank_sample')
 CREATE TABLE rank_sample (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL, architecture TEXT NOT NULL,
   params INTEGER NOT NULL, macs INTEGER NOT NULL, predicted_loss REAL NOT NULL, predicted_accuracy REAL NOT NULL,
-  trained_accuracy REAL NOT NULL, one_epoch_accuracy REAL
+  trained_accuracy REAL NOT NULL, one_epoch_loss REAL
 );
 CREATE TABLE generations (
   generation INTEGER PRIMARY KEY, candidates INTEGER NOT NULL, best_score REAL NOT NULL
@@ -147,16 +148,30 @@ PhaseCost RunStore::total() const {
 std::vector<Measured> RunStore::rank_sample() const {
   std::vector<Measured> networks;
   Statement row = database_.prepare(
-      "SELECT params, macs, predicted_loss, predicted_accuracy, trained_accuracy, one_epoch_accuracy, number "
-      "FROM rank_sample ORDER BY number");
+      "SELECT params, macs, predicted_loss, predicted_accuracy, trained_accuracy, one_epoch_loss, number, "
+      "architecture FROM rank_sample ORDER BY number");
   while (row.step()) {
     if (row.integer(6) != std::ssize(networks)) database_.fail_damaged("the rank sample has a gap");
-    networks.push_back({.params = row.integer(0),
-                        .macs = row.integer(1),
-                        .predicted_loss = row.real(2),
-                        .predicted_accuracy = row.real(3),
-                        .trained_accuracy = row.real(4),
-                        .one_epoch_accuracy = row.optional_real(5)});
+    Measured network{.params = row.integer(0),
+                     .macs = row.integer(1),
+                     .evidence = {.structure = {}, .losses = {row.real(2)}},
+                     .predicted_accuracy = row.real(3),
+                     .trained_accuracy = row.real(4),
+                     .one_epoch_loss = row.optional_real(5)};
+    if (network.params <= 0 || network.macs <= 0)
+      database_.fail_damaged("a network of the rank sample is empty");
+    try {
+      network.evidence.structure =
+          structure_features(Architecture::from_json(row.text(7)), network.params, network.macs);
+    } catch (const Error& error) {
+      database_.fail_damaged(fmt::format("rank sample: {}", error.what()));
+    }
+    const std::size_t features =
+        networks.empty() ? network.evidence.structure.size() : networks.front().evidence.structure.size();
+    if (network.evidence.structure.size() != features) {
+      database_.fail_damaged("the networks of the rank sample are of different spaces");
+    }
+    networks.push_back(std::move(network));
   }
   return networks;
 }
@@ -166,8 +181,8 @@ void RunStore::save_rank_network(std::size_t number, const Architecture& archite
   Transaction transaction(database_);
   database_.prepare("INSERT OR REPLACE INTO rank_sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(number, architecture.id(), architecture.to_json(), measured.params, measured.macs,
-            measured.predicted_loss, measured.predicted_accuracy, measured.trained_accuracy,
-            measured.one_epoch_accuracy)
+            measured.predicted_loss(), measured.predicted_accuracy, measured.trained_accuracy,
+            measured.one_epoch_loss)
       .run();
   add(Phase::rank_sample, cost);
   transaction.commit();

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "nas/score/rank_agreement.h"
+#include "nas/score/score_model.h"
 #include "nas/search/search.h"
 #include "nas/store/database.h"
 
@@ -30,7 +30,7 @@ using Latencies = std::map<std::pair<std::uint64_t, std::int64_t>, double>;
 
 class RunStore {
  public:
-  static constexpr int schema = 2;
+  static constexpr int schema = 3;
 
   // Opens the database of a run or creates it. Throws an Error for a damaged one, and a usage Error for one
   // of another schema or of another program.
@@ -42,7 +42,8 @@ class RunStore {
   PhaseCost cost(Phase phase) const;
   PhaseCost total() const;
 
-  // The networks of the rank sample, by number from 0; the last may lack its epoch of SGD still.
+  // The networks of the rank sample, by number from 0; where their epoch of SGD is asked for, the last may
+  // lack it still.
   std::vector<Measured> rank_sample() const;
   void save_rank_network(std::size_t number, const Architecture& architecture, const Measured& measured,
                          const PhaseCost& cost);

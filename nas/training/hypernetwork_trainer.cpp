@@ -16,7 +16,7 @@ HyperTrainer::HyperTrainer(Backend& backend, Arena& arena, WeightSource& source,
       options_(options),
       loader_(backend, arena, images, options.batch, norm, options.augmentation, options.seed),
       optimizer_(backend, arena, source.parameters(),
-                 {.weight_decay = options.weight_decay, .max_norm = options.clip}),
+                 {.weight_decay = options.weight_decay, .max_norm = options.clip, .lazy = options.lazy}),
       log_(arena) {}
 
 std::int64_t HyperTrainer::images_per_epoch() const {

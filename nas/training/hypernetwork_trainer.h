@@ -17,6 +17,7 @@ struct HyperTrainingOptions {
   int architectures_per_step = 1;  // all on the step's batch; their gradients are averaged
   float learning_rate = 3e-3f;
   float weight_decay = 1e-4f;
+  bool lazy = true;      // what a step does not use stays as it is (optim::AdamW)
   float clip = 5;        // most that the gradient's Euclidean norm may be
   double warmup = 0.05;  // fraction of all steps
   float label_smoothing = 0;

@@ -7,6 +7,11 @@
 #include "framework/core/error.h"
 
 namespace adwp::nas {
+namespace {
+
+constexpr double most_warmup = 0.05;  // of all steps
+
+}  // namespace
 
 NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan,
                                const data::DeviceImages& images, const PixelNorm& norm,
@@ -48,8 +53,11 @@ Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learni
 }
 
 float NetworkTrainer::learning_rate(std::int64_t step) const {
-  const auto warmup = static_cast<std::int64_t>(options_.warmup_epochs * steps_per_epoch());
-  return optim::cosine_schedule(options_.learning_rate, step, warmup, options_.epochs * steps_per_epoch());
+  const std::int64_t total = options_.epochs * steps_per_epoch();
+  const double longest =
+      most_warmup * total;  // a training of one epoch has no time to warm up for half of it
+  const std::int64_t warmup = std::min(options_.warmup_epochs * steps_per_epoch(), longest);
+  return optim::cosine_schedule(options_.learning_rate, step, warmup, total);
 }
 
 void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first, const Done& done) {

@@ -16,7 +16,7 @@ struct NetworkTrainingOptions {
   float momentum = 0.9f;
   float weight_decay = 5e-3f;  // decoupled; see optim::Sgd
   float clip = 5;
-  double warmup_epochs = 0.5;
+  double warmup_epochs = 0.5;  // but a twentieth of all steps at most
   float label_smoothing = 0;
   float norm_momentum = 0.1f;  // running += momentum * (batch - running)
   Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};

@@ -24,7 +24,7 @@ Initial lecun(float fan_in) { return Initial::uniform(1.0f / std::sqrt(fan_in));
 
 HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& task,
                            const HyperNetworkOptions& options, std::uint64_t seed)
-    : space_(space), encoding_(space), options_(options) {
+    : space_(space), task_(task), encoding_(space), options_(options) {
   require(options.width >= 8 && options.width <= 4096, "hypernetwork",
           "width out of range, got {}, expected 8 to 4096", options.width);
   int expansion = 1;
@@ -47,11 +47,27 @@ HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& t
   encoder_out_ = store_.add("encoder.out.weight", Shape{width, width}, Decay::yes, lecun(width));
   encoder_out_bias_ = store_.add("encoder.out.bias", Shape{width}, Decay::no, lecun(width));
 
+  add_families();
+  if (options.shared_kernel) {
+    shared_ = std::make_unique<SharedKernels>(store_, space, task, "shared.", options.shared_start);
+  } else {
+    add_own_stem_and_classifier();
+  }
+  store_.build(arena, seed);
+  if (!options.shared_kernel && !options.predict_norm) {
+    const std::vector<float> ones(most_channels_, 1.0f);
+    ones_ = Tensor::from_host(arena, Shape{most_channels_}, std::span<const float>(ones));
+    zeros_ = Tensor(arena, Shape{most_channels_});
+    zeros_.zero();
+  }
+}
+
+void HyperNetwork::add_families() {
   // A tile's elements start with variance 1/2, so kernels with 1 / fan-in.
-  const float inputs = width;
-  const float deviation = 0.7f / std::sqrt(inputs);
+  const float start = options_.shared_kernel ? options_.change_start : 1.0f;
+  const float deviation = start * 0.7f / std::sqrt(float(options_.width));
   add_family({Kind::pointwise}, 16, 16, 1, deviation);
-  for (const Operation& operation : space.operations) {
+  for (const Operation& operation : space_.operations) {
     const int k = operation.kernel;
     if (operation.kind == BlockKind::dense) {
       add_family({Kind::dense, k}, 8, 8, k * k, deviation);
@@ -59,22 +75,17 @@ HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& t
       add_family({Kind::depthwise, k}, 16, 1, k * k, deviation);
     }
   }
-  if (options.predict_norm) add_family({Kind::norm}, 2 * norm_tile, 1, 1, 0.02f);
+  if (options_.predict_norm) add_family({Kind::norm}, 2 * norm_tile, 1, 1, start * 0.02f);
+}
 
-  const Shape stem{space.stem_width, 3, 3, task.channels};
-  stem_kernel_ = store_.add("stem.kernel", stem, Decay::yes, Initial::he(9 * task.channels));
+void HyperNetwork::add_own_stem_and_classifier() {
+  const Shape stem{space_.stem_width, 3, 3, task_.channels};
+  stem_kernel_ = store_.add("stem.kernel", stem, Decay::yes, Initial::he(9 * task_.channels));
   stem_scale_ = store_.add("stem.scale", Shape{stem[0]}, Decay::no, Initial::constant(1));
   stem_shift_ = store_.add("stem.shift", Shape{stem[0]}, Decay::no, Initial::constant(0));
-  classifier_ = store_.add("classifier.weight", Shape{task.classes, classifier_inputs_}, Decay::yes,
+  classifier_ = store_.add("classifier.weight", Shape{task_.classes, classifier_inputs_}, Decay::yes,
                            Initial::normal(0.5f * Initial::he(2 * classifier_inputs_).scale));
-  classifier_bias_ = store_.add("classifier.bias", Shape{task.classes}, Decay::no, Initial::constant(0));
-  store_.build(arena, seed);
-  if (!options.predict_norm) {
-    const std::vector<float> ones(most_channels_, 1.0f);
-    ones_ = Tensor::from_host(arena, Shape{most_channels_}, std::span<const float>(ones));
-    zeros_ = Tensor(arena, Shape{most_channels_});
-    zeros_.zero();
-  }
+  classifier_bias_ = store_.add("classifier.bias", Shape{task_.classes}, Decay::no, Initial::constant(0));
 }
 
 void HyperNetwork::add_family(FamilyId id, std::int64_t tile_rows, std::int64_t tile_cols, std::int64_t taps,
@@ -194,7 +205,7 @@ void HyperNetwork::request_kernel(const LayerSpec& layer, std::int32_t row, std:
   }
 }
 
-// A norm tile holds 16 scales, as their difference from 1, then 16 shifts.
+// A norm tile holds 16 scales, as their difference from 1 or from the shared ones, then 16 shifts.
 void HyperNetwork::request_norm(const LayerSpec& layer, std::int32_t row, const WeightLayout::Offsets& target,
                                 Request& request) const {
   const Family& family = families_.at({Kind::norm});
@@ -214,7 +225,7 @@ void HyperNetwork::request_norm(const LayerSpec& layer, std::int32_t row, const 
     if (layer.norm) {
       piece.source = first;
       piece.target = target.scale + run.begin;
-      piece.offset = 1;
+      piece.offset = shared_ ? 0 : 1;
       request.pieces.push_back(piece);
     }
     piece.source = first + norm_tile;
@@ -239,20 +250,26 @@ NetworkWeights HyperNetwork::weights(Tape& tape, const NetworkPlan& plan) {
     if (options_.predict_norm) request_norm(layer, row, layout.layer(i), requests[{Kind::norm}]);
   }
 
+  const GradMode mode = shared_ ? GradMode::accumulate : GradMode::overwrite;
   const Variable z = encode(tape, plan);
-  std::vector<Variable> sources;
-  std::vector<Tensor> pieces;
+  std::vector<ops::Part> parts;
+  if (shared_) parts.push_back({store_.flat(), upload(tape, shared_->pieces(plan, layout))});
   for (const auto& [id, request] : requests) {
-    sources.push_back(decode(tape, families_.at(id), z, request));
-    pieces.push_back(upload(tape, request.pieces));
+    parts.push_back({decode(tape, families_.at(id), z, request), upload(tape, request.pieces), mode});
   }
-  sources.push_back(store_.flat());
-  pieces.push_back(
-      upload(tape, {slice(store_.entry(classifier_).offset, plan.task.classes, classifier_inputs_, 1,
-                          plan.task.classes, plan.classifier_inputs, layout.classifier())}));
+  if (!shared_) return whole(tape, plan, layout, std::move(parts));
+  NetworkWeights weights = layout.views(ops::assemble(tape, parts, layout.elements()), plan);
+  weights.classifier_bias = shared_->classifier_bias();
+  return weights;
+}
 
-  const Variable flat = ops::assemble(tape, sources, pieces, layout.elements());
-  NetworkWeights weights = layout.views(flat, plan);
+// The weights where whole kernels are predicted: the stem and the classifier join them.
+NetworkWeights HyperNetwork::whole(Tape& tape, const NetworkPlan& plan, const WeightLayout& layout,
+                                   std::vector<ops::Part> parts) const {
+  const TilePiece classifier = slice(store_.entry(classifier_).offset, plan.task.classes, classifier_inputs_,
+                                     1, plan.task.classes, plan.classifier_inputs, layout.classifier());
+  parts.push_back({store_.flat(), upload(tape, {classifier})});
+  NetworkWeights weights = layout.views(ops::assemble(tape, parts, layout.elements()), plan);
   weights.classifier_bias = store_[classifier_bias_];
   for (std::size_t i = 0; i < plan.layers.size(); ++i) {
     const LayerSpec& layer = plan.layers[i];

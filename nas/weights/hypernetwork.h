@@ -1,29 +1,42 @@
 // The HyperNetwork: from the architecture encoding to every kernel of the network.
 //
 //   z = encoder(layer code | network code)                                 (layers, width)
-//   tile = decoder_f(z[layer] + row_f[i] + column_f[j])                    one tile of a kernel
+//   tile = decoder_f(z[layer] + row_f[i] + column_f[j])                    one tile of a change
+//   kernel = shared kernel, sliced + change
+//
+// The shared kernels (shared_kernels.h) hold what is common to all networks of the space; the change is the
+// part that the architecture drives. A decoder that has to make whole kernels fits small,
+// depthwise ones better than large ones, and so overrates the networks made of them
+// (docs/results/ranking.md); that form remains as a switch.
 //
 // For each family f of kernels (1 x 1; dense k x k; depthwise k x k; norm) one small decoder, shared
 // by all layers, emits tiles: 16 x 16 for 1 x 1, 8 x 8 x k x k dense, 16 x k x k depthwise, 16 scales
 // and 16 shifts for batch norm. Tiles side by side, cropped, times sqrt(2 / fan-in), are the kernel.
-// All tiles of a family over all layers are one GEMM. The stem and the classifier are parameters,
-// the classifier sliced to width. Design: docs/guide.md; kin: SMASH, MetaPruning, GHN-2.
+// All tiles of a family over all layers are one GEMM. The stem and the classifier are shared parameters, the
+// classifier sliced to width. Design: docs/guide.md; kin: SMASH, MetaPruning, GHN-2.
 #pragma once
 
 #include <compare>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "framework/ops/ops.h"
 #include "nas/space/encoding.h"
 #include "nas/space/search_space.h"
+#include "nas/weights/shared_kernels.h"
 #include "nas/weights/weight_source.h"
 
 namespace adwp::nas {
 
 struct HyperNetworkOptions {
-  int width = 128;           // of z, and half the decoders' hidden width
-  bool predict_norm = true;  // also predict batch norm's scale and shift (else 1 and 0)
+  int width = 128;            // of z, and half the decoders' hidden width
+  bool shared_kernel = true;  // predict a change of shared kernels (else whole kernels)
+  // How large shared kernels and changes start, of what He et al. 2015 have. Where shared kernels start
+  // large, networks of many layers do not learn for a long time: each kernel is trained in few of the steps.
+  float shared_start = 0.3f, change_start = 1;
+  bool predict_norm = true;  // also predict batch norm's scale and shift (else the shared ones, or 1 and 0)
   bool network_code = true;  // condition each layer on the whole network's code too
 };
 
@@ -34,6 +47,8 @@ class HyperNetwork : public WeightSource {
 
   NetworkWeights weights(Tape& tape, const NetworkPlan& plan) override;
   nn::ParameterStore& parameters() override { return store_; }
+  // The shared kernels, without the change; nothing where whole kernels are predicted.
+  const SharedKernels* shared() const { return shared_.get(); }
 
  private:
   enum class Kind { dense, depthwise, norm, pointwise };
@@ -58,6 +73,8 @@ class HyperNetwork : public WeightSource {
   };
 
   static FamilyId family_of(const LayerSpec& layer);
+  void add_families();
+  void add_own_stem_and_classifier();
   void add_family(FamilyId id, std::int64_t tile_rows, std::int64_t tile_cols, std::int64_t taps,
                   float out_deviation);
   Variable encode(Tape& tape, const NetworkPlan& plan) const;
@@ -67,15 +84,21 @@ class HyperNetwork : public WeightSource {
   void request_norm(const LayerSpec& layer, std::int32_t row, const WeightLayout::Offsets& target,
                     Request& request) const;
 
+  NetworkWeights whole(Tape& tape, const NetworkPlan& plan, const WeightLayout& layout,
+                       std::vector<ops::Part> parts) const;
+
   SearchSpace space_;
+  Task task_;
   Encoding encoding_;
   HyperNetworkOptions options_;
   nn::ParameterStore store_;
+  std::unique_ptr<SharedKernels> shared_;
   std::map<FamilyId, Family> families_;
   std::int64_t most_channels_ = 0;  // of any layer's input or output
   std::int64_t widest_ = 0;         // of any stage
-  std::int64_t classifier_inputs_ = 0;
   int encoder_in_ = 0, encoder_in_bias_ = 0, encoder_out_ = 0, encoder_out_bias_ = 0;
+  // Where whole kernels are predicted: the stem and the classifier, which are parameters still.
+  std::int64_t classifier_inputs_ = 0;  // the largest
   int stem_kernel_ = 0, stem_scale_ = 0, stem_shift_ = 0;
   int classifier_ = 0, classifier_bias_ = 0;
   Tensor ones_, zeros_;  // (most_channels): norms that are not predicted

@@ -13,6 +13,8 @@
 #include "framework/io/atomic_file.h"
 #include "framework/io/checkpoint.h"
 #include "nas/network/stored_network.h"
+#include "nas/score/rank_agreement.h"
+#include "nas/score/structure.h"
 #include "nas/search/selection.h"
 #include "nas/store/run_store.h"
 #include "tests/support/temporary_directory.h"
@@ -161,13 +163,20 @@ TEST_F(ReportTest, TheRankSampleIsJudgedAsTheSearchDoes) {
   std::vector<nas::Measured> networks;
   for (std::size_t i = 0; i < 9; ++i) {
     const nas::Candidate& c = state.evaluated[i];
-    networks.push_back({c.params, c.macs, c.predicted_loss, 0.3, 0.4 + 0.01 * static_cast<double>(i), 0.2});
+    networks.push_back({c.params,
+                        c.macs,
+                        {nas::structure_features(c.architecture, c.params, c.macs), {c.predicted_loss}},
+                        0.3,
+                        0.4 + 0.01 * static_cast<double>(i),
+                        0.2});
     store.save_rank_network(i, c.architecture, networks.back(), {});
   }
   const Json all = data();
   EXPECT_EQ(all["rank_sample"].size(), 9u);
-  EXPECT_TRUE(all["calibrated"]);
   const nas::RankAgreement expected = nas::rank_agreement(networks, 3);
+  EXPECT_EQ(all["score"], expected.score);
+  EXPECT_EQ(all["agreement"]["verdict"], expected.verdict());
+  EXPECT_NEAR(all["rank_sample"][4]["sample_score"], expected.scores[4], 1e-4);
   ASSERT_EQ(all["agreement"]["rankings"].size(), expected.rankings.size());
   const Json tau = all["agreement"]["rankings"][0]["kendall_tau"];
   EXPECT_EQ(tau["value"], expected.rankings[0].kendall_tau->value);

@@ -158,29 +158,34 @@ TEST_P(Contract, SgdStepFollowsItsFormula) {
 
 TEST_P(Contract, AdamWStepFollowsItsFormula) {
   const std::int64_t n = 777, decayed = 512;
-  const Array p = random_array(Shape{n}, 16), g = random_array(Shape{n}, 17);
-  Array m = random_array(Shape{n}, 18, -0.1, 0.1), v = random_array(Shape{n}, 19, 0.01, 0.1);
-  const AdamWRule rule{3e-3f, 0.9f, 0.99f, 1e-8f, 0.1f, decayed, 5.0f, 7};
-  const Tensor parameter = upload(p), first = upload(m), second = upload(v), gradient = upload(g);
-  const Tensor norm2(arena(), Shape{1});
-  backend().compute(SumOfSquares{gradient, norm2});
-  backend().compute(AdamWStep{rule, gradient, norm2, first, second, parameter});
-  double norm = 0;
-  for (double x : g.values) norm += x * x;
-  const double clip = std::min(1.0, 5.0 / std::sqrt(norm));
-  Array expected(Shape{n});
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double clipped = clip * g.at(i);
-    m.at(i) = double(0.9f) * m.at(i) + (1 - double(0.9f)) * clipped;
-    v.at(i) = double(0.99f) * v.at(i) + (1 - double(0.99f)) * clipped * clipped;
-    const double mean = m.at(i) / (1 - std::pow(double(0.9f), 7));
-    const double square = v.at(i) / (1 - std::pow(double(0.99f), 7));
-    expected.at(i) = p.at(i) - double(3e-3f) * mean / (std::sqrt(square) + 1e-8) -
-                     (i < decayed ? double(3e-3f) * double(0.1f) * p.at(i) : 0);
+  const Array p = random_array(Shape{n}, 16), started = random_array(Shape{n}, 18, -0.1, 0.1);
+  Array g = random_array(Shape{n}, 17);
+  for (std::int64_t i = 0; i < n; i += 3) g.at(i) = 0;
+  for (const bool lazy : {false, true}) {
+    Array m = started, v = random_array(Shape{n}, 19, 0.01, 0.1);
+    const AdamWRule rule{3e-3f, 0.9f, 0.99f, 1e-8f, 0.1f, decayed, 5.0f, 7, lazy};
+    const Tensor parameter = upload(p), first = upload(m), second = upload(v), gradient = upload(g);
+    const Tensor norm2(arena(), Shape{1});
+    backend().compute(SumOfSquares{gradient, norm2});
+    backend().compute(AdamWStep{rule, gradient, norm2, first, second, parameter});
+    double norm = 0;
+    for (double x : g.values) norm += x * x;
+    const double clip = std::min(1.0, 5.0 / std::sqrt(norm));
+    Array expected = p;
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (lazy && i % 3 == 0) continue;
+      const double clipped = clip * g.at(i);
+      m.at(i) = double(0.9f) * m.at(i) + (1 - double(0.9f)) * clipped;
+      v.at(i) = double(0.99f) * v.at(i) + (1 - double(0.99f)) * clipped * clipped;
+      const double mean = m.at(i) / (1 - std::pow(double(0.9f), 7));
+      const double square = v.at(i) / (1 - std::pow(double(0.99f), 7));
+      expected.at(i) = p.at(i) - double(3e-3f) * mean / (std::sqrt(square) + 1e-8) -
+                       (i < decayed ? double(3e-3f) * double(0.1f) * p.at(i) : 0);
+    }
+    EXPECT_LE(nmse(to_array(first), m), 1e-12);
+    EXPECT_LE(nmse(to_array(second), v), 1e-12);
+    EXPECT_LE(nmse(to_array(parameter), expected), 1e-12);
   }
-  EXPECT_LE(nmse(to_array(first), m), 1e-12);
-  EXPECT_LE(nmse(to_array(second), v), 1e-12);
-  EXPECT_LE(nmse(to_array(parameter), expected), 1e-12);
 }
 
 TEST_P(Contract, LerpMovesTowardsTheSource) {

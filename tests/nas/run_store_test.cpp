@@ -1,4 +1,5 @@
 #include "nas/store/run_store.h"
+#include "nas/score/structure.h"
 
 #include <gtest/gtest.h>
 
@@ -85,16 +86,16 @@ TEST_F(RunStoreTest, DoublesComeBackToTheBit) {
   const Architecture network = space_.largest();
   const Measured first{.params = 7,
                        .macs = std::int64_t{1} << 60,
-                       .predicted_loss = std::numeric_limits<double>::denorm_min(),
+                       .evidence = {{}, {std::numeric_limits<double>::denorm_min()}},
                        .predicted_accuracy = 1.0 / 3.0,
                        .trained_accuracy = std::numeric_limits<double>::max(),
-                       .one_epoch_accuracy = {}};
+                       .one_epoch_loss = {}};
   Measured second = first;
-  second.one_epoch_accuracy = awkward(5);
+  second.one_epoch_loss = awkward(5);
   {
     RunStore store(path());
     store.save_rank_network(0, network, first, {});
-    EXPECT_FALSE(store.rank_sample()[0].one_epoch_accuracy);
+    EXPECT_FALSE(store.rank_sample()[0].one_epoch_loss);
     store.save_rank_network(0, network, second, {});
     store.save_rank_network(1, network, second, {});
   }
@@ -103,10 +104,11 @@ TEST_F(RunStoreTest, DoublesComeBackToTheBit) {
   for (const Measured& m : networks) {
     EXPECT_EQ(m.params, second.params);
     EXPECT_EQ(m.macs, second.macs);
-    EXPECT_EQ(m.predicted_loss, second.predicted_loss);
+    EXPECT_EQ(m.predicted_loss(), second.predicted_loss());
+    EXPECT_EQ(m.evidence.structure, structure_features(network, second.params, second.macs));
     EXPECT_EQ(m.predicted_accuracy, second.predicted_accuracy);
     EXPECT_EQ(m.trained_accuracy, second.trained_accuracy);
-    EXPECT_EQ(m.one_epoch_accuracy, second.one_epoch_accuracy);
+    EXPECT_EQ(m.one_epoch_loss, second.one_epoch_loss);
   }
 }
 

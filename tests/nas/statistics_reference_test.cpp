@@ -20,17 +20,60 @@ TEST(StatisticsReference, DeviationIsThatOfASample) {
 TEST(StatisticsReference, ThePenaltyShrinksTheSlope) {
   // Standardised, the feature is -1 / sqrt(2) and 1 / sqrt(2): sqrt(2) / (1 + penalty) is the coefficient.
   const std::vector<Values> features = {{-1}, {1}};
-  EXPECT_NEAR(Ridge(features, Values{0, 2}, 0.0).predict(Values{1}), 2, 1e-12);
-  EXPECT_NEAR(Ridge(features, Values{0, 2}, 1.0).predict(Values{1}), 1.5, 1e-12);
-  EXPECT_NEAR(Ridge(features, Values{0, 2}, 3.0).predict(Values{-1}), 0.75, 1e-12);
+  const auto ridge = [&](Prior prior) { return Ridge(features, Values{0, 2}, std::span(&prior, 1)); };
+  EXPECT_NEAR(ridge({0}).predict(Values{1}), 2, 1e-12);
+  EXPECT_NEAR(ridge({1}).predict(Values{1}), 1.5, 1e-12);
+  EXPECT_NEAR(ridge({3}).predict(Values{-1}), 0.75, 1e-12);
+  // Shrunk towards another slope: (sqrt(2) + 1 * 3 sqrt(2)) / 2 of the standardised feature.
+  EXPECT_NEAR(ridge({1, 3 * std::sqrt(2.0)}).predict(Values{1}), 3, 1e-12);
 }
 
-TEST(StatisticsReference, APredictionIsMadeWithoutItsOwnTarget) {
-  // Without features that say anything it is the mean of the others.
-  const std::vector<Values> features = {{1}, {1}, {1}, {1}};
-  const Values found = leave_one_out(features, Values{1, 2, 3, 10}, 1.0);
-  const Values expected = {5, 14.0 / 3, 13.0 / 3, 2};
-  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(found[i], expected[i], 1e-12);
+TEST(StatisticsReference, TheErrorInClosedFormIsThatOfFitsWithoutTheObservation) {
+  // Without features that say anything, an observation is predicted by the mean of the others.
+  const std::vector<Values> constant = {{1}, {1}, {1}, {1}};
+  const Values targets = {1, 2, 3, 10};
+  const Prior one[] = {{1}};
+  double sum = 0;
+  for (double target : targets) sum += std::pow((16 - target) / 3 - target, 2);
+  EXPECT_NEAR(Ridge(constant, targets, one).leave_one_out_error(), sum / 4, 1e-12);
+
+  // With features: fits of 400 observations, whose means and deviations hardly change by one.
+  Random random(8, Purpose::test);
+  std::vector<Values> features;
+  Values noisy;
+  for (int i = 0; i < 400; ++i) {
+    features.push_back({random.normal(), random.normal()});
+    noisy.push_back(features.back()[0] + 0.5 * random.normal());
+  }
+  const Prior priors[] = {{5, 0.3}, {2}};
+  double errors = 0;
+  for (std::size_t left = 0; left < features.size(); ++left) {
+    auto rest = features;
+    auto rest_targets = noisy;
+    rest.erase(rest.begin() + left);
+    rest_targets.erase(rest_targets.begin() + left);
+    errors += std::pow(Ridge(rest, rest_targets, priors).predict(features[left]) - noisy[left], 2);
+  }
+  const double expected = errors / 400;
+  EXPECT_NEAR(Ridge(features, noisy, priors).leave_one_out_error(), expected, 1e-3 * expected);
+}
+
+TEST(StatisticsReference, AGainIsMeasuredOnTheSameResamples) {
+  Random random(1, Purpose::test);
+  Values truth, good, same;
+  for (int i = 0; i < 30; ++i) {
+    truth.push_back(random.normal());
+    good.push_back(truth.back() + 0.5 * random.normal());
+  }
+  same = good;
+  const Estimate none = *bootstrap_gain(kendall_tau, good, same, truth, 5);
+  EXPECT_EQ(none.low, 0);
+  EXPECT_EQ(none.high, 0);
+  for (double& value : same) value = -value;
+  const Estimate twice = *bootstrap_gain(kendall_tau, good, same, truth, 5);
+  const Estimate tau = *bootstrap(kendall_tau, good, truth, 5);
+  EXPECT_NEAR(twice.value, 2 * tau.value, 1e-12);
+  EXPECT_NEAR(twice.low, 2 * tau.low, 1e-12);
 }
 
 TEST(StatisticsReference, AnIntervalHolds95PercentOfTheResamples) {
@@ -66,7 +109,7 @@ TEST(StatisticsReference, TheLowerLossIsTheBetterRank) {
   for (int i = 0; i < 6; ++i) {
     networks.push_back({.params = 100 - i,
                         .macs = 10 + i,
-                        .predicted_loss = 1.0 - 0.1 * i,
+                        .evidence = {{0.0, double(10 + i)}, {1.0 - 0.1 * i}},
                         .predicted_accuracy = 0.5 - 0.01 * i,
                         .trained_accuracy = 0.3 + 0.1 * i});
   }

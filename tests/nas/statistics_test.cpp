@@ -59,42 +59,112 @@ TEST(Statistics, BootstrapCoversAndRepeats) {
   EXPECT_GT(none.high, -0.1);
 }
 
-TEST(Statistics, RidgeFindsALineAndLeaveOneOutDoesNotPeek) {
+TEST(Statistics, RidgeFindsALine) {
   Random random(2, Purpose::test);
   std::vector<Values> features;
-  Values line, noise;
+  Values line;
   for (int i = 0; i < 40; ++i) {
     features.push_back({random.normal(), 5 + 100.0 * random.normal()});
     line.push_back(3 + 2 * features.back()[0] - 0.01 * features.back()[1]);
-    noise.push_back(random.normal());
   }
-  const Ridge ridge(features, line, 1e-9);
-  EXPECT_NEAR(ridge.predict(Values{1, 100}), 4, 1e-5);
-  EXPECT_GT(*kendall_tau(leave_one_out(features, line, 1e-3), line), 0.95);
-  // What cannot be learnt is not: a fit that saw its own targets would rank them well.
-  EXPECT_LT(*kendall_tau(leave_one_out(features, noise, 1e-3), noise), 0.25);
+  const Prior none[] = {{1e-9}, {1e-9}};
+  EXPECT_NEAR(Ridge(features, line, none).predict(Values{1, 100}), 4, 1e-5);
+  // A prior that is held firmly decides, whatever the data say.
+  const Prior firm[] = {{1e12, 0}, {1e12, 7}};
+  const Ridge believed(features, line, firm);
+  EXPECT_NEAR(believed.coefficient(0), 0, 1e-6);
+  EXPECT_NEAR(believed.coefficient(1), 7, 1e-6);
 }
 
-TEST(Calibration, NeedsASampleAndThenFollowsAccuracy) {
-  std::vector<Measured> networks;
-  EXPECT_FALSE(Calibration(networks).fitted());
-  EXPECT_EQ(Calibration(networks).score(1.5, 100, 100), -1.5);
-  Random random(3, Purpose::test);
-  for (int i = 0; i < 20; ++i) {
-    const double loss = 1 + random.uniform();
-    const std::int64_t macs = 1000 + random.below(100000);
-    networks.push_back(
-        {1000 + random.below(1000), macs, loss, 0.5, 0.9 - 0.2 * loss + 0.02 * std::log(double(macs)), 0.3});
+// Networks whose accuracy follows from structure and predicted loss, each with a weight, and noise.
+struct Sample {
+  std::vector<Evidence> networks;
+  Values trained;
+
+  Sample(int count, double of_structure, double of_loss, double noise) {
+    Random random(3, Purpose::test);
+    for (int i = 0; i < count; ++i) {
+      const double log_params = random.normal(), log_macs = random.normal(), loss = random.normal();
+      networks.push_back({{log_params, log_macs}, {loss}});
+      trained.push_back(0.5 + 0.01 * (of_structure * log_macs - of_loss * loss + noise * random.normal()));
+    }
   }
-  const Calibration calibration(networks);
-  ASSERT_TRUE(calibration.fitted());
-  EXPECT_GT(calibration.score(1.2, 50000, 1500), calibration.score(1.8, 50000, 1500));
-  EXPECT_GT(calibration.score(1.5, 90000, 1500), calibration.score(1.5, 2000, 1500));
-  const RankAgreement agreement = rank_agreement(networks, 1);
-  EXPECT_GT(agreement.of(by_calibrated_fit).kendall_tau->value, 0.8);
-  EXPECT_EQ(agreement.to_json()["sample"], 20);
-  EXPECT_TRUE(agreement.to_json()["baselines"]["one_epoch"]["kendall_tau"].is_null())
-      << "a constant ranks nothing";
+  std::vector<Measured> measured() const {
+    std::vector<Measured> sample;
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+      sample.push_back({1000, 1000 + std::int64_t(i), networks[i], 0.5, trained[i], 0.3});
+    }
+    return sample;
+  }
+};
+
+TEST(ScoreModel, FollowsStructureAndPrediction) {
+  const Sample sample(40, 1, 1, 0.1);
+  const ScoreModel model(sample.networks, sample.trained);
+  EXPECT_GT(model.score({{0, 1}, {0}}), model.score({{0, -1}, {0}}) + 0.01);
+  EXPECT_GT(model.score({{0, 0}, {-1}}), model.score({{0, 0}, {1}}) + 0.01);
+  EXPECT_GT(*kendall_tau(leave_one_out(sample.networks, sample.trained), sample.trained), 0.8);
+}
+
+TEST(ScoreModel, WithFewNetworksItIsThePrediction) {
+  const Sample noise(ScoreModel::least_networks, 0, 0, 1);
+  const ScoreModel model(noise.networks, noise.trained);
+  const double deviation = standard_deviation(noise.trained);
+  EXPECT_GT(model.score({{0, 0}, {-1}}) - model.score({{0, 0}, {1}}), 0.2 * deviation) << "what is believed";
+}
+
+TEST(ScoreModel, NeverTakesAHigherLossForBetter) {
+  const Sample sample(60, 1, -3, 0.1);  // accuracy grows with the loss
+  const ScoreModel model(sample.networks, sample.trained);
+  EXPECT_EQ(model.score({{0, 0}, {-1}}), model.score({{0, 0}, {1}})) << "such a prediction is left out";
+  EXPECT_GT(model.score({{0, 1}, {0}}), model.score({{0, -1}, {0}}));
+}
+
+TEST(ScoreModel, LeaveOneOutDoesNotPeek) {
+  const Sample noise(40, 0, 0, 1);
+  EXPECT_LT(*kendall_tau(leave_one_out(noise.networks, noise.trained), noise.trained), 0.25)
+      << "a fit that saw its own targets would rank them well";
+  EXPECT_TRUE(leave_one_out(std::span(noise.networks).first(ScoreModel::least_networks),
+                            std::span(noise.trained).first(ScoreModel::least_networks))
+                  .empty());
+}
+
+TEST(SearchScore, IsChosenByWhatTheSampleShows) {
+  const Evidence low{{0, 1}, {-1}}, high{{0, -1}, {1}};
+  EXPECT_EQ(SearchScore({}).kind(), SearchScore::Kind::prediction);
+  EXPECT_EQ(SearchScore({}).of(low), 1);
+  const SearchScore few(Sample(ScoreModel::least_networks, 0, -3, 0).measured());
+  EXPECT_EQ(few.kind(), SearchScore::Kind::prediction) << "too few to tell";
+  const SearchScore fitted(Sample(40, 1, 1, 0.1).measured());
+  EXPECT_EQ(fitted.kind(), SearchScore::Kind::model);
+  EXPECT_GT(fitted.of(low), fitted.of(high));
+
+  // Nothing that can be learnt, and losses that rank the wrong way: what is left is size.
+  Sample wrong(12, 0, 0, 0);
+  for (std::size_t i = 0; i < 12; ++i) {
+    wrong.networks[i] = {{0, 0}, {double(i)}};
+    wrong.trained[i] = 0.01 * i;
+  }
+  const SearchScore size(wrong.measured());
+  EXPECT_EQ(size.kind(), SearchScore::Kind::size);
+  EXPECT_EQ(size.of(low), 1) << "the logarithm of the multiply-accumulates";
+}
+
+TEST(RankAgreement, TellsWhatThePredictionAdds) {
+  const RankAgreement agreement = rank_agreement(Sample(40, 1, 1, 0.1).measured(), 1);
+  EXPECT_GT(agreement.of(by_score).kendall_tau->value, 0.8);
+  EXPECT_NEAR(agreement.prediction_gain->value,
+              agreement.of(by_structure_and_prediction).kendall_tau->value -
+                  agreement.of(by_structure).kendall_tau->value,
+              1e-12);
+  EXPECT_GT(agreement.prediction_gain->low, 0);
+  const nlohmann::json json = agreement.to_json();
+  EXPECT_EQ(json["sample"], 40);
+  EXPECT_EQ(json["score"]["kind"], "structure and prediction");
+  EXPECT_TRUE(json["baselines"]["one_epoch"]["kendall_tau"].is_null()) << "a constant ranks nothing";
+  EXPECT_NE(agreement.verdict().find("ranks networks as training does"), std::string::npos);
+  const RankAgreement three = rank_agreement(Sample(2, 1, 1, 0.1).measured(), 1);
+  EXPECT_NE(three.verdict().find("was not judged"), std::string::npos) << three.verdict();
 }
 
 }  // namespace

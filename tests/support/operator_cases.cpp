@@ -238,18 +238,40 @@ std::vector<OperatorCase> hypernetwork_cases() {
     return Tensor::from_host(tape.arena(), Shape{static_cast<std::int64_t>(pieces.size()), 12},
                              std::span<const std::int32_t>(words, pieces.size() * 12));
   };
-  cases.push_back({"assemble_two_sources",
-                   {{Shape{6, 80}}, {Shape{64}}},
+  cases.push_back(
+      {"assemble_two_sources",
+       {{Shape{6, 80}}, {Shape{64}}},
+       [=](Tape& tape, const Variables& v) {
+         // The first tile begins 10 elements into the source: one element short of room
+         // would be found by the arena's sentinels.
+         const std::vector<ops::Part> parts = {{v[0], upload(tape, tiles)}, {v[1], upload(tape, slices)}};
+         return ops::assemble(tape, parts, elements);
+       },
+       [=](const Arrays& a) {
+         Array out(Shape{elements});
+         oracle::assemble(a[0], tiles, out);
+         oracle::assemble(a[1], slices, out);
+         return out;
+       }});
+
+  // A third source adds to part of what the first and all of what the second made.
+  const std::vector<TilePiece> change = {{0, 0, 1, 6, 8, 1, 4, 5, 315, 5, 0.5f, 0.25f},
+                                         {48, 0, 1, 1, 40, 1, 1, 30, 20, 30, 2.0f, 0.0f}};
+  cases.push_back({"assemble_and_add",
+                   {{Shape{6, 80}}, {Shape{64}}, {Shape{100}}},
                    [=](Tape& tape, const Variables& v) {
-                     // The first tile begins 10 elements into the source: one element short of room
-                     // would be found by the arena's sentinels.
-                     const std::vector<Tensor> lists = {upload(tape, tiles), upload(tape, slices)};
-                     return ops::assemble(tape, v, lists, elements);
+                     const std::vector<ops::Part> parts = {
+                         {v[0], upload(tape, tiles)},
+                         {v[1], upload(tape, slices)},
+                         {v[2], upload(tape, change), GradMode::accumulate}};
+                     return ops::assemble(tape, parts, elements);
                    },
                    [=](const Arrays& a) {
-                     Array out(Shape{elements});
+                     Array out(Shape{elements}), added(Shape{elements});
                      oracle::assemble(a[0], tiles, out);
                      oracle::assemble(a[1], slices, out);
+                     oracle::assemble(a[2], change, added);
+                     for (std::int64_t i = 0; i < elements; ++i) out.at(i) += added.at(i);
                      return out;
                    }});
   return cases;

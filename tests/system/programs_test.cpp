@@ -54,8 +54,8 @@ TEST(Programs, ATinySearchWritesEverythingItPromises) {
   expect_keys(result["dataset"], {"name", "train", "validation", "test", "classes", "image"});
   expect_keys(result["hypernetwork"], {"epochs", "seconds", "images_seen", "final_loss"});
   expect_keys(result["search"], {"strategy", "evaluated", "seconds", "candidates_per_minute"});
-  expect_keys(result["rank_correlation"],
-              {"sample", "kendall_tau", "spearman_rho", "precision_at_10", "baselines"});
+  expect_keys(result["rank_correlation"], {"sample", "score", "structure", "structure_and_prediction",
+                                           "kendall_tau", "spearman_rho", "precision_at_10", "baselines"});
   expect_keys(result["rank_correlation"]["baselines"], {"params", "macs", "one_epoch"});
   expect_keys(result["arena"], {"bytes", "peak_bytes"});
   EXPECT_EQ(result["dataset"]["train"], 240);

@@ -10,6 +10,7 @@
 #include "framework/io/checkpoint.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/score/rank_agreement.h"
+#include "nas/score/structure.h"
 #include "nas/store/run_store.h"
 #include "nas/training/network_trainer.h"
 #include "nas/weights/hypernetwork.h"
@@ -67,7 +68,7 @@ TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
   for (std::size_t i = 0; i < 8; ++i) {
     EXPECT_EQ(sample[i].params, nas::plan_network(networks[i], task).parameters());
     EXPECT_EQ(sample[i].macs, nas::plan_network(networks[i], task).macs());
-    EXPECT_NEAR(sample[i].predicted_loss, scores[i].loss, 1e-5);
+    EXPECT_NEAR(sample[i].predicted_loss(), scores[i].loss, 1e-5);
     EXPECT_NEAR(sample[i].predicted_accuracy, scores[i].accuracy, 1e-9);
   }
 
@@ -76,13 +77,14 @@ TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
   networks.clear();
   for (const nas::Candidate& c : candidates) networks.push_back(c.architecture);
   scores = scored(networks);
-  const nas::Calibration calibration(sample);
-  ASSERT_TRUE(calibration.fitted());
+  const nas::SearchScore score(sample);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const nas::Candidate& c = candidates[i];
     EXPECT_NEAR(c.predicted_loss, scores[i].loss, 1e-5);
     EXPECT_NEAR(c.predicted_accuracy, scores[i].accuracy, 1e-9);
-    EXPECT_NEAR(c.score, calibration.score(c.predicted_loss, c.macs, c.params), 1e-9);
+    const nas::Evidence evidence{nas::structure_features(c.architecture, c.params, c.macs),
+                                 {c.predicted_loss}};
+    EXPECT_NEAR(c.score, score.of(evidence), 1e-9);
   }
 }
 

@@ -32,8 +32,11 @@ const hasLatency = candidates.some(n => known(n.latency_us));
 const brief = id => id.slice(0, 8);
 const epochText = count => `${count} epoch${count === 1 ? '' : 's'}`;
 
-const scoreMeaning = data.calibrated ? 'the trained accuracy that size and predicted loss promise together'
-                                     : 'minus the predicted loss';
+const scoreMeaning = {
+  'structure and prediction': 'the trained accuracy that structure and predicted loss promise together',
+  prediction: 'minus the predicted loss',
+  size: 'the logarithm of the multiply\u2013accumulates',
+}[data.score];
 
 // ---- one network: figures, drawing, JSON ----
 
@@ -94,7 +97,7 @@ const errors = {
 };
 if (!hasLatency) delete measures.latency_us;
 if (!candidates.some(n => known(n.latency_batch_us))) delete measures.latency_batch_us;
-if (!data.calibrated) delete errors.expected;
+if (!data.score_is_accuracy) delete errors.expected;
 
 function fillSelect(id, options) {
   for (const [value, [text]] of Object.entries(options)) $(id).append(element('option', {value}, text));
@@ -215,16 +218,22 @@ const sample = all.filter(n => n.sampled);
 const trained = finalists.map(id => networks.get(id));
 if (sample.length || trained.length) {
   const agreement = data.agreement;
-  const main = agreement && agreement.rankings[0].kendall_tau;
+  const scores = {  // of a network of the rank sample: by a fit to the others
+    score: [`score (${data.score})`, n => known(n.sample_score) ? n.sample_score : n.score],
+    predicted: ['predicted accuracy', n => n.predicted_accuracy],
+    loss: ['predicted loss', n => n.predicted_loss],
+  };
+  fillSelect('agreement-x', scores);
   const interval = e => e ? `${fixed(2)(e.value)} [${fixed(2)(e.low)}, ${fixed(2)(e.high)}]` : '\u2013';
   $('agreement-note').textContent = agreement
-    ? `${agreement.sample} random networks were trained from scratch (${epochText(Number(data.rank_epochs))}) to find out. ` +
+    ? `${agreement.verdict} ${agreement.sample} random networks were trained from scratch (${epochText(Number(data.rank_epochs))}) to find out. ` +
       'Kendall\u2019s \u03c4 is 1 when two rankings agree and 0 when they have nothing in common; brackets hold 95 % (bootstrap).'
     : 'There is no rank sample: only the finalists were both predicted and trained.';
-  chart('agreement', `Predicted against trained accuracy of ${sample.length} random networks and ${trained.length} finalists` +
-    (main ? `; Kendall \u03c4 of the predicted loss ${interval(main)}.` : '.'), () => {
+  const agreementChart = chart('agreement', `Score against trained accuracy of ${sample.length} random networks and ` +
+    `${trained.length} finalists.`, () => {
+    const [title, x] = scores[$('agreement-x').value];
     const set = (label, chosen, accuracy, name, alpha, more) => ({
-      label, data: chosen.map(n => ({x: n.predicted_accuracy, y: n[accuracy], network: n})),
+      label, data: chosen.map(n => ({x: x(n), y: n[accuracy], network: n})),
       borderColor: colour(name), backgroundColor: colour(name, alpha), radius: 5, hoverRadius: 7, ...more});
     const lengths = [...new Set(trained.map(n => n.epochs))];  // of training: the longest first
     return {
@@ -235,14 +244,15 @@ if (sample.length || trained.length) {
                                           'second', i === 0 ? 0.8 : 0.15, {pointStyle: 'triangle', radius: 7, hoverRadius: 9})),
       ]},
       options: {
-        scales: {x: axis('predicted accuracy'), y: axis('trained accuracy')},
+        scales: {x: axis(title), y: axis('trained accuracy')},
         plugins: {
           legend: {position: 'bottom'},
-          tooltip: {callbacks: {label: ({raw}) => `${brief(raw.network.id)}: predicted ${percent(raw.x)}, trained ${percent(raw.y)}`}},
+          tooltip: {callbacks: {label: ({raw}) => `${brief(raw.network.id)}: ${title} ${fixed(3)(raw.x)}, trained ${percent(raw.y)}`}},
         },
       },
     };
   });
+  $('agreement-x').addEventListener('change', () => agreementChart.draw());
   if (agreement) {
     const rows = agreement.rankings.map(r => [{params: 'parameters', macs: 'MACs'}[r.ranking] || r.ranking, interval(r.kendall_tau), interval(r.spearman_rho), fixed(2)(r.precision_at_10)]);
     $('rankings').append(
@@ -250,7 +260,7 @@ if (sample.length || trained.length) {
               table([['ranking by', true], ['Kendall \u03c4'], ['Spearman \u03c1'], ['best 10 %']], rows)),
       element('p', {className: 'note'}, `Mean accuracy ${percent(agreement.mean_predicted)} predicted, ` +
         `${percent(agreement.mean_trained)} trained. \u201cBest 10 %\u201d: how many of the truly best the ranking also ` +
-        'puts there. Parameters, MACs and one epoch of SGD are what any prediction must beat; fits are leave-one-out.'));
+        'puts there. Parameters, MACs and one epoch of SGD are what any prediction must beat; structure and score are leave-one-out.'));
   }
 } else {
   $('agreement-section').hidden = true;

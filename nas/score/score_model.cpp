@@ -1,0 +1,130 @@
+#include "nas/score/score_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "framework/core/error.h"
+#include "nas/score/structure.h"
+
+namespace adwp::nas {
+namespace {
+
+// The prior of the predictions' part: a correlation with accuracy, held as strongly as so many networks hold
+// theirs.
+constexpr double believed = 0.6;
+constexpr double strength = 30;
+// Penalties of the structure's part to choose from, by leave-one-out error.
+constexpr double penalties[] = {3, 10, 30, 100, 300, 1000, 10000};
+
+// Structure, then predicted losses with their sign turned: more is better.
+std::vector<double> features_of(const Evidence& network) {
+  std::vector<double> features = network.structure;
+  for (double loss : network.losses) features.push_back(-loss);
+  return features;
+}
+
+std::vector<double> pick(const std::vector<double>& all, const std::vector<std::size_t>& used) {
+  std::vector<double> picked;
+  for (std::size_t i : used) picked.push_back(all[i]);
+  return picked;
+}
+
+}  // namespace
+
+ScoreModel::ScoreModel(std::span<const Evidence> networks, std::span<const double> trained) {
+  require(!networks.empty() && networks.size() == trained.size(), "score",
+          "got {} networks and {} accuracies", networks.size(), trained.size());
+  const std::size_t structure = networks[0].structure.size(), losses = networks[0].losses.size();
+  const double slope = believed * standard_deviation(trained) / std::sqrt(std::max<double>(losses, 1));
+  double least_error = 0;
+  for (const double penalty : penalties) {
+    std::vector<std::size_t> used(structure + losses);
+    for (std::size_t i = 0; i < used.size(); ++i) used[i] = i;
+    for (bool all_positive = false; !all_positive;) {
+      std::vector<std::vector<double>> features;
+      std::vector<Prior> priors;
+      for (const Evidence& network : networks) features.push_back(pick(features_of(network), used));
+      for (std::size_t i : used) {
+        priors.push_back(i < structure ? Prior{.penalty = penalty} : Prior{strength, slope});
+      }
+      Ridge ridge(features, trained, priors);
+      const auto wrong = std::find_if(used.begin(), used.end(), [&](const std::size_t& i) {
+        return i >= structure && ridge.coefficient(&i - used.data()) < 0;
+      });
+      all_positive = wrong == used.end();
+      if (!all_positive) {
+        used.erase(wrong);
+      } else if (const double error = ridge.leave_one_out_error(); !ridge_ || error < least_error) {
+        least_error = error;
+        used_ = used;
+        ridge_ = std::move(ridge);
+      }
+    }
+  }
+}
+
+double ScoreModel::score(const Evidence& network) const {
+  return ridge_->predict(pick(features_of(network), used_));
+}
+
+std::vector<double> leave_one_out(std::span<const Evidence> networks, std::span<const double> trained) {
+  std::vector<double> scores;
+  if (networks.size() <= ScoreModel::least_networks) return scores;
+  for (std::size_t left = 0; left < networks.size(); ++left) {
+    std::vector<Evidence> rest(networks.begin(), networks.end());
+    std::vector<double> rest_trained(trained.begin(), trained.end());
+    rest.erase(rest.begin() + left);
+    rest_trained.erase(rest_trained.begin() + left);
+    scores.push_back(ScoreModel(rest, rest_trained).score(networks[left]));
+  }
+  return scores;
+}
+
+SearchScore::SearchScore(std::span<const Measured> sample) {
+  std::vector<Evidence> networks;
+  std::vector<double> trained, predicted, size;
+  for (const Measured& network : sample) {
+    networks.push_back(network.evidence);
+    trained.push_back(network.trained_accuracy);
+    predicted.push_back(-network.predicted_loss());
+    size.push_back(log_macs(network.evidence.structure));
+  }
+  const std::vector<double> left_out = leave_one_out(networks, trained);
+  if (!left_out.empty() && kendall_tau(left_out, trained).value_or(0) > 0) {
+    kind_ = Kind::model;
+    model_.emplace(networks, trained);
+    of_sample_ = left_out;
+  } else if (left_out.empty() || kendall_tau(predicted, trained).value_or(0) > 0) {
+    kind_ = Kind::prediction;
+    of_sample_ = predicted;
+  } else {
+    kind_ = Kind::size;
+    of_sample_ = size;
+  }
+}
+
+const char* SearchScore::text() const {
+  switch (kind_) {
+    case Kind::model:
+      return "structure and prediction";
+    case Kind::prediction:
+      return "prediction";
+    case Kind::size:
+      return "size";
+  }
+  return "?";
+}
+
+double SearchScore::of(const Evidence& network) const {
+  switch (kind_) {
+    case Kind::model:
+      return model_->score(network);
+    case Kind::prediction:
+      return -network.losses.front();
+    case Kind::size:
+      return log_macs(network.structure);
+  }
+  return 0;
+}
+
+}  // namespace adwp::nas

@@ -1,0 +1,81 @@
+// The score that a search maximises: what structure and prediction together say of a network that was never
+// trained.
+//
+// A ridge regression of trained accuracy on the structure's features (structure.h) and on the predicted
+// losses, fitted to the networks of the rank sample. Few networks are trained, so the regression starts from
+// a belief and gives it up as evidence comes: the structure says nothing, and predicted losses of so many
+// networks correlate with accuracy by `believed`. With few networks the score so is the prediction; with many
+// it is what the data say. A prediction whose weight would be of the wrong sign is left out: a lower loss
+// never makes a network worse. How the figures were chosen: docs/results/ranking.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "nas/score/statistics.h"
+
+namespace adwp::nas {
+
+// What is known of a network without training it. All of one model have equally many numbers; either part may
+// be empty.
+struct Evidence {
+  std::vector<double> structure;  // structure_features
+  std::vector<double> losses;     // predicted, one per weight source
+};
+
+// One network that was both predicted and trained.
+struct Measured {
+  std::int64_t params = 0, macs = 0;
+  Evidence evidence;
+  double predicted_accuracy = 0;
+  double trained_accuracy = 0;
+  std::optional<double> one_epoch_loss;  // of another training, one epoch long
+
+  double predicted_loss() const { return evidence.losses.front(); }
+};
+
+class ScoreModel {
+ public:
+  static constexpr std::size_t least_networks = 8;  // fewer say nothing
+
+  // One trained accuracy per network.
+  ScoreModel(std::span<const Evidence> networks, std::span<const double> trained);
+
+  // The accuracy expected.
+  double score(const Evidence& network) const;
+
+ private:
+  std::vector<std::size_t> used_;  // features that are not left out
+  std::optional<Ridge> ridge_;
+};
+
+// The score of each network by a model fitted to all the others: every choice of the fit is made without it.
+// Empty for `least_networks` or fewer.
+std::vector<double> leave_one_out(std::span<const Evidence> networks, std::span<const double> trained);
+
+// What a search maximises, chosen by what the rank sample shows:
+//
+//   model        where its leave-one-out scores rank the sample the right way (Kendall tau above 0)
+//   prediction   else, where predicted losses do, and where the sample is too small to tell
+//   size         else: multiply-accumulates
+class SearchScore {
+ public:
+  enum class Kind { model, prediction, size };
+
+  explicit SearchScore(std::span<const Measured> sample);
+
+  Kind kind() const { return kind_; }
+  const char* text() const;  // "structure and prediction", "prediction", "size"
+  double of(const Evidence& network) const;
+  // That of each network of the sample; a model is fitted without it.
+  const std::vector<double>& of_sample() const { return of_sample_; }
+
+ private:
+  Kind kind_ = Kind::prediction;
+  std::optional<ScoreModel> model_;
+  std::vector<double> of_sample_;
+};
+
+}  // namespace adwp::nas
