@@ -48,8 +48,8 @@ TEST_P(TrainerReference, EpochsOfANetworkAreItsStepsInOrder) {
     double loss = 0;
     for (std::int64_t b = 0; b < 3; ++b) {
       const auto [x, y] = load(set, 5, epoch, b);
-      // Three batches an epoch; half an epoch of warm-up is one step.
-      const float rate = optim::cosine_schedule(0.5f, 3 * epoch + b, 1, 6);
+      // Six steps have no twentieth to warm up in.
+      const float rate = optim::cosine_schedule(0.5f, 3 * epoch + b, 0, 6);
       loss += by_hand.train_step(x, y, rate).to_host<float>()[0] / 3;
     }
     EXPECT_NEAR(trainer.run_epoch(epoch), loss, 1e-4);
@@ -57,6 +57,21 @@ TEST_P(TrainerReference, EpochsOfANetworkAreItsStepsInOrder) {
   const oracle::Array expected = to_array(by_hand.weights().parameters().values());
   EXPECT_LE(nmse(to_array(trainer.weights().parameters().values()), expected), 1e-8);
   EXPECT_LE(nmse(to_array(trainer.statistics().flat()), to_array(by_hand.statistics().flat())), 1e-8);
+}
+
+TEST_P(TrainerReference, WarmsUpForHalfAnEpochOrATwentiethOfAllSteps) {
+  Random random(32, Purpose::test);
+  const nas::NetworkPlan plan = nas::plan_network(space_.sample(random), task);
+  const auto set = images();
+  // Three batches an epoch: two epochs of warm-up are six steps; a twentieth of 60 steps is three.
+  for (const auto& [epochs, warmup] : {std::pair(100, 6), std::pair(20, 3)}) {
+    const nas::NetworkTrainer trainer(
+        backend(), arena(), plan, set, norm_,
+        {.epochs = epochs, .batch = batch, .learning_rate = 0.5f, .warmup_epochs = 2});
+    for (std::int64_t step = 0; step < 10; ++step) {
+      EXPECT_EQ(trainer.learning_rate(step), optim::cosine_schedule(0.5f, step, warmup, 3 * epochs)) << step;
+    }
+  }
 }
 
 TEST_P(TrainerReference, RunningStatisticsMoveByTheMomentum) {

@@ -83,14 +83,29 @@ struct Prediction {
   }
 };
 
-TEST_P(WeightsReference, PredictedKernelsAreTheirTiles) {
+// With `shared_kernel`, tiles are added to what the shared kernels have there; without, they are all.
+class PredictedWeightsReference : public WeightsReference {
+ public:
+  void are_their_tiles(bool shared_kernel);
+};
+
+void PredictedWeightsReference::are_their_tiles(bool shared_kernel) {
   const nas::SearchSpace s = space();
-  nas::HyperNetwork source(arena(), s, task, {.width = 16}, 1);
+  nas::HyperNetwork source(arena(), s, task, {.width = 16, .shared_kernel = shared_kernel}, 1);
   randomise(source.parameters());
   const nn::ParameterStore& store = source.parameters();
   const nas::NetworkPlan plan = network_of_everything();
   Tape tape(backend(), arena(), Tape::Recording::off);
   const nas::NetworkWeights weights = source.weights(tape, plan);
+  ASSERT_EQ(source.shared() != nullptr, shared_kernel);
+  const nas::NetworkWeights shared = shared_kernel ? source.shared()->weights(tape, plan) : weights;
+  // What tiles are added to: one of the shared weights, or a constant.
+  const auto add_base = [&](Array& expected, const Variable& base, double constant) {
+    const Array from = shared_kernel ? to_array(base.value()) : Array(expected.shape);
+    for (std::int64_t i = 0; i < std::ssize(from.values); ++i) {
+      expected.at(i) += shared_kernel ? from.at(i) : constant;
+    }
+  };
   const nas::NetworkCode code = nas::Encoding(s).encode(plan);
   const auto prediction = [&](const std::string& family, std::size_t layer) {
     const auto own = code.layers.begin() + static_cast<std::ptrdiff_t>(layer) * code.layer_entries;
@@ -136,21 +151,27 @@ TEST_P(WeightsReference, PredictedKernelsAreTheirTiles) {
         }
       }
     }
+    add_base(expected, shared.layers[l].kernel, 0);
     EXPECT_LE(nmse(to_array(weights.layers[l].kernel.value()), expected), 1e-7) << layer.name;
 
     Prediction norms = prediction("norm", l);
     Array scale(Shape{layer.out_channels}), shift(scale);
     for (std::int64_t o = 0; o < layer.out_channels; ++o) {
       const std::int64_t channel = layer.conv.depthwise ? origin(o) : o;
-      scale.at(o) = 1 + norms.element(channel / 16, 0, channel % 16);
+      scale.at(o) = norms.element(channel / 16, 0, channel % 16);
       shift.at(o) = norms.element(channel / 16, 0, 16 + channel % 16);
     }
     if (layer.norm) {
+      add_base(scale, shared.layers[l].scale, 1);
       EXPECT_LE(nmse(to_array(weights.layers[l].scale.value()), scale), 1e-7) << layer.name;
     }
+    add_base(shift, shared.layers[l].shift, 0);
     EXPECT_LE(nmse(to_array(weights.layers[l].shift.value()), shift), 1e-7) << layer.name;
   }
 }
+
+TEST_P(PredictedWeightsReference, AreTheirTiles) { are_their_tiles(false); }
+TEST_P(PredictedWeightsReference, AreSharedOnesAndTheirTiles) { are_their_tiles(true); }
 
 TEST_P(WeightsReference, SharedKernelsAreCornersOfTheLargest) {
   const nas::SearchSpace s = space();
@@ -201,6 +222,7 @@ TEST_P(WeightsReference, SharedKernelsAreCornersOfTheLargest) {
 }
 
 ADWP_ON_EVERY_DEVICE(WeightsReference);
+ADWP_ON_EVERY_DEVICE(PredictedWeightsReference);
 
 }  // namespace
 }  // namespace adwp::test

@@ -17,7 +17,7 @@ apps=$(cd "$build/apps" && pwd)
 work=$(mktemp -d)
 disk=$work/disk
 mkdir "$disk"
-mount -t tmpfs -o size=48M tmpfs "$disk"
+mount -t tmpfs -o size=160M tmpfs "$disk"
 trap 'umount "$disk" && rm -rf "$work"' EXIT
 
 search=("$apps/search" --data 'synthetic:300?size=16' --batch 32 --validation 0.2 --hyper-epochs 3
@@ -90,7 +90,7 @@ kill -KILL $child
 wait $child 2> /dev/null || true
 cp -r "$disk/run" "$work/begun"
 
-sweep "$work/begun" 0 8 48 64 80 120 400 2000 4000 9000
+sweep "$work/begun" 0 8 48 64 80 120 400 2000 4000 9000 20000 40000
 rm -f "$work"/complete/{result.json,best.json,report.html}
 sweep "$work/complete" 0 4 8 12 16 24 32 40 44 48 52 56 60 64 72 80 88 96 104 112 128 160 200 240 280 320
 

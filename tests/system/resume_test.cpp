@@ -26,8 +26,6 @@ namespace fs = std::filesystem;
 constexpr int failed = 1, wrong_use = 2, interrupted = 130, killed = 128 + SIGKILL;
 constexpr const char* hypernetwork = "checkpoints/hypernetwork.safetensors";
 
-std::string bytes_of(const fs::path& path) { return io::read_text(path.string()); }
-
 Arguments resumed(Arguments arguments) {
   arguments.push_back("--resume");
   return arguments;

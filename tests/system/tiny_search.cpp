@@ -33,6 +33,10 @@ void add(Arguments& arguments, const Arguments& more) {
   }
 }
 
+std::string bytes_of(const std::filesystem::path& path) {
+  return io::read_text(path.string(), std::size_t{1} << 30);
+}
+
 nlohmann::json read_json(const std::filesystem::path& path) {
   return nlohmann::json::parse(io::read_text(path.string()));
 }

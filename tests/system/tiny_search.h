@@ -16,6 +16,8 @@ Arguments tiny_search(const std::string& data, const std::filesystem::path& out)
 // Sets options, given as pairs of name and value: those that are there already change.
 void add(Arguments& arguments, const Arguments& more);
 
+// A whole file, of checkpoints too.
+std::string bytes_of(const std::filesystem::path& path);
 nlohmann::json read_json(const std::filesystem::path& path);
 // result.json without what a clock says.
 nlohmann::json without_times(nlohmann::json json);
