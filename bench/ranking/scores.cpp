@@ -50,6 +50,7 @@ void score_networks(Study& study) {
            {"shared_start", options.shared_start},
            {"change_start", options.change_start},
            {"lazy", !options.eager},
+           {"lr", options.hyper_lr},
            {"epochs", options.hyper_epochs},
            {"epoch", options.hyper_epochs},
            {"seed", options.seed}};

@@ -30,7 +30,8 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
-__global__ void __launch_bounds__(threads_per_block)
+// Left alone, ptxas aims at 32 registers, and spills.
+__global__ void __launch_bounds__(threads_per_block, 4)
     adamw(AdamWRule rule, float correction1, float correction2, const float* gradient, const float* norm2,
           float* first, float* second, float* parameter, std::int64_t n) {
   const float factor = clip_factor(rule.max_norm, norm2);
