@@ -33,7 +33,7 @@ struct Measured {
   double trained_accuracy = 0;
   std::optional<double> one_epoch_loss;  // of another training, one epoch long
 
-  double predicted_loss() const { return evidence.losses.front(); }
+  double predicted_loss() const { return evidence.losses.at(0); }
 };
 
 class ScoreModel {

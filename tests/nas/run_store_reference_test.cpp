@@ -14,6 +14,15 @@ Candidate some_candidate() {
   return c;
 }
 
+Measured some_network() {
+  return {.params = 10,
+          .macs = 20,
+          .evidence = {{}, {1.5}},
+          .predicted_accuracy = 0.4,
+          .trained_accuracy = 0.5,
+          .one_epoch_loss = {}};
+}
+
 TEST(RunStoreReference, EachPhaseIsChargedWhatItCost) {
   const test::TemporaryDirectory folder;
   RunStore store((folder.path() / "search.db").string());
@@ -21,7 +30,8 @@ TEST(RunStoreReference, EachPhaseIsChargedWhatItCost) {
   state.next_generation = 1;
   state.evaluated = state.population = {some_candidate()};
   store.spend(Phase::hypernetwork, {.seconds = 1, .arena_peak = 10});
-  store.save_rank_network(0, state.evaluated[0].architecture, {}, {.seconds = 2, .arena_peak = 40});
+  store.save_rank_network(0, state.evaluated[0].architecture, some_network(),
+                          {.seconds = 2, .arena_peak = 40});
   store.save_generation(state, {.seconds = 4, .arena_peak = 20});
   store.save_finalist(state.evaluated[0], 3, 0.5, {.seconds = 8, .arena_peak = 30});
   store.finish(Phase::finalists, {.seconds = 16, .arena_peak = 5});
@@ -37,9 +47,9 @@ TEST(RunStoreReference, EachPhaseIsChargedWhatItCost) {
 TEST(RunStoreReference, ARankSampleWithAGapIsDamage) {
   const test::TemporaryDirectory folder;
   RunStore store((folder.path() / "search.db").string());
-  store.save_rank_network(0, some_candidate().architecture, {}, {});
+  store.save_rank_network(0, some_candidate().architecture, some_network(), {});
   EXPECT_EQ(store.rank_sample().size(), 1u);
-  store.save_rank_network(2, some_candidate().architecture, {}, {});
+  store.save_rank_network(2, some_candidate().architecture, some_network(), {});
   EXPECT_THROW(store.rank_sample(), Error);
 }
 
