@@ -184,7 +184,7 @@ Json search_data(const RunFiles& files, std::size_t most_bytes) {
   data["phases"] = phases_of(database);
   data["rank_epochs"] = files.setting("rank-epochs");
   const nas::RankAgreement agreement = nas::rank_agreement(networks, seed_of(files));
-  data["score"] = agreement.score;
+  data["score"] = name_of(agreement.kind);
   data["score_is_accuracy"] = agreement.kind == nas::SearchScore::Kind::model;
   data["rank_sample"] = rank_sample_of(database, networks, agreement.scores);
   data["agreement"] = json_of(agreement);

@@ -59,7 +59,7 @@ Json json_of(const Evolution& evolution, const RankSample& sample, const SearchS
   std::vector<double> accuracies;
   for (const nas::Candidate& c : evolution.evaluated) accuracies.push_back(c.predicted_accuracy);
   return {{"strategy", setup.options.strategy},
-          {"score", sample.agreement.sample > 0 ? sample.agreement.score : "prediction"},
+          {"score", name_of(sample.agreement.kind)},
           {"evaluated", evolution.evaluated.size()},
           {"mean_predicted_accuracy", nas::mean(accuracies)},
           {"best_predicted_accuracy", *std::max_element(accuracies.begin(), accuracies.end())},

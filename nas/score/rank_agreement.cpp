@@ -29,8 +29,7 @@ std::string text_of(const Estimate& e) {
 
 RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_t seed) {
   const SearchScore score(networks);
-  RankAgreement result{
-      .sample = networks.size(), .kind = score.kind(), .score = score.text(), .scores = score.of_sample()};
+  RankAgreement result{.sample = networks.size(), .kind = score.kind(), .scores = score.of_sample()};
   const auto trained = column(networks, [](const Measured& m) { return m.trained_accuracy; });
   result.mean_trained = mean(trained);
   result.mean_predicted = mean(column(networks, [](const Measured& m) { return m.predicted_accuracy; }));
@@ -88,7 +87,7 @@ nlohmann::json RankAgreement::to_json() const {
   };
   if (sample == 0) return {{"sample", 0}};
   nlohmann::json of_score = tau(by_score), of_both = tau(by_structure_and_prediction);
-  of_score["kind"] = score;
+  of_score["kind"] = name_of(kind);
   of_score["gain_over_macs"] = nas::to_json(score_gain);
   of_both["gain_over_structure"] = nas::to_json(prediction_gain);
   const Agreement& prediction = of(by_loss);
@@ -123,7 +122,7 @@ std::string RankAgreement::table() const {
 
 std::string RankAgreement::verdict() const {
   const std::optional<Estimate>& tau = of(by_score).kendall_tau;
-  const std::string what = "The score (" + score + ")";
+  const std::string what = fmt::format("The score ({})", name_of(kind));
   if (!tau) return fmt::format("{} was not judged: {} networks do not suffice.", what, sample);
   std::string text =
       fmt::format("{} {}: Kendall tau {} over {} networks", what,

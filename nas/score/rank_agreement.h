@@ -25,7 +25,6 @@ struct RankAgreement {
   std::size_t sample = 0;
   double mean_predicted = 0, mean_trained = 0;             // accuracy
   SearchScore::Kind kind = SearchScore::Kind::prediction;  // of the score
-  std::string score;                                       // its text
   std::vector<double> scores;                              // of each network, in order
   std::vector<Agreement> rankings;                         // the score first
   // How much Kendall's tau grew, paired: by the prediction over structure, by the score over size.

@@ -103,13 +103,13 @@ SearchScore::SearchScore(std::span<const Measured> sample) {
   }
 }
 
-const char* SearchScore::text() const {
-  switch (kind_) {
-    case Kind::model:
+const char* name_of(SearchScore::Kind kind) {
+  switch (kind) {
+    case SearchScore::Kind::model:
       return "structure and prediction";
-    case Kind::prediction:
+    case SearchScore::Kind::prediction:
       return "prediction";
-    case Kind::size:
+    case SearchScore::Kind::size:
       return "size";
   }
   return "?";

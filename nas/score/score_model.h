@@ -67,7 +67,6 @@ class SearchScore {
   explicit SearchScore(std::span<const Measured> sample);
 
   Kind kind() const { return kind_; }
-  const char* text() const;  // "structure and prediction", "prediction", "size"
   double of(const Evidence& network) const;
   // That of each network of the sample; a model is fitted without it.
   const std::vector<double>& of_sample() const { return of_sample_; }
@@ -77,5 +76,7 @@ class SearchScore {
   std::optional<ScoreModel> model_;
   std::vector<double> of_sample_;
 };
+
+const char* name_of(SearchScore::Kind kind);  // "structure and prediction", "prediction", "size"
 
 }  // namespace adwp::nas

@@ -34,7 +34,7 @@ void SharedKernels::register_positions(const SearchSpace& space, const Task& tas
       position.kernel = is_new ? layer.kernel_shape() : largest(position.kernel, layer.kernel_shape());
       position.second = std::max(position.second, layer.first_channels);
       position.norm = layer.norm;
-      position.in_block = layer.role != LayerRole::stem;
+      position.is_stem = layer.role == LayerRole::stem;
     }
     classifier_inputs_ = std::max(classifier_inputs_, plan.classifier_inputs);
   }
@@ -49,7 +49,7 @@ SharedKernels::SharedKernels(nn::ParameterStore& store, const SearchSpace& space
     const Shape& kernel = position.kernel;
     const Shape channels{kernel[0]};
     Initial initial = Initial::he(kernel[1] * kernel[2] * kernel[3]);
-    if (position.in_block) initial.scale *= start;
+    if (!position.is_stem) initial.scale *= start;
     position.kernel_number = store.add(name + ".kernel", kernel, Decay::yes, initial);
     if (position.norm) {
       position.scale_number = store.add(name + ".scale", channels, Decay::no, Initial::constant(1));

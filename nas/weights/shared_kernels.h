@@ -17,7 +17,7 @@ namespace adwp::nas {
 class SharedKernels {
  public:
   // Declares the parameters in the store, each name with the prefix; the store is built by its owner. Kernels
-  // start as He et al. 2015 have it, those of blocks times `start`; scales at 1, shifts and biases at 0.
+  // start as He et al. 2015 have it, all after the stem times `start`; scales at 1, shifts and biases at 0.
   SharedKernels(nn::ParameterStore& store, const SearchSpace& space, const Task& task,
                 const std::string& prefix, float start = 1);
 
@@ -32,7 +32,7 @@ class SharedKernels {
   struct Position {
     Shape kernel;             // the largest at this position
     std::int64_t second = 0;  // where channels of a concatenation's second part begin
-    bool norm = true, in_block = false;
+    bool norm = true, is_stem = false;
     int kernel_number = 0, scale_number = -1, shift_number = 0;
   };
 

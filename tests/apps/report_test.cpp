@@ -174,7 +174,7 @@ TEST_F(ReportTest, TheRankSampleIsJudgedAsTheSearchDoes) {
   const Json all = data();
   EXPECT_EQ(all["rank_sample"].size(), 9u);
   const nas::RankAgreement expected = nas::rank_agreement(networks, 3);
-  EXPECT_EQ(all["score"], expected.score);
+  EXPECT_EQ(all["score"], name_of(expected.kind));
   EXPECT_EQ(all["agreement"]["verdict"], expected.verdict());
   EXPECT_NEAR(all["rank_sample"][4]["sample_score"], expected.scores[4], 1e-4);
   ASSERT_EQ(all["agreement"]["rankings"].size(), expected.rankings.size());

@@ -163,8 +163,8 @@ TEST(RankAgreement, TellsWhatThePredictionAdds) {
   EXPECT_EQ(json["score"]["kind"], "structure and prediction");
   EXPECT_TRUE(json["baselines"]["one_epoch"]["kendall_tau"].is_null()) << "a constant ranks nothing";
   EXPECT_NE(agreement.verdict().find("ranks networks as training does"), std::string::npos);
-  const RankAgreement three = rank_agreement(Sample(2, 1, 1, 0.1).measured(), 1);
-  EXPECT_NE(three.verdict().find("was not judged"), std::string::npos) << three.verdict();
+  const RankAgreement two = rank_agreement(Sample(2, 1, 1, 0.1).measured(), 1);
+  EXPECT_NE(two.verdict().find("was not judged"), std::string::npos) << two.verdict();
 }
 
 }  // namespace
