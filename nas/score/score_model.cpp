@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "framework/core/error.h"
 #include "nas/score/structure.h"
@@ -12,7 +13,7 @@ namespace {
 // The prior of the predictions' part: a correlation with accuracy, held as strongly as so many networks hold
 // theirs.
 constexpr double believed = 0.6;
-constexpr double strength = 30;
+constexpr double strength = 5;
 // Penalties of the structure's part to choose from, by leave-one-out error.
 constexpr double penalties[] = {3, 10, 30, 100, 300, 1000, 10000};
 
@@ -29,37 +30,43 @@ std::vector<double> pick(const std::vector<double>& all, const std::vector<std::
   return picked;
 }
 
+// A regression on some of the features.
+struct Fit {
+  std::vector<std::size_t> used;
+  Ridge ridge;
+};
+
+// The fit with one penalty of the structure's part, without the predictions of which it would turn the sign.
+Fit fit(std::span<const Evidence> networks, std::span<const double> trained, double penalty) {
+  const std::size_t structure = networks[0].structure.size(), losses = networks[0].losses.size();
+  const double slope = believed * standard_deviation(trained) / std::sqrt(std::max<double>(losses, 1));
+  std::vector<std::size_t> used(structure + losses);
+  std::iota(used.begin(), used.end(), std::size_t{0});
+  for (;;) {
+    std::vector<std::vector<double>> features;
+    std::vector<Prior> priors;
+    for (const Evidence& network : networks) features.push_back(pick(features_of(network), used));
+    for (std::size_t i : used) {
+      priors.push_back(i < structure ? Prior{.penalty = penalty} : Prior{strength, slope});
+    }
+    Ridge ridge(features, trained, priors);
+    std::size_t wrong = 0;
+    while (wrong < used.size() && (used[wrong] < structure || ridge.coefficient(wrong) >= 0)) ++wrong;
+    if (wrong == used.size()) return {std::move(used), std::move(ridge)};
+    used.erase(used.begin() + wrong);
+  }
+}
+
 }  // namespace
 
 ScoreModel::ScoreModel(std::span<const Evidence> networks, std::span<const double> trained) {
   require(!networks.empty() && networks.size() == trained.size(), "score",
           "got {} networks and {} accuracies", networks.size(), trained.size());
-  const std::size_t structure = networks[0].structure.size(), losses = networks[0].losses.size();
-  const double slope = believed * standard_deviation(trained) / std::sqrt(std::max<double>(losses, 1));
-  double least_error = 0;
   for (const double penalty : penalties) {
-    std::vector<std::size_t> used(structure + losses);
-    for (std::size_t i = 0; i < used.size(); ++i) used[i] = i;
-    for (bool all_positive = false; !all_positive;) {
-      std::vector<std::vector<double>> features;
-      std::vector<Prior> priors;
-      for (const Evidence& network : networks) features.push_back(pick(features_of(network), used));
-      for (std::size_t i : used) {
-        priors.push_back(i < structure ? Prior{.penalty = penalty} : Prior{strength, slope});
-      }
-      Ridge ridge(features, trained, priors);
-      const auto wrong = std::find_if(used.begin(), used.end(), [&](const std::size_t& i) {
-        return i >= structure && ridge.coefficient(&i - used.data()) < 0;
-      });
-      all_positive = wrong == used.end();
-      if (!all_positive) {
-        used.erase(wrong);
-      } else if (const double error = ridge.leave_one_out_error(); !ridge_ || error < least_error) {
-        least_error = error;
-        used_ = used;
-        ridge_ = std::move(ridge);
-      }
-    }
+    Fit found = fit(networks, trained, penalty);
+    if (ridge_ && found.ridge.leave_one_out_error() >= ridge_->leave_one_out_error()) continue;
+    used_ = std::move(found.used);
+    ridge_ = std::move(found.ridge);
   }
 }
 
