@@ -14,6 +14,7 @@ nas::HyperTrainingOptions SearchOptions::hyper_training(const nas::Task& task) c
   return {.epochs = hyper_epochs,
           .batch = batch,
           .architectures_per_step = architectures_per_step,
+          .growth = hyper_growth,
           .learning_rate = static_cast<float>(hyper_lr),
           .augmentation = {.shift = task.image_size / 8, .flip = true},
           .seed = seed};
@@ -41,6 +42,9 @@ void declare(Settings& settings, SearchOptions& o) {
   settings.integer("batch", o.batch, "Images per training step", 1, 65536);
   settings.integer("architectures-per-step", o.architectures_per_step, "Networks per step", 1, 256);
   settings.real("hyper-lr", o.hyper_lr, "Peak learning rate (AdamW)", 1e-7, 1);
+  settings.real("hyper-growth", o.hyper_growth,
+                "Fraction of its training over which sampled networks grow to full depth; 0: full depth at once",
+                0, 1);
   settings.integer("hyper-width", o.hyper_width, "Width of the encoder", 8, 4096);
   settings.flag("fixed-norm", o.fixed_norm, "Do not predict the scale and shift of batch norms");
   settings.flag("layer-code-only", o.layer_code_only,

@@ -72,6 +72,7 @@ void run(int argc, char** argv) {
   scores.add_option("--hyper-epochs", o.hyper_epochs)->check(CLI::Range(1, 100000));
   scores.add_option("--score-every", o.score_every, "Epochs")->check(CLI::Range(1, 100000));
   scores.add_option("--hyper-width", o.hyper_width)->check(CLI::Range(8, 4096));
+  scores.add_option("--growth", o.growth)->check(CLI::Range(0.0, 1.0));
   scores.add_option("--hyper-lr", o.hyper_lr)->check(CLI::Range(1e-6, 1.0));
   if (!parse(app, argc, argv)) return;
   const std::unique_ptr<Backend> backend = open(o);

@@ -25,21 +25,6 @@ std::unique_ptr<nas::WeightSource> make_source(Study& study) {
       o.seed);
 }
 
-// The shared kernels of a HyperNetwork by themselves.
-class SharedPart : public nas::WeightSource {
- public:
-  SharedPart(nas::WeightSource& source, const nas::SharedKernels& kernels)
-      : source_(source), kernels_(kernels) {}
-  nas::NetworkWeights weights(Tape& tape, const nas::NetworkPlan& plan) override {
-    return kernels_.weights(tape, plan);
-  }
-  nn::ParameterStore& parameters() override { return source_.parameters(); }
-
- private:
-  nas::WeightSource& source_;
-  const nas::SharedKernels& kernels_;
-};
-
 }  // namespace
 
 void score_networks(Study& study) {
@@ -51,6 +36,8 @@ void score_networks(Study& study) {
            {"change_start", options.change_start},
            {"lazy", !options.eager},
            {"lr", options.hyper_lr},
+           {"growth", options.growth},
+           {"width", options.hyper_width},
            {"epochs", options.hyper_epochs},
            {"epoch", options.hyper_epochs},
            {"seed", options.seed}};
@@ -60,6 +47,7 @@ void score_networks(Study& study) {
                             study.data.norm,
                             {.epochs = options.hyper_epochs,
                              .batch = options.batch,
+                             .growth = options.growth,
                              .learning_rate = static_cast<float>(options.hyper_lr),
                              .lazy = !options.eager,
                              .augmentation = study.augmentation(),
@@ -75,16 +63,9 @@ void score_networks(Study& study) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     key.update({{"epoch", epoch + 1}, {"train_loss", train_loss}, {"seconds", seconds.count()}});
     json row = key;
-    auto add = [&](nas::WeightSource& scored, const std::string& prefix) {
-      for (const nas::Score& score : evaluator.evaluate(scored, networks)) {
-        row[prefix + "loss"].push_back(score.loss);
-        row[prefix + "accuracy"].push_back(score.accuracy);
-      }
-    };
-    add(*source, "");
-    if (const auto* hyper = dynamic_cast<nas::HyperNetwork*>(source.get()); hyper && hyper->shared()) {
-      SharedPart part(*source, *hyper->shared());
-      add(part, "shared_part_");
+    for (const nas::Score& score : evaluator.evaluate(*source, networks)) {
+      row["loss"].push_back(score.loss);
+      row["accuracy"].push_back(score.accuracy);
     }
     rows.append(row);
   }

@@ -29,7 +29,7 @@ struct StudyOptions : DeviceOptions {
   std::int64_t hyper_epochs = 60, score_every = 20;
   std::uint64_t seed = 0;
   int hyper_width = 128;
-  double hyper_lr = 3e-3, shared_start = 0.3, change_start = 1;
+  double hyper_lr = 3e-3, growth = 0.5, shared_start = 0.3, change_start = 1;
   bool eager = false;  // moments of what a step does not use decay
 };
 

@@ -55,6 +55,15 @@ int SearchSpace::max_depth() const {
 
 int SearchSpace::max_width(int stage) const { return stages[stage].widths.back(); }
 
+SearchSpace SearchSpace::shallow(double share) const {
+  SearchSpace part = *this;
+  for (StageSpace& stage : part.stages) {
+    const int depths = stage.max_depth - stage.min_depth + 1;
+    stage.max_depth = stage.min_depth + std::clamp(static_cast<int>(share * depths), 0, depths - 1);
+  }
+  return part;
+}
+
 bool SearchSpace::contains(const Architecture& a) const {
   auto has = [](const auto& list, const auto& value) {
     return std::find(list.begin(), list.end(), value) != list.end();

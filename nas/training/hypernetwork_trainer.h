@@ -1,7 +1,10 @@
 // Trains a weight source, the HyperNetwork or shared weights, on architectures sampled from the space.
 //
 // Each step samples architectures uniformly and takes their weights from the source. It runs each network
-// forward and backward on one batch, and the gradient flows through the weights into the source.
+// forward and backward on one batch, and the gradient flows through the weights into the source. Training
+// begins with shallow networks and lets the depth grow (a curriculum: Bengio et al., 2009): where all kernels
+// are still random, a deep network passes little gradient on, and training stands still for epochs
+// (docs/results/ranking.md).
 #pragma once
 
 #include "data/loader.h"
@@ -15,6 +18,7 @@ struct HyperTrainingOptions {
   std::int64_t epochs = 10;
   std::int64_t batch = 64;
   int architectures_per_step = 1;  // all on the step's batch; their gradients are averaged
+  double growth = 0.5;           // fraction of all steps over which the depth grows to the space's; 0: none
   float learning_rate = 3e-3f;
   float weight_decay = 1e-4f;
   bool lazy = true;      // what a step does not use stays as it is (optim::AdamW)

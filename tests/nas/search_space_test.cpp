@@ -67,6 +67,21 @@ TEST(SearchSpace, WhatItMakesBelongsToIt) {
   EXPECT_FALSE(small_space().contains(SearchSpace::preset("tiny").smallest()));
 }
 
+TEST(SearchSpace, AShallowPartHoldsEachDepthForAnEqualPartOfTheWay) {
+  SearchSpace space = small_space();
+  space.stages[0].min_depth = 2;
+  space.stages[0].max_depth = 5;
+  const int expected[] = {2, 2, 3, 3, 4, 4, 5, 5, 5};
+  for (int i = 0; i <= 8; ++i) {
+    const SearchSpace part = space.shallow(i / 8.0);
+    EXPECT_EQ(part.stages[0].max_depth, expected[i]) << i;
+    EXPECT_EQ(part.stages[0].min_depth, 2);
+    EXPECT_EQ(part.stages[1].max_depth, 1);
+    Random random(3, Purpose::test, i);
+    EXPECT_TRUE(space.contains(part.sample(random)));
+  }
+}
+
 TEST(SearchSpace, LimitsAreKeptOrRefusedWhenImpossible) {
   const SearchSpace space = SearchSpace::preset("tiny");
   Random random(3, Purpose::test);

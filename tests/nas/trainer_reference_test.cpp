@@ -127,8 +127,12 @@ TEST_P(TrainerReference, EpochsOfASourceAreItsStepsInOrder) {
     for (std::int64_t b = 0; b < 3; ++b) {
       const Arena::Frame frame(arena());
       const auto [x, y] = load(set, 6, epoch, b);
-      Random random(6, Purpose::architecture, static_cast<std::uint64_t>(3 * epoch + b));
-      const nas::NetworkPlan plan = nas::plan_network(space_.sample(random), task);
+      const std::int64_t step = 3 * epoch + b;
+      Random random(6, Purpose::architecture, static_cast<std::uint64_t>(step));
+      // Over the first half, three steps, the stages grow from one block to three.
+      nas::SearchSpace space = space_;
+      for (nas::StageSpace& stage : space.stages) stage.max_depth = std::min<int>(1 + step, 3);
+      const nas::NetworkPlan plan = nas::plan_network(space.sample(random), task);
       by_hand.train_step(plan, x, y, optim::cosine_schedule(0.01f, 3 * epoch + b, 3, 6));
     }
   }
