@@ -20,6 +20,12 @@ DeviceImages DeviceImages::reserve(Arena& arena, std::int64_t count, std::int64_
           Tensor(arena, Shape{count}, DType::i32)};
 }
 
+DeviceImages DeviceImages::first(std::int64_t images) const {
+  require(images > 0 && images <= count(), "images", "got {}, expected 1 to {}", images, count());
+  const Shape& all = pixels.shape();
+  return {pixels.view(0, Shape{images, all[1], all[2], all[3]}), labels.view(0, Shape{images})};
+}
+
 Loader::Loader(Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
                const PixelNorm& norm, const Augmentation& augmentation, std::uint64_t seed)
     : backend_(backend),

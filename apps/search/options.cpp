@@ -42,9 +42,9 @@ void declare(Settings& settings, SearchOptions& o) {
   settings.integer("batch", o.batch, "Images per training step", 1, 65536);
   settings.integer("architectures-per-step", o.architectures_per_step, "Networks per step", 1, 256);
   settings.real("hyper-lr", o.hyper_lr, "Peak learning rate (AdamW)", 1e-7, 1);
-  settings.real("hyper-growth", o.hyper_growth,
-                "Fraction of its training over which sampled networks grow to full depth; 0: full depth at once",
-                0, 1);
+  settings.real(
+      "hyper-growth", o.hyper_growth,
+      "Fraction of its training over which sampled networks grow to full depth; 0: full depth at once", 0, 1);
   settings.integer("hyper-width", o.hyper_width, "Width of the encoder", 8, 4096);
   settings.flag("fixed-norm", o.fixed_norm, "Do not predict the scale and shift of batch norms");
   settings.flag("layer-code-only", o.layer_code_only,
@@ -53,6 +53,8 @@ void declare(Settings& settings, SearchOptions& o) {
                 "Predict whole kernels, not changes of kernels that all networks share");
 
   settings.group("Score");
+  settings.integer("score-images", o.score_images,
+                   "Held-out images that a candidate is scored on; 0: all of them", 0, many);
   settings.integer("rank-sample", o.rank_sample,
                    "Random networks that are trained from scratch, to fit the score and to judge it; 0: none",
                    0, 10'000);

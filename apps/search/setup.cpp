@@ -63,7 +63,10 @@ std::unique_ptr<nas::WeightSource> SearchSetup::make_source(Arena& in) const {
 
 std::unique_ptr<nas::Evaluator> SearchSetup::make_evaluator(Arena& in,
                                                             const data::DeviceImages& images) const {
-  return std::make_unique<nas::Evaluator>(backend, in, images, data.norm, options.evaluation_batch,
+  const std::int64_t most = images.count();
+  const std::int64_t scored = options.score_images > 0 ? std::min(options.score_images, most) : most;
+  return std::make_unique<nas::Evaluator>(backend, in, images.first(scored), data.norm,
+                                          options.evaluation_batch,
                                           std::max(options.population, options.rank_sample));
 }
 

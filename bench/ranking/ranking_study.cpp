@@ -3,8 +3,9 @@
 //   ranking_study networks ...   draws the networks that are ranked
 //   ranking_study truth ...      trains them from scratch, for given epochs and seeds
 //   ranking_study scores ...     trains a weight source, and scores them with it
+//   ranking_study rankings ...   what ranks them, the score's leave-one-out fits among it
 //
-// Each part writes rows as they come (rows.h) and, when it is started again, goes on after those it finds.
+// The first three write rows as they come (rows.h) and, when started again, go on after those they find.
 // bench/ranking/run.sh says which parts make the tables, and bench/ranking/tables.py makes them.
 #include "apps/common/main.h"
 #include "bench/ranking/study.h"
@@ -54,8 +55,12 @@ void run(int argc, char** argv) {
   CLI::App& networks = *app.add_subcommand("networks", "Draw the networks");
   CLI::App& truth = *app.add_subcommand("truth", "Train them from scratch");
   CLI::App& scores = *app.add_subcommand("scores", "Score them with a weight source");
+  CLI::App& rankings = *app.add_subcommand("rankings", "Rank them by all there is");
   for (CLI::App* part : {&networks, &truth, &scores}) declare_shared(*part, o);
-  for (CLI::App* part : {&truth, &scores}) {
+  rankings.add_option("--networks", o.networks, "File of the networks")->required();
+  rankings.add_option("--truth", o.truth, "Rows of the part truth")->required();
+  rankings.add_option("--scores", o.scores, "Rows of the part scores")->required();
+  for (CLI::App* part : {&truth, &scores, &rankings}) {
     part->add_option("--rows", o.rows, "File that gets the rows")->required();
   }
   networks.add_option("--uniform", o.uniform)->check(CLI::Range(0, 100000));
@@ -72,9 +77,12 @@ void run(int argc, char** argv) {
   scores.add_option("--hyper-epochs", o.hyper_epochs)->check(CLI::Range(1, 100000));
   scores.add_option("--score-every", o.score_every, "Epochs")->check(CLI::Range(1, 100000));
   scores.add_option("--hyper-width", o.hyper_width)->check(CLI::Range(8, 4096));
+  scores.add_option("--images", o.images, "Held-out images to score on; several: one row each")
+      ->delimiter(',');
   scores.add_option("--growth", o.growth)->check(CLI::Range(0.0, 1.0));
   scores.add_option("--hyper-lr", o.hyper_lr)->check(CLI::Range(1e-6, 1.0));
   if (!parse(app, argc, argv)) return;
+  if (rankings) return rank_networks(o);
   const std::unique_ptr<Backend> backend = open(o);
   Study study(o, *backend, truth.parsed());
   if (networks) draw_networks(study);

@@ -52,8 +52,6 @@ void score_networks(Study& study) {
                              .lazy = !options.eager,
                              .augmentation = study.augmentation(),
                              .seed = options.seed});
-  nas::Evaluator evaluator(study.backend, study.arena, study.validation, study.data.norm,
-                           Study::evaluation_batch, std::ssize(networks));
   const auto start = std::chrono::steady_clock::now();
   for (std::int64_t epoch = 0; epoch < options.hyper_epochs; ++epoch) {
     const double train_loss = trainer.run_epoch(epoch);
@@ -62,12 +60,18 @@ void score_networks(Study& study) {
     if ((epoch + 1) % options.score_every != 0 && epoch + 1 != options.hyper_epochs) continue;
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     key.update({{"epoch", epoch + 1}, {"train_loss", train_loss}, {"seconds", seconds.count()}});
-    json row = key;
-    for (const nas::Score& score : evaluator.evaluate(*source, networks)) {
-      row["loss"].push_back(score.loss);
-      row["accuracy"].push_back(score.accuracy);
+    for (const std::int64_t images : options.images) {
+      const Arena::Frame frame(study.arena);
+      nas::Evaluator evaluator(study.backend, study.arena, study.validation.first(images), study.data.norm,
+                               Study::evaluation_batch, std::ssize(networks));
+      json row = key;
+      row["images"] = evaluator.images_per_network();
+      for (const nas::Score& score : evaluator.evaluate(*source, networks)) {
+        row["loss"].push_back(score.loss);
+        row["accuracy"].push_back(score.accuracy);
+      }
+      rows.append(row);
     }
-    rows.append(row);
   }
 }
 

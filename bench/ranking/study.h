@@ -15,7 +15,8 @@
 namespace adwp::bench {
 
 struct StudyOptions : DeviceOptions {
-  std::string data, space, networks, rows;  // `networks` and `rows`: files of rows (rows.h)
+  std::string data, space;
+  std::string networks, truth, scores, rows;  // files of rows (rows.h); `rows` is written
   std::int64_t batch = 64;
   double validation = 1.0 / 3;  // of the training images, for scoring
   // Part `networks`.
@@ -27,6 +28,7 @@ struct StudyOptions : DeviceOptions {
   // Part `scores`.
   std::string weights = "residual";
   std::int64_t hyper_epochs = 60, score_every = 20;
+  std::vector<std::int64_t> images{5000, 2000, 1000, 500, 250};  // that a network is scored on
   std::uint64_t seed = 0;
   int hyper_width = 128;
   double hyper_lr = 3e-3, growth = 0.5, shared_start = 0.3, change_start = 1;
@@ -61,5 +63,7 @@ void draw_networks(const Study& study);
 void train_networks(Study& study);
 // Trains one weight source, and scores all networks with it every `score_every` epochs. One row each time.
 void score_networks(Study& study);
+// Writes what ranks the trained networks: one row per ranking. It is made of the rows of the other parts.
+void rank_networks(const StudyOptions& options);
 
 }  // namespace adwp::bench

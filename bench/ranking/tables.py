@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The tables of docs/results/ranking.md from the rows of bench/ranking/run.sh.
 
-    bench/ranking/tables.py FOLDER    # networks.jsonl, truth*.jsonl, scores.jsonl; needs numpy
+    bench/ranking/tables.py FOLDER    # with rankings.jsonl; needs numpy
 
-Truth is the accuracy on the test images after the longest training, the mean of its seeds. Intervals hold 95 % of
-2,000 bootstrap resamples of the networks; differences are paired.
+Truth is the accuracy on the test images after the longest training, the mean of its seeds. Rankings with "structure"
+are the score's: each network by a fit to all the others. Intervals hold 95 % of 2,000 bootstrap resamples of the
+networks; differences are paired.
 """
 import json
 import sys
@@ -32,58 +33,45 @@ def interval(statistic, n, seed=0):
     return f"{statistic(np.arange(n)):.2f} ({low:.2f} to {high:.2f})"
 
 
-def truth_of(folder):
-    """{epochs: {seed: {network: row}}}"""
-    truth = {}
-    for path in sorted(folder.glob("truth*.jsonl")):
-        for row in rows(path):
-            truth.setdefault(row["epochs"], {}).setdefault(row["seed"], {})[row["network"]] = row
-    return truth
+def precision(score, y):
+    """Of the best tenth, the share that is among the best tenth by score."""
+    count = max(1, round(0.1 * len(y)))
+    best = set(np.argsort(-y, kind="stable")[:count])
+    return len(best & set(np.argsort(-score, kind="stable")[:count])) / count
 
 
-def rankings(networks, chosen, truth, scores):
-    """What ranks the chosen networks: higher is better."""
-    named = {
-        "MACs": np.array([networks[i]["macs"] for i in chosen], float),
-        "parameters": np.array([networks[i]["params"] for i in chosen], float),
-    }
-    for seed, found in sorted(truth.get(1, {}).items()):
-        if all(i in found for i in chosen):
-            named[f"one epoch of SGD, its loss (seed {seed})"] = np.array(
-                [-found[i]["validation"]["loss"] for i in chosen])
-    for row in scores:
-        name = f"{row['weights']}, seed {row['seed']}, {row['epoch']} of {row['epochs']} epochs"
-        named[name] = -np.array(row["loss"])[chosen]
-    return named
+def regret(score, y):
+    """How far the best of the five that the score puts first lies below the best of all, in points."""
+    return 100 * (y.max() - y[np.argsort(-score, kind="stable")[:5]].max())
 
 
-def table(title, networks, chosen, y, named):
+def table(title, chosen, y, rankings):
     n = len(chosen)
-    print(f"\n## {title}\n\n{n} networks; accuracy {y.mean():.3f}, standard deviation {y.std(ddof=1):.3f}.\n")
-    print("| ranking by | Kendall τ (95 %) | τ above MACs, paired (95 %) | τ in the top half |\n|---|---|---|---|")
+    print(f"\n### {title}\n\n{n} networks; accuracy {y.mean():.3f}, standard deviation {y.std(ddof=1):.3f}.\n")
+    print("| ranking by | Kendall τ (95 %) | above MACs, paired | above structure, paired | τ in the top half "
+          "| precision at 10 % | regret of the top 5, points |\n|---|---|---|---|---|---|---|")
     top = y >= np.median(y)
-    for name, score in named.items():
-        alone = interval(lambda k: tau(score[k], y[k]), n)
-        above = interval(lambda k: tau(score[k], y[k]) - tau(named["MACs"][k], y[k]), n)
-        print(f"| {name} | {alone} | {above} | {tau(score[top], y[top]):.2f} |")
+    for name, all_scores in rankings.items():
+        score = all_scores[chosen]
+        cells = [interval(lambda k: tau(score[k], y[k]), n)]
+        for base in ("MACs", "structure"):
+            other = rankings[base][chosen]
+            fair = name != base and (base == "MACs" or name.startswith("structure"))
+            cells.append(interval(lambda k: tau(score[k], y[k]) - tau(other[k], y[k]), n) if fair else "")
+        cells += [f"{tau(score[top], y[top]):.2f}", f"{precision(score, y):.2f}", f"{regret(score, y):.1f}"]
+        print(f"| {name} | {' | '.join(cells)} |")
 
 
 def main():
-    folder = Path(sys.argv[1])
-    networks = rows(folder / "networks.jsonl")
-    truth = truth_of(folder)
-    scores = rows(folder / "scores.jsonl")
-    longest = max(truth)
-    seeds = truth[longest]
-    trained = sorted(set.union(*(set(found) for found in seeds.values())))
-    print(f"Truth: {longest} epochs, seeds {sorted(seeds)}, {len(trained)} of {len(networks)} networks so far.")
-    for group, title in (("uniform", "Over the whole space"), ("band", "Within a band of equal MACs (±12 %)")):
-        chosen = [i for i in trained if networks[i]["group"] == group]
-        if len(chosen) < 10:
-            print(f"\n## {title}\n\nNot measured yet: {len(chosen)} networks are trained.")
-            continue
-        y = np.array([np.mean([found[i]["test"]["accuracy"] for found in seeds.values() if i in found]) for i in chosen])
-        table(title, networks, chosen, y, rankings(networks, chosen, truth, scores))
+    found = rows(Path(sys.argv[1]) / "rankings.jsonl")
+    groups = np.array(found[0]["groups"])
+    rankings = {row["ranking"]: np.array(row["score"], float) for row in found}
+    y = rankings.pop("truth")
+    for title, members in (("All networks", groups != ""), ("Drawn from the whole space", groups == "uniform"),
+                           ("Within a band of equal MACs (±12 %)", groups == "band")):
+        chosen = np.flatnonzero(members)
+        if len(chosen) >= 10:
+            table(title, chosen, y[chosen], rankings)
 
 
 if __name__ == "__main__":

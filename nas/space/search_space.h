@@ -52,8 +52,8 @@ struct SearchSpace {
   Architecture mutate(const Architecture& architecture, Random& random) const;
   // Each stage from one parent or the other, uniformly; blocks recombined at a cut when alike.
   Architecture crossover(const Architecture& a, const Architecture& b, Random& random) const;
-  // The part of the space whose stages are no deeper than `share` of the way from their least to their greatest
-  // depth; from 0 to 1, each depth takes an equal part of the way.
+  // The part of the space whose stages are no deeper than `share` of the way from their least to their
+  // greatest depth; from 0 to 1, each depth takes an equal part of the way.
   SearchSpace shallow(double share) const;
   bool contains(const Architecture& architecture) const;
   Architecture largest() const;  // every choice at its most expensive: sizes the arena

@@ -18,7 +18,7 @@ struct HyperTrainingOptions {
   std::int64_t epochs = 10;
   std::int64_t batch = 64;
   int architectures_per_step = 1;  // all on the step's batch; their gradients are averaged
-  double growth = 0.5;           // fraction of all steps over which the depth grows to the space's; 0: none
+  double growth = 0.5;             // fraction of all steps over which the depth grows to the space's; 0: none
   float learning_rate = 3e-3f;
   float weight_decay = 1e-4f;
   bool lazy = true;      // what a step does not use stays as it is (optim::AdamW)
