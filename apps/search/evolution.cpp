@@ -42,7 +42,7 @@ void score(SearchSetup& setup, const nas::SearchScore& search_score, std::span<n
     nas::Candidate& c = candidates[i];
     c.predicted_loss = scores[i].loss;
     c.predicted_accuracy = scores[i].accuracy;
-    c.score = search_score.of(evidence_of(plans[i], scores[i]));
+    c.score = search_score.of(evidence_of(c));
     if (c.latency_us) c.latency_batch_us = setup.latency(plans[i], setup.evaluator->batch());
   }
 }

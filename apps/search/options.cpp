@@ -80,7 +80,11 @@ void declare(Settings& settings, SearchOptions& o) {
   settings.integer("evaluation-batch", o.evaluation_batch, "Images per evaluation batch", 2, 65536);
 
   settings.group("Finalists");
-  settings.integer("finalists", o.finalists, "Networks trained from scratch at the end; 0: none", 0, 10'000);
+  settings.integer("finalists", o.finalists, "Candidates trained from scratch at the end; 0: none", 0,
+                   10'000);
+  settings.integer("refits", o.refits,
+                   "Times that the score is fitted again while the first rung trains, to what that has found",
+                   0, 1000);
   settings.integer("finalist-epochs", o.finalist_epochs, "Epochs of the last rung", 1, 10'000);
   settings.integer("halvings", o.halvings, "Times the field is cut before the last rung", 0, 16);
   settings.real("finalist-lr", o.finalist_lr, "Peak learning rate when training from scratch (SGD)", 1e-6,

@@ -26,7 +26,7 @@ void SearchRun::run() {
   outcome_.hyper = train_source(setup_, ledger);
   outcome_.sample = train_rank_sample(setup_, ledger);
   outcome_.evolution = evolve(setup_, ledger, outcome_.sample);
-  outcome_.finalists = train_finalists(setup_, ledger, outcome_.evolution);
+  outcome_.finalists = train_finalists(setup_, ledger, outcome_.sample, outcome_.evolution);
   for (const std::string& note : setup_.backend.notes()) log_.json.write("device", {{"note", note}});
   write_results(setup_, outcome_, ledger.store.total(), directory_);
 }
@@ -52,6 +52,7 @@ Json json_of(const Finalist& finalist) {
   Json json = json_of(finalist.candidate);
   json["trained_accuracy"] = finalist.trained_accuracy;
   json["epochs"] = finalist.epochs;
+  json["sampled"] = finalist.sampled;
   return json;
 }
 

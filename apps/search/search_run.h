@@ -25,13 +25,14 @@ HyperTraining train_source(SearchSetup& setup, Ledger& ledger);
 
 // Random networks that were both predicted and trained; empty when none is asked for.
 struct RankSample {
-  std::vector<nas::Measured> networks;
+  std::vector<nas::Candidate> candidates;
+  std::vector<nas::Measured> networks;  // of the candidates, in order
   nas::RankAgreement agreement;
 };
 RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger);
 
 // What a score knows of a network that is not trained.
-nas::Evidence evidence_of(const nas::NetworkPlan& plan, const nas::Score& predicted);
+nas::Evidence evidence_of(const nas::Candidate& network);
 
 // What the search found with the score that the rank sample fits (nas::SearchScore).
 struct Evolution {
@@ -48,9 +49,11 @@ struct Finalist {
   nas::Candidate candidate;
   double trained_accuracy = 0;  // on the validation split
   int epochs = 0;
+  bool sampled = false;  // of the rank sample
 };
-// The best first.
-std::vector<Finalist> train_finalists(SearchSetup& setup, Ledger& ledger, const Evolution& evolution);
+// The best first: those that came furthest, then all that the first rung trained.
+std::vector<Finalist> train_finalists(SearchSetup& setup, Ledger& ledger, const RankSample& sample,
+                                      const Evolution& evolution);
 
 // What a search leaves: result.json, best.json, report.html, and the tables that a person reads.
 

@@ -44,7 +44,7 @@ struct SearchOptions : RunOptions {
   double max_latency_us = 0;
   std::string latencies;
 
-  int finalists = 4, finalist_epochs = 3, halvings = 1;
+  int finalists = 4, refits = 1, finalist_epochs = 3, halvings = 1;
   double finalist_lr = 0.1;
 
   bool latency_counts() const {

@@ -19,15 +19,18 @@ study() {
 study networks
 
 # One core each: weight sources on the first, truth on the second.
-scores() {
+scores() { study scores --rows "$rows/scores.jsonl" --score-every 1000 --weights "$@"; }
+all_scores() {
   for seed in 0 1 2; do
-    for weights in residual predicted shared; do
-      study scores --rows "$rows/scores.jsonl" --weights $weights --seed $seed --hyper-epochs 40 --hyper-lr 1e-3
-    done
+    for weights in predicted residual; do scores $weights --seed $seed --hyper-epochs 120; done
   done
+  for seed in 0 1 2; do scores predicted --seed $seed --hyper-epochs 40; done
+  for growth in 0 0.2; do scores predicted --seed 0 --hyper-epochs 120 --growth $growth; done
+  scores shared --seed 0 --hyper-epochs 120
 }
-scores &
-study truth --rows "$rows/truth.jsonl" --epochs 16 --seeds 1
-study truth --rows "$rows/truth.jsonl" --epochs 1 --seeds 11
-study truth --rows "$rows/truth.jsonl" --epochs 16 --seeds 2
+all_scores &
+study truth --rows "$rows/truth.jsonl" --epochs 1,4 --seeds 11
+study truth --rows "$rows/truth.jsonl" --epochs 16 --seeds 1,2
 wait $!
+build/bench/ranking_study rankings --networks "$rows/networks.jsonl" --truth "$rows/truth.jsonl" \
+    --scores "$rows/scores.jsonl" --rows "$rows/rankings.jsonl"

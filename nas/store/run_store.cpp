@@ -41,7 +41,7 @@ CREATE TABLE latencies (
   latency_us REAL NOT NULL, PRIMARY KEY (id, batch, image_size, device)
 );
 CREATE TABLE finalists (
-  id TEXT NOT NULL REFERENCES candidates (id), epochs INTEGER NOT NULL, trained_accuracy REAL NOT NULL,
+  id TEXT NOT NULL, epochs INTEGER NOT NULL, trained_accuracy REAL NOT NULL,
   PRIMARY KEY (id, epochs)
 );
 )";

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "data/data_set.h"
 #include "data/test_split.h"
@@ -11,6 +12,7 @@
 #include "nas/evaluation/evaluator.h"
 #include "nas/score/rank_agreement.h"
 #include "nas/score/structure.h"
+#include "nas/search/search.h"
 #include "nas/store/run_store.h"
 #include "nas/training/network_trainer.h"
 #include "nas/weights/hypernetwork.h"
@@ -86,6 +88,68 @@ TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
                                  {c.predicted_loss}};
     EXPECT_NEAR(c.score, score.of(evidence), 1e-9);
   }
+}
+
+TEST(ProgramsReference, TheFirstRungIsChosenByARefittedScoreAndTheRankSampleCompetes) {
+  const TemporaryDirectory place;
+  const fs::path out = place.path() / "run";
+  Arguments search = tiny_search("synthetic:200?size=8", out);
+  add(search,
+      {"--rank-sample", "12", "--rank-epochs", "1", "--population",      "12",  "--generations", "0",
+       "--finalists",   "5",  "--refits",      "1", "--finalist-epochs", "2",   "--halvings",    "1",
+       "--hyper-width", "16", "--seed",        "5", "--device",          "cpu", "--space",       "tiny"});
+  if (cpu() == nullptr) GTEST_SKIP() << "no device cpu here";
+  const Finished finished = run(search);
+  ASSERT_EQ(finished.status, 0) << finished.err;
+
+  const nas::RunStore store((out / "search.db").string());
+  std::vector<nas::Measured> known = store.rank_sample();
+  std::vector<nas::Candidate> open = store.search_state().evaluated;
+  std::vector<std::pair<double, std::string>> field;  // accuracy after one epoch
+  for (std::uint64_t i = 0; i < 12; ++i) {
+    Random random(5, Purpose::architecture, (std::uint64_t{1} << 40) + i);
+    field.emplace_back(known[i].trained_accuracy, nas::SearchSpace::preset("tiny").sample(random).id());
+  }
+  for (const std::size_t part : {2, 3}) {  // of five
+    for (const nas::Candidate& c : nas::choose_finalists(open, part)) {
+      const std::optional<double> trained = store.trained_accuracy(c, 1);
+      ASSERT_TRUE(trained) << "not chosen: " << c.architecture.id();
+      field.emplace_back(*trained, c.architecture.id());
+      known.push_back({c.params,
+                       c.macs,
+                       {nas::structure_features(c.architecture, c.params, c.macs), {c.predicted_loss}},
+                       c.predicted_accuracy,
+                       *trained,
+                       std::nullopt});
+      std::erase_if(open, [&](const nas::Candidate& other) { return other.hash == c.hash; });
+    }
+    const nas::SearchScore again(known);
+    for (nas::Candidate& c : open) {
+      c.score = again.of({nas::structure_features(c.architecture, c.params, c.macs), {c.predicted_loss}});
+    }
+  }
+  EXPECT_EQ(nas::Database((out / "search.db").string()).number("SELECT count(*) FROM finalists"), 5 + 2);
+
+  // Two of the field go on, and none that was worse than another that did not.
+  const auto result = read_json(out / "result.json");
+  std::set<std::string> longest;
+  double best = 0;
+  for (const auto& finalist : result["finalists"]) {
+    if (finalist["epochs"] != 2) continue;
+    longest.insert(nas::Architecture::from_json(finalist["architecture"].dump()).id());
+    best = std::max(best, finalist["trained_accuracy"].get<double>());
+  }
+  ASSERT_EQ(longest.size(), 2u);
+  EXPECT_EQ(result["finalists"][0]["trained_accuracy"], best);
+  double worst_in = 1, best_out = 0;
+  for (const auto& [accuracy, id] : field) {
+    if (longest.contains(id)) {
+      worst_in = std::min(worst_in, accuracy);
+    } else {
+      best_out = std::max(best_out, accuracy);
+    }
+  }
+  EXPECT_GE(worst_in, best_out);
 }
 
 TEST(ProgramsReference, ARecipeTrainsAsItSays) {
