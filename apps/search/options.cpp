@@ -29,11 +29,9 @@ nas::NetworkTrainingOptions SearchOptions::network_training(const nas::Task& tas
           .seed = training_seed};
 }
 
-void declare(Settings& settings, SearchOptions& o) {
-  constexpr std::int64_t many = 1'000'000'000'000;
-  declare_run(settings, o, 0.01);
-  settings.text("space", o.space, "SPACE", "tiny, cifar or a TOML file");
+namespace {
 
+void declare_hypernetwork(Settings& settings, SearchOptions& o) {
   settings.group("HyperNetwork");
   settings.choice("weights", o.weights,
                   "Who gives a candidate its weights: the HyperNetwork, or a shared set",
@@ -51,7 +49,16 @@ void declare(Settings& settings, SearchOptions& o) {
                 "Predict a layer from its own code only, without the code of the whole network");
   settings.flag("no-shared-kernel", o.no_shared_kernel,
                 "Predict whole kernels, not changes of kernels that all networks share");
+}
 
+}  // namespace
+
+void declare(Settings& settings, SearchOptions& o) {
+  constexpr std::int64_t many = 1'000'000'000'000;
+  declare_run(settings, o, 0.01);
+  settings.text("space", o.space, "SPACE", "tiny, cifar or a TOML file");
+
+  declare_hypernetwork(settings, o);
   settings.group("Score");
   settings.integer("score-images", o.score_images,
                    "Held-out images that a candidate is scored on; 0: all of them", 0, many);

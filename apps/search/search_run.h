@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,8 +32,19 @@ struct RankSample {
 };
 RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger);
 
-// What a score knows of a network that is not trained.
+// What a score knows of a network that is not trained, and of one that is.
 nas::Evidence evidence_of(const nas::Candidate& network);
+nas::Measured measured(const nas::Candidate& network, double trained_accuracy);
+
+// How a network is trained from scratch, and in which phase.
+struct Schedule {
+  nas::Phase phase;
+  int epochs = 0;
+  std::uint64_t seed = 0;
+};
+// Trains a network from scratch; its score on the validation split. `progress` gets the epochs done.
+nas::Score train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkPlan& plan,
+                         const Schedule& schedule, const std::function<void(double)>& progress);
 
 // What the search found with the score that the rank sample fits (nas::SearchScore).
 struct Evolution {

@@ -8,6 +8,7 @@ are the score's: each network by a fit to all the others. Intervals hold 95 % of
 networks; differences are paired.
 """
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -48,18 +49,35 @@ def regret(score, y):
 def table(title, chosen, y, rankings):
     n = len(chosen)
     print(f"\n### {title}\n\n{n} networks; accuracy {y.mean():.3f}, standard deviation {y.std(ddof=1):.3f}.\n")
-    print("| ranking by | Kendall τ (95 %) | above MACs, paired | above structure, paired | τ in the top half "
-          "| precision at 10 % | regret of the top 5, points |\n|---|---|---|---|---|---|---|")
+    bases = ["MACs", "structure"] + [name for name in rankings if name.startswith("one epoch")][:1]
+    print("| ranking by | Kendall τ (95 %) | above MACs, paired | above structure | above one epoch | τ in the top half "
+          "| precision at 10 % | regret of the top 5, points |\n|---|---|---|---|---|---|---|---|")
     top = y >= np.median(y)
     for name, all_scores in rankings.items():
         score = all_scores[chosen]
         cells = [interval(lambda k: tau(score[k], y[k]), n)]
-        for base in ("MACs", "structure"):
-            other = rankings[base][chosen]
-            fair = name != base and (base == "MACs" or name.startswith("structure"))
-            cells.append(interval(lambda k: tau(score[k], y[k]) - tau(other[k], y[k]), n) if fair else "")
+        for base in bases:
+            if base != name and (base == "MACs" or name.startswith("structure")):
+                other = rankings[base][chosen]
+                cells.append(interval(lambda k: tau(score[k], y[k]) - tau(other[k], y[k]), n))
+            else:
+                cells.append("")
         cells += [f"{tau(score[top], y[top]):.2f}", f"{precision(score, y):.2f}", f"{regret(score, y):.1f}"]
         print(f"| {name} | {' | '.join(cells)} |")
+
+
+def images_table(y, rankings):
+    """Sources that were scored on several numbers of images: what fewer cost."""
+    print("\n### Scored on fewer images\n\nAll networks; Kendall τ, by itself and with structure in the score.\n")
+    fewer = sorted({int(found[1]) for name in rankings if (found := re.search(r", images (\d+)", name))}, reverse=True)
+    print(f"| weights | all images | {' | '.join(map(str, fewer))} |\n|---|{'---|' * (len(fewer) + 1)}")
+    for name in rankings:
+        if "epochs, seed" not in name or "images" in name or name.startswith("structure"):
+            continue
+        variants = [name] + [name.replace(", seed", f", images {count}, seed") for count in fewer]
+        if all(variant in rankings for variant in variants):
+            cells = [f"{tau(rankings[v], y):.2f}, {tau(rankings['structure + ' + v], y):.2f}" for v in variants]
+            print(f"| {name} | {' | '.join(cells)} |")
 
 
 def main():
@@ -71,7 +89,8 @@ def main():
                            ("Within a band of equal MACs (±12 %)", groups == "band")):
         chosen = np.flatnonzero(members)
         if len(chosen) >= 10:
-            table(title, chosen, y[chosen], rankings)
+            table(title, chosen, y[chosen], {name: s for name, s in rankings.items() if "images" not in name})
+    images_table(y, rankings)
 
 
 if __name__ == "__main__":

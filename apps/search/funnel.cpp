@@ -1,0 +1,141 @@
+// The phase that trains what evolution found: the finalists.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "apps/search/search_run.h"
+
+namespace adwp::apps {
+namespace {
+
+// The last part of the funnel: networks trained for real, in rungs that grow longer.
+//
+// The first rung trains the candidates that the score puts first, for as long as the rank sample was trained.
+// Between its parts the score is fitted again, to what is trained by then, and chooses anew among the
+// candidates. The rank sample has been trained for as long: where it holds better networks, those go on to
+// the later rungs, so that a search never ends with less than its random networks. The later rungs are
+// successive halving.
+class Funnel {
+ public:
+  Funnel(SearchSetup& setup, Ledger& ledger, const RankSample& sample, const Evolution& evolution)
+      : setup_(setup),
+        ledger_(ledger),
+        sample_(sample),
+        open_(evolution.evaluated),
+        rungs_(nas::halving_schedule(std::min<std::size_t>(setup.options.finalists, open_.size()),
+                                     setup.options.finalist_epochs, setup.options.halvings)),
+        sample_competes_(!sample.networks.empty() && rungs_.size() > 1) {
+    if (sample_competes_) rungs_.front().epochs = setup.options.rank_epochs;
+  }
+
+  std::vector<Finalist> run() {
+    double total = 0;  // epochs
+    for (const nas::Rung& rung : rungs_) total += rung.networks * rung.epochs;
+    ledger_.log.progress.begin("finalists", total, "epochs");
+    first_rung();
+    if (sample_competes_) add_sample();
+    std::stable_sort(field_.begin(), field_.end(), [](const Finalist& a, const Finalist& b) {
+      return a.trained_accuracy > b.trained_accuracy;
+    });
+    if (rungs_.size() > 1) later_rungs();
+    std::erase_if(field_, [&](const Finalist& f) { return f.sampled && f.epochs == rungs_.front().epochs; });
+    ledger_.log.progress.end();
+    return std::move(field_);
+  }
+
+ private:
+  void first_rung() {
+    const nas::Rung& rung = rungs_.front();
+    const int parts = sample_competes_ ? setup_.options.refits + 1 : 1;
+    std::vector<nas::Measured> known = sample_.networks;
+    for (int part = 1; part <= parts; ++part) {
+      if (part > 1) score_again(nas::SearchScore(known));
+      const std::size_t until = rung.networks * part / parts;
+      for (const nas::Candidate& c : nas::choose_finalists(open_, until - field_.size())) {
+        field_.push_back({.candidate = c, .trained_accuracy = train(c, rung.epochs), .epochs = rung.epochs});
+        known.push_back(measured(c, field_.back().trained_accuracy));
+        std::erase_if(open_, [&](const nas::Candidate& other) { return other.hash == c.hash; });
+      }
+    }
+  }
+
+  void score_again(const nas::SearchScore& score) {
+    for (nas::Candidate& c : open_) c.score = score.of(evidence_of(c));
+  }
+
+  // Those within the limits, which the sample was drawn without; their latency is not known.
+  void add_sample() {
+    if (setup_.options.latency_counts()) return;
+    for (std::size_t i = 0; i < sample_.candidates.size(); ++i) {
+      const nas::Candidate& c = sample_.candidates[i];
+      const bool trained = std::any_of(field_.begin(), field_.end(),
+                                       [&](const Finalist& f) { return f.candidate.hash == c.hash; });
+      if (trained || !setup_.options.limits().admit(nas::plan_network(c.architecture, setup_.task))) continue;
+      field_.push_back({.candidate = c,
+                        .trained_accuracy = sample_.networks[i].trained_accuracy,
+                        .epochs = rungs_.front().epochs,
+                        .sampled = true});
+    }
+  }
+
+  // The best of the field, trained anew for longer each time: a cosine schedule belongs to its length.
+  void later_rungs() {
+    std::vector<nas::Rung> rungs(rungs_.begin() + 1, rungs_.end());
+    rungs.front().networks = std::min(rungs.front().networks, field_.size());
+    const nas::HalvingResult result = nas::successive_halving(
+        rungs, [&](std::size_t index, int epochs) { return train(field_[index].candidate, epochs); });
+    std::vector<Finalist> order;
+    for (const std::size_t index : result.order) {
+      order.push_back(field_[index]);
+      order.back().trained_accuracy = result.accuracy[index];
+      order.back().epochs = result.epochs[index];
+    }
+    std::copy(order.begin(), order.end(), field_.begin());
+  }
+
+  // The accuracy of a finalist on the validation split, trained from scratch.
+  double train(const nas::Candidate& finalist, int epochs) {
+    Progress& progress = ledger_.log.progress;
+    const double before = done_;
+    done_ += epochs;
+    ++trainings_;
+    if (const auto known = ledger_.store.trained_accuracy(finalist, epochs)) return *known;
+    const nas::NetworkPlan plan = nas::plan_network(finalist.architecture, setup_.task);
+    const double accuracy =
+        train_network(setup_, ledger_, plan, {nas::Phase::finalists, epochs, setup_.options.seed + 3},
+                      [&](double epoch) { progress.update(before + epoch); })
+            .accuracy;
+    ledger_.log.scalars(trainings_, {{"finalists/trained_accuracy", accuracy},
+                                     {"finalists/predicted_accuracy", finalist.predicted_accuracy}});
+    ledger_.log.json.write(
+        "finalist",
+        {{"architecture", plan.architecture.id()}, {"epochs", epochs}, {"trained_accuracy", accuracy}});
+    ledger_.store.save_finalist(finalist, epochs, accuracy, ledger_.lap());
+    progress.milestone(done_, fmt::format("{} trained to {:.3f}", plan.architecture.id(), accuracy));
+    return accuracy;
+  }
+
+  SearchSetup& setup_;
+  Ledger& ledger_;
+  const RankSample& sample_;
+  std::vector<nas::Candidate> open_;  // scored, not yet trained
+  std::vector<nas::Rung> rungs_;
+  bool sample_competes_;         // it was trained for as long as the first rung trains
+  std::vector<Finalist> field_;  // trained
+  double done_ = 0;              // epochs
+  std::int64_t trainings_ = 0;
+};
+
+}  // namespace
+
+std::vector<Finalist> train_finalists(SearchSetup& setup, Ledger& ledger, const RankSample& sample,
+                                      const Evolution& evolution) {
+  std::vector<Finalist> finalists;
+  if (setup.options.finalists > 0) finalists = Funnel(setup, ledger, sample, evolution).run();
+  ledger.store.finish(nas::Phase::finalists, ledger.lap());
+  return finalists;
+}
+
+}  // namespace adwp::apps
