@@ -10,11 +10,12 @@
 namespace adwp::nas {
 namespace {
 
-// The prior of the predictions' part: a correlation with accuracy, held as strongly as so many networks hold
-// theirs.
-constexpr double believed = 0.6;
+// What is believed before any network is trained: how predicted losses (all together) and size correlate with
+// accuracy, each held as strongly as so many networks hold theirs.
+constexpr double believed_of_predictions = 0.6;
+constexpr double believed_of_size = 0.4;
 constexpr double strength = 5;
-// Penalties of the structure's part to choose from, by leave-one-out error.
+// Penalties of the rest of the structure to choose from, by leave-one-out error.
 constexpr double penalties[] = {3, 10, 30, 100, 300, 1000, 10000};
 
 // Structure, then predicted losses with their sign turned: more is better.
@@ -36,19 +37,22 @@ struct Fit {
   Ridge ridge;
 };
 
-// The fit with one penalty of the structure's part, without the predictions of which it would turn the sign.
+// The fit with one penalty of the structure, without the predictions of which it would turn the sign.
 Fit fit(std::span<const Evidence> networks, std::span<const double> trained, double penalty) {
   const std::size_t structure = networks[0].structure.size(), losses = networks[0].losses.size();
-  const double slope = believed * standard_deviation(trained) / std::sqrt(std::max<double>(losses, 1));
+  const double deviation = standard_deviation(trained);
+  auto prior = [&](std::size_t feature) -> Prior {
+    if (feature >= structure) return {strength, believed_of_predictions * deviation / std::sqrt(losses)};
+    if (feature == log_macs_feature) return {strength, believed_of_size * deviation};
+    return {.penalty = penalty};
+  };
   std::vector<std::size_t> used(structure + losses);
   std::iota(used.begin(), used.end(), std::size_t{0});
   for (;;) {
     std::vector<std::vector<double>> features;
     std::vector<Prior> priors;
     for (const Evidence& network : networks) features.push_back(pick(features_of(network), used));
-    for (std::size_t i : used) {
-      priors.push_back(i < structure ? Prior{.penalty = penalty} : Prior{strength, slope});
-    }
+    for (std::size_t i : used) priors.push_back(prior(i));
     Ridge ridge(features, trained, priors);
     std::size_t wrong = 0;
     while (wrong < used.size() && (used[wrong] < structure || ridge.coefficient(wrong) >= 0)) ++wrong;
@@ -94,7 +98,7 @@ SearchScore::SearchScore(std::span<const Measured> sample) {
     networks.push_back(network.evidence);
     trained.push_back(network.trained_accuracy);
     predicted.push_back(-network.predicted_loss());
-    size.push_back(log_macs(network.evidence.structure));
+    size.push_back(network.evidence.structure.at(log_macs_feature));
   }
   const std::vector<double> left_out = leave_one_out(networks, trained);
   if (!left_out.empty() && kendall_tau(left_out, trained).value_or(0) > 0) {
@@ -129,7 +133,7 @@ double SearchScore::of(const Evidence& network) const {
     case Kind::prediction:
       return -network.losses.front();
     case Kind::size:
-      return log_macs(network.structure);
+      return network.structure.at(log_macs_feature);
   }
   return 0;
 }

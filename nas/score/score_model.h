@@ -3,10 +3,11 @@
 //
 // A ridge regression of trained accuracy on the structure's features (structure.h) and on the predicted
 // losses, fitted to the networks of the rank sample. Few networks are trained, so the regression starts from
-// a belief and gives it up as evidence comes: the structure says nothing, and predicted losses of so many
-// networks correlate with accuracy by `believed`. With few networks the score so is the prediction; with many
-// it is what the data say. A prediction whose weight would be of the wrong sign is left out: a lower loss
-// never makes a network worse. How the figures were chosen: docs/results/ranking.md.
+// a belief and gives it up as evidence comes: accuracy correlates with predicted losses and with the
+// logarithm of multiply-accumulates, as it did in every space that was measured, and the rest of the
+// structure says nothing. With few networks the score so is prediction and size; with many it is what the
+// data say. A prediction whose weight would be of the wrong sign is left out: a lower loss never makes a
+// network worse. How the figures were chosen: docs/results/ranking.md.
 #pragma once
 
 #include <cstdint>

@@ -42,8 +42,6 @@ std::vector<double> structure_features(const Architecture& network, std::int64_t
   return features;
 }
 
-double log_macs(const std::vector<double>& features) { return features.at(1); }
-
 std::vector<std::string> structure_feature_names(std::size_t stages) {
   std::vector<std::string> names{"log params", "log macs"};
   for (std::size_t stage = 1; stage <= stages; ++stage) {

@@ -21,7 +21,7 @@ namespace adwp::nas {
 //
 // All networks of a space have equally many. params and macs: those of the network's plan.
 std::vector<double> structure_features(const Architecture& network, std::int64_t params, std::int64_t macs);
-double log_macs(const std::vector<double>& features);  // of those, the count of multiply-accumulates
+inline constexpr std::size_t log_macs_feature = 1;
 std::vector<std::string> structure_feature_names(std::size_t stages);
 
 }  // namespace adwp::nas

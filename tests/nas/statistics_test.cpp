@@ -106,11 +106,12 @@ TEST(ScoreModel, FollowsStructureAndPrediction) {
   EXPECT_GT(*kendall_tau(leave_one_out(sample.networks, sample.trained), sample.trained), 0.8);
 }
 
-TEST(ScoreModel, WithFewNetworksItIsThePrediction) {
+TEST(ScoreModel, WithFewNetworksItIsPredictionAndSize) {
   const Sample noise(ScoreModel::least_networks, 0, 0, 1);
   const ScoreModel model(noise.networks, noise.trained);
   const double deviation = standard_deviation(noise.trained);
   EXPECT_GT(model.score({{0, 0}, {-1}}) - model.score({{0, 0}, {1}}), 0.2 * deviation) << "what is believed";
+  EXPECT_GT(model.score({{0, 1}, {0}}) - model.score({{0, -1}, {0}}), 0.1 * deviation) << "what is believed";
 }
 
 TEST(ScoreModel, NeverTakesAHigherLossForBetter) {
