@@ -47,8 +47,8 @@ void declare_hypernetwork(Settings& settings, SearchOptions& o) {
   settings.flag("fixed-norm", o.fixed_norm, "Do not predict the scale and shift of batch norms");
   settings.flag("layer-code-only", o.layer_code_only,
                 "Predict a layer from its own code only, without the code of the whole network");
-  settings.flag("no-shared-kernel", o.no_shared_kernel,
-                "Predict whole kernels, not changes of kernels that all networks share");
+  settings.flag("shared-kernel", o.shared_kernel,
+                "Predict changes of kernels that all networks share, not whole kernels");
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ std::unique_ptr<nas::WeightSource> SearchSetup::make_source(Arena& in) const {
   return std::make_unique<nas::HyperNetwork>(
       in, space, task,
       nas::HyperNetworkOptions{.width = options.hyper_width,
-                               .shared_kernel = !options.no_shared_kernel,
+                               .shared_kernel = options.shared_kernel,
                                .predict_norm = !options.fixed_norm,
                                .network_code = !options.layer_code_only},
       options.seed);

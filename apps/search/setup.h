@@ -31,7 +31,7 @@ struct SearchOptions : RunOptions {
   std::int64_t hyper_epochs = 10;
   int hyper_width = 128, architectures_per_step = 1;
   double hyper_lr = 3e-3, hyper_growth = 0.5;
-  bool fixed_norm = false, layer_code_only = false, no_shared_kernel = false;
+  bool fixed_norm = false, layer_code_only = false, shared_kernel = false;
 
   std::int64_t score_images = 0;  // 0: all that are held out
   int rank_sample = 16, rank_epochs = 2;

@@ -1,19 +1,18 @@
 // The HyperNetwork: from the architecture encoding to every kernel of the network.
 //
 //   z = encoder(layer code | network code)                                 (layers, width)
-//   tile = decoder_f(z[layer] + row_f[i] + column_f[j])                    one tile of a change
-//   kernel = shared kernel, sliced + change
-//
-// The shared kernels (shared_kernels.h) hold what is common to all networks of the space; the change is the
-// part that the architecture drives. A decoder that has to make whole kernels fits small,
-// depthwise ones better than large ones, and so overrates the networks made of them
-// (docs/results/ranking.md); that form remains as a switch.
+//   tile = decoder_f(z[layer] + row_f[i] + column_f[j])                    one tile of a kernel
 //
 // For each family f of kernels (1 x 1; dense k x k; depthwise k x k; norm) one small decoder, shared
 // by all layers, emits tiles: 16 x 16 for 1 x 1, 8 x 8 x k x k dense, 16 x k x k depthwise, 16 scales
 // and 16 shifts for batch norm. Tiles side by side, cropped, times sqrt(2 / fan-in), are the kernel.
 // All tiles of a family over all layers are one GEMM. The stem and the classifier are shared parameters, the
-// classifier sliced to width. Design: docs/guide.md; kin: SMASH, MetaPruning, GHN-2.
+// classifier sliced to width.
+//
+// As an option the tiles are changes of shared kernels (shared_kernels.h), which hold what is common to all
+// networks of the space: kernel = shared kernel, sliced + tiles. That learns as fast and ranks no better
+// (docs/results/ranking.md), and takes more parameters. Design: docs/guide.md; kin: SMASH, MetaPruning,
+// GHN-2.
 #pragma once
 
 #include <compare>
@@ -31,8 +30,8 @@
 namespace adwp::nas {
 
 struct HyperNetworkOptions {
-  int width = 128;            // of z, and half the decoders' hidden width
-  bool shared_kernel = true;  // predict a change of shared kernels (else whole kernels)
+  int width = 128;             // of z, and half the decoders' hidden width
+  bool shared_kernel = false;  // predict changes of shared kernels (else whole kernels)
   // How large shared kernels and changes start, of what He et al. 2015 have. Where shared kernels start
   // large, networks of many layers do not learn for a long time: each kernel is trained in few of the steps.
   float shared_start = 0.3f, change_start = 1;

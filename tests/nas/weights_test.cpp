@@ -33,6 +33,8 @@ class Weights : public DeviceTest {
     all.push_back(
         std::make_unique<nas::HyperNetwork>(arena(), s, task, nas::HyperNetworkOptions{.width = 32}, 1));
     all.push_back(std::make_unique<nas::HyperNetwork>(
+        arena(), s, task, nas::HyperNetworkOptions{.width = 32, .shared_kernel = true}, 1));
+    all.push_back(std::make_unique<nas::HyperNetwork>(
         arena(), s, task, nas::HyperNetworkOptions{.width = 16, .predict_norm = false, .network_code = false},
         1));
     all.push_back(std::make_unique<nas::SharedWeights>(arena(), s, task, 1));
@@ -181,6 +183,8 @@ TEST_P(Weights, TrainingASourceLearns) {
   learns(predicted);
   nas::HyperNetwork plain(arena(), few, task, {.width = 32, .predict_norm = false, .network_code = false}, 1);
   learns(plain);
+  nas::HyperNetwork changes(arena(), few, task, {.width = 32, .shared_kernel = true}, 1);
+  learns(changes);
   nas::SharedWeights shared(arena(), few, task, 1);
   learns(shared);
 }
