@@ -24,8 +24,9 @@ WEAK = {1: .30, 5: .50, 10: .60, 20: .70}
 # of two lengths correlate by .5 to .7. Each: the share against depth, the share along some other direction of the
 # structure. Half of what is left is the network's own at every length, the other half is new at each.
 ERRORS = {"measured": (.20, .15), "independent": (0, 0), "leaning": (.40, .30), "weak": (.20, .15)}
-# (epochs, share of the cost): each rung takes what the one before ranks best.
-RUNGS = ((1, .25), (5, .25), (20, .25), (FULL, .25))
+# (epochs, share of the cost): each rung takes what the one before ranks best. Of seven schedules, the best one for
+# random + halving and for size + halving.
+RUNGS = ((1, 1 / 3), (10, 1 / 3), (FULL, 1 / 3))
 
 
 def canonical(code):
@@ -50,10 +51,10 @@ def normal_scores(values):
 
 
 def beside(direction, z):
-    """The part of a direction that is independent of z, standardised."""
+    """The part of a direction that is independent of z, standardised; not beyond what 144 networks can show."""
     direction = direction - direction.mean()
     direction = direction - (direction @ z) / (z @ z) * z
-    return direction / direction.std()
+    return np.clip(direction / direction.std(), -2.5, 2.5)
 
 
 class Networks:
@@ -131,10 +132,12 @@ class Ridge:
 
         level of its length (free) + structure + the network's own part + noise,
 
-    the last three normal, with variances of greatest likelihood: a ridge regression with a column for each length
-    and for each network besides. The network's own part is what carries its results from rung to rung.
+    the last three normal; of their variances those of greatest likelihood are taken. This is a ridge regression with
+    a column for each length and for each network besides. The network's own part is what carries its results from
+    rung to rung.
     """
-    VARIANCES = [(s, own, noise) for s in (.5, 2) for own in (.05, .3) for noise in (.2, .5)]
+    OWN = .2
+    VARIANCES = [(structure, noise) for structure in (.5, 2) for noise in (.2, .5)]  # the first results have 1
 
     def __init__(self, features):
         self.features = features
@@ -155,26 +158,26 @@ class Ridge:
         level = 100. * (epochs[:, None] == epochs)
         noise = np.sqrt(epochs.min() / epochs)  # longer trainings have less
         best = -np.inf
-        for of_structure, of_network, of_noise in self.VARIANCES:
-            covariance = of_structure * structure + of_network * same + level
+        for of_structure, of_noise in self.VARIANCES:
+            covariance = of_structure * structure + self.OWN * same + level
             covariance[np.diag_indices(len(y))] += of_noise * noise
             root = np.linalg.cholesky(covariance)
             half = np.linalg.solve(root, y)
             likelihood = -half @ half / 2 - np.log(np.diag(root)).sum()
             if likelihood > best:
-                best, chosen = likelihood, (of_structure, of_network, np.linalg.solve(root.T, half))
-        of_structure, of_network, weights = chosen
+                best, chosen = likelihood, (of_structure, np.linalg.solve(root.T, half))
+        of_structure, weights = chosen
         without = of_structure * self.features @ (x.T @ weights) / np.sqrt(self.features.shape[1])
         with_own = without.copy()
-        np.add.at(with_own, networks, of_network * weights)
+        np.add.at(with_own, networks, self.OWN * weights)
         return with_own, without
 
 
-def guided(world, order, cost, prediction=None, large=.5, favourites=.5, rungs=RUNGS):
+def guided(world, order, cost, prediction=None, steps=3, rungs=RUNGS):
     """Ours: a rank sample, and rungs that a ridge guides, refitted with the results of each.
 
-    A share of the rank sample are the favourites of a first fit. Of the rest, the share `large` are the largest
-    networks within the limit, the others come in the (random) order.
+    The rank sample is trained in equal steps. Half of the first are the largest networks within the limit, half come
+    in the (random) order; each later step takes what the fit so far ranks best. With one step all come in the order.
     """
     n = world.networks
     features = n.features
@@ -187,16 +190,14 @@ def guided(world, order, cost, prediction=None, large=.5, favourites=.5, rungs=R
         ridge.add(chosen, epochs, world.train(chosen, epochs))
 
     epochs, share = rungs[0]
-    sample = max(8, rung_size(cost, share, epochs))
-    later = round(sample * favourites)
-    by_size = order[np.argsort(-n.macs[order], kind="stable")]
-    largest = by_size[:round((sample - later) * large)]
+    step = max(8, rung_size(cost, share, epochs)) // steps
+    largest = order[np.argsort(-n.macs[order], kind="stable")][:step // 2 if steps > 1 else 0]
     rest = order[~np.isin(order, largest)]
-    train(np.concatenate([largest, rest[:sample - later - len(largest)]]), epochs)
-    if later:
+    train(np.concatenate([largest, rest[:step - len(largest)]]), epochs)
+    for _ in range(steps - 1):
         scores = ridge.scores()[1]
         scores[ridge.networks] = -np.inf
-        train(np.argsort(-scores)[:later], epochs)
+        train(np.argsort(-scores)[:step], epochs)
     for epochs, share in rungs[1:]:
         chosen = np.argsort(-ridge.scores()[0])[:rung_size(cost, share, epochs)]
         if epochs == FULL:
@@ -219,7 +220,7 @@ def arms(world, cost):
         "depth, then size + halving": lambda: halving(world, by_depth, cost),
         "prediction of τ .3 (simulated) + halving": lambda: halving(world, np.argsort(-good), cost),
         "ours without prediction": lambda: guided(world, order, cost),
-        "ours, rank sample random": lambda: guided(world, order, cost, large=0, favourites=0),
+        "ours without prediction, rank sample all random": lambda: guided(world, order, cost, steps=1),
         "ours, prediction of τ .2 (simulated)": lambda: guided(world, order, cost, weak),
         "ours, prediction of τ .3 (simulated)": lambda: guided(world, order, cost, good),
         "oracle: structure fitted to all accuracies; in full": lambda: halving(world, np.argsort(-known), cost,
@@ -257,7 +258,7 @@ def main():
     parser.add_argument("--repetitions", type=int, default=1000)
     parser.add_argument("--errors", choices=ERRORS, default="measured")
     parser.add_argument("--costs", type=int, nargs="+", default=[8, 4, 16])
-    parser.add_argument("--limits", default="none,60,80,all", help="MMACs; all: 14 limits, repetitions shared out")
+    parser.add_argument("--limits", default="none,60,80,all", help="MMACs; all: 14 of them, sharing repetitions")
     options = parser.parse_args()
     with open(options.table) as file:
         stored = json.load(file)
