@@ -23,14 +23,15 @@ Json rounded(std::optional<double> value) {
 
 // An architecture in little room, as unpack() of architecture.js reads it: [stem width, stem stride, head
 // width, activation, stages], a stage [width, stride, blocks], a block [kind, kernel, expansion,
-// squeeze_excite, residual, join, from] with its kind and join as their numbers.
+// squeeze_excite, residual, join, from, expands_input] with its kind and join as their numbers.
 Json packed(const nas::Architecture& a) {
   Json stages = Json::array();
   for (const nas::Stage& stage : a.stages) {
     Json blocks = Json::array();
     for (const nas::Block& b : stage.blocks) {
       blocks.push_back({static_cast<int>(b.operation.kind), b.operation.kernel, b.operation.expansion,
-                        int{b.operation.squeeze_excite}, int{b.residual}, static_cast<int>(b.join), b.from});
+                        int{b.operation.squeeze_excite}, int{b.residual}, static_cast<int>(b.join), b.from,
+                        int{b.operation.expands_input}});
     }
     stages.push_back({stage.width, stage.stride, blocks});
   }

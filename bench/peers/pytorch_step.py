@@ -79,8 +79,10 @@ class Block(nn.Module):
         elif spec["kind"] == "separable":
             layers.append(ConvNorm(name + "depthwise", inputs, inputs, kernel, stride, activation, True))
             layers.append(ConvNorm(name + "pointwise", inputs, width, 1, 1, activation))
+        elif spec["kind"] == "projection":
+            layers.append(ConvNorm(name + "project", inputs, width, 1, stride, "none"))
         else:
-            wide = spec["expansion"] * width
+            wide = spec["expansion"] * (inputs if spec.get("expands_input") else width)
             layers.append(ConvNorm(name + "expand", inputs, wide, 1, 1, activation))
             layers.append(ConvNorm(name + "depthwise", wide, wide, kernel, stride, activation, True))
             if spec["squeeze_excite"]:

@@ -28,6 +28,8 @@ const char* colour_of(BlockKind kind) {
       return "#2a7f9e";
     case BlockKind::inverted_residual:
       return "#5b8c3a";
+    case BlockKind::projection:
+      return "#8a95a3";
   }
   return "gray";
 }
@@ -39,8 +41,10 @@ std::string text_of(const Operation& operation) {
     case BlockKind::separable:
       return fmt::format("separable {0}×{0}", operation.kernel);
     case BlockKind::inverted_residual:
-      return fmt::format("inverted {0}×{0} e{1}{2}", operation.kernel, operation.expansion,
-                         operation.squeeze_excite ? " SE" : "");
+      return fmt::format("inverted {0}×{0} e{1}{2}{3}", operation.kernel, operation.expansion,
+                         operation.expands_input ? " of input" : "", operation.squeeze_excite ? " SE" : "");
+    case BlockKind::projection:
+      return "projection 1×1";
   }
   return "?";
 }

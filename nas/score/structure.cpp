@@ -31,8 +31,9 @@ std::vector<double> structure_features(const Architecture& network, std::int64_t
   std::vector<double> counts(std::size(count_names), 0.0);
   for (const Stage& stage : network.stages) {
     features.push_back(std::log(stage.width));
-    features.push_back(stage.blocks.size());
+    double& depth = features.emplace_back(0);
     for (const Block& block : stage.blocks) {
+      depth += block.operation.kind != BlockKind::projection;
       const std::vector<double> own = counts_of(block);
       for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += own[i];
     }

@@ -12,7 +12,7 @@ namespace adwp::nas {
 // In order, each a plain number:
 //
 //   log params, log macs                        of the whole network
-//   log width, depth                            of each stage: channels, blocks
+//   log width, depth                            of each stage: channels, blocks that are no projections
 //   dense, separable, inverted                  blocks of each kind
 //   expansion                                   sum over the inverted residual blocks
 //   large kernels                               blocks with kernels of 5 or more

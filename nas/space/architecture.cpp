@@ -31,7 +31,8 @@ struct Name {
 };
 constexpr Name<BlockKind> kind_names[] = {{BlockKind::dense, "dense"},
                                           {BlockKind::separable, "separable"},
-                                          {BlockKind::inverted_residual, "inverted_residual"}};
+                                          {BlockKind::inverted_residual, "inverted_residual"},
+                                          {BlockKind::projection, "projection"}};
 constexpr Name<Join> join_names[] = {{Join::none, "none"}, {Join::add, "add"}, {Join::concat, "concat"}};
 constexpr Name<Activation> activation_names[] = {
     {Activation::relu, "relu"}, {Activation::silu, "silu"}, {Activation::hard_swish, "hard_swish"}};
@@ -74,6 +75,7 @@ class Reader {
     if (!value.is_boolean()) reject(path(key), short_text(value), "true or false");
     return value.get<bool>();
   }
+  bool has(const std::string& key) const { return object_.contains(key); }
   template <typename T, std::size_t N>
   T choice(const std::string& key, const Name<T> (&names)[N]) {
     const Json& value = get(key);
@@ -112,9 +114,10 @@ Block read_block(const Json& json, const std::string& path) {
   Reader reader(json, path);
   Block block;
   block.operation.kind = reader.choice("kind", kind_names);
-  block.operation.kernel = reader.integer("kernel", 3, 7);
+  block.operation.kernel = reader.integer("kernel", 1, 7);
   block.operation.expansion = reader.integer("expansion", 1, 6);
   block.operation.squeeze_excite = reader.boolean("squeeze_excite");
+  if (reader.has("expands_input")) block.operation.expands_input = reader.boolean("expands_input");
   block.residual = reader.boolean("residual");
   block.join = reader.choice("join", join_names);
   block.from = reader.integer("from", 0, most_blocks);
@@ -142,14 +145,19 @@ void expect_range(const std::string& path, int value, int low, int high) {
 }
 
 void validate_block(const Block& block, int index, const std::string& path) {
-  const auto& [kind, kernel, expansion, squeeze_excite] = block.operation;
-  if (kernel != 3 && kernel != 5 && kernel != 7) {
-    reject(path + ".kernel", std::to_string(kernel), "one of 3, 5, 7");
+  const auto& [kind, kernel, expansion, squeeze_excite, expands_input] = block.operation;
+  const bool projection = kind == BlockKind::projection;
+  if (projection ? kernel != 1 : kernel != 3 && kernel != 5 && kernel != 7) {
+    reject(path + ".kernel", std::to_string(kernel), projection ? "1 in a projection" : "one of 3, 5, 7");
   }
+  if (!block.operation.fits(index)) reject(path + ".kind", "projection", "another after block 0");
   const bool inverted = kind == BlockKind::inverted_residual;
   expect_range(path + ".expansion", expansion, 1, inverted ? 6 : 1);
   if (squeeze_excite && !inverted) {
     reject(path + ".squeeze_excite", "true", "false outside inverted_residual");
+  }
+  if (expands_input && !inverted) {
+    reject(path + ".expands_input", "true", "false outside inverted_residual");
   }
   if (index == 0 && block.residual) reject(path + ".residual", "true", "false in block 0");
   if (index == 0 && block.join != Join::none) reject(path + ".join", "a join", "none in block 0");
@@ -165,24 +173,29 @@ std::string Operation::text() const {
     case BlockKind::separable:
       return fmt::format("separable{}", kernel);
     case BlockKind::inverted_residual:
-      return fmt::format("inverted{}_e{}{}", kernel, expansion, squeeze_excite ? "_se" : "");
+      return fmt::format("inverted{}_e{}{}{}", kernel, expansion, expands_input ? "_in" : "",
+                         squeeze_excite ? "_se" : "");
+    case BlockKind::projection:
+      return "projection";
   }
   return "?";
 }
 
 Operation Operation::from_text(const std::string& text) {
-  static const std::regex form("(dense|separable)([357])|inverted([357])_e([1-6])(_se)?");
+  static const std::regex form("(dense|separable)([357])|inverted([357])_e([1-6])(_in)?(_se)?");
+  if (text == "projection") return {.kind = BlockKind::projection, .kernel = 1};
   std::smatch match;
   if (!std::regex_match(text, match, form)) {
     fail_usage("search space",
                "unknown operation, got '{}', expected for example dense3, separable5, "
-               "inverted3_e6 or inverted5_e3_se",
+               "inverted3_e6, inverted5_e3_se, inverted3_e3_in or projection",
                text);
   }
   if (match[1].matched) {
     return {match[1] == "dense" ? BlockKind::dense : BlockKind::separable, std::stoi(match[2])};
   }
-  return {BlockKind::inverted_residual, std::stoi(match[3]), std::stoi(match[4]), match[5].matched};
+  return {BlockKind::inverted_residual, std::stoi(match[3]), std::stoi(match[4]), match[6].matched,
+          match[5].matched};
 }
 
 void Architecture::validate() const {
@@ -218,6 +231,8 @@ std::string Architecture::to_json() const {
                         {"residual", block.residual},
                         {"join", text_of(join_names, block.join)},
                         {"from", block.from}});
+      // Younger than the hashes of many files: written only where it is true.
+      if (block.operation.expands_input) blocks.back()["expands_input"] = true;
     }
     json["stages"].push_back({{"width", stage.width}, {"stride", stage.stride}, {"blocks", blocks}});
   }

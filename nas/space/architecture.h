@@ -18,16 +18,21 @@ enum class BlockKind {
   dense,              // k x k convolution
   separable,          // depthwise k x k, then 1 x 1
   inverted_residual,  // 1 x 1 to expansion * width, depthwise k x k, 1 x 1 without activation
+  projection,         // 1 x 1 without activation: only the change of shape that a first block has to make
 };
 
-// What a block computes. Text form: dense3, separable5, inverted3_e6, inverted5_e3_se.
+// What a block computes. Text form: dense3, separable5, inverted3_e6, inverted5_e3_se, inverted3_e3_in,
+// projection.
 struct Operation {
   BlockKind kind = BlockKind::dense;
-  int kernel = 3;               // 3, 5 or 7
+  int kernel = 3;               // 3, 5 or 7; projection: 1
   int expansion = 1;            // inverted_residual: 1 to 6; else 1
   bool squeeze_excite = false;  // inverted_residual only, on the expanded channels
+  bool expands_input = false;   // inverted_residual only: expansion * channels that come in, not * width
 
   bool operator==(const Operation&) const = default;
+  // A projection only where the shape changes.
+  bool fits(int block) const { return block == 0 || kind != BlockKind::projection; }
   std::string text() const;
   static Operation from_text(const std::string& text);
 };

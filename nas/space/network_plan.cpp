@@ -147,10 +147,14 @@ class Planner {
         x = convolution(x, layer(LayerRole::pointwise), width, 1, 1, act);
         break;
       case BlockKind::inverted_residual:
-        x = convolution(x, layer(LayerRole::expand), operation.expansion * width, 1, 1, act);
+        x = convolution(x, layer(LayerRole::expand),
+                        operation.expansion * (operation.expands_input ? x.channels : width), 1, 1, act);
         x = depthwise(x, layer(LayerRole::depthwise), operation.kernel, stride, act);
         if (operation.squeeze_excite) x = squeeze_excite(x, place);
         x = convolution(x, layer(LayerRole::project), width, 1, 1, Activation::none);
+        break;
+      case BlockKind::projection:
+        x = convolution(x, layer(LayerRole::project), width, 1, stride, Activation::none);
         break;
     }
     if (block.residual) x = step(StepKind::add, {x.number, predecessor.number}, x);

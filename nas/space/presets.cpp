@@ -21,7 +21,6 @@ SearchSpace tiny() {
   space.operations = operations_from(
       {"dense3", "separable3", "separable5", "inverted3_e1", "inverted3_e3", "inverted3_e6", "inverted5_e3"});
   space.joins = {Join::none, Join::add, Join::concat};
-  space.residual = true;
   space.head_widths = {0};
   space.activation = Activation::relu;
   return space;
@@ -39,7 +38,6 @@ SearchSpace cifar() {
                        "inverted3_e4", "inverted3_e6", "inverted5_e3", "inverted5_e6", "inverted7_e3",
                        "inverted3_e4_se", "inverted5_e3_se", "inverted5_e6_se", "inverted7_e6_se"});
   space.joins = {Join::none, Join::add, Join::concat};
-  space.residual = true;
   space.head_widths = {256, 384, 512};
   space.activation = Activation::hard_swish;
   return space;

@@ -29,6 +29,7 @@ void SearchSpace::validate() const {
   check(stem_stride == 1 || stem_stride == 2, fmt::format("stem stride {}, expected 1 or 2", stem_stride));
   check(!stages.empty() && stages.size() <= 8, "expected 1 to 8 stages");
   check(!operations.empty() && operations.size() <= 64, "expected 1 to 64 operations");
+  check(max_depth() == 1 || !operations_at(1).empty(), "expected an operation for blocks after the first");
   check(!joins.empty() && std::find(joins.begin(), joins.end(), Join::none) != joins.end(),
         "joins must hold 'none'");
   check(!head_widths.empty(), "expected at least one head width (0: no head)");
@@ -45,6 +46,19 @@ void SearchSpace::validate() const {
           "stage depths, expected 1 <= min <= max <= 64");
     check(stage.stride == 1 || stage.stride == 2, "stage stride, expected 1 or 2");
   }
+}
+
+std::vector<Operation> SearchSpace::operations_at(int block) const {
+  std::vector<Operation> fitting;
+  for (const Operation& operation : operations) {
+    if (operation.fits(block)) fitting.push_back(operation);
+  }
+  return fitting;
+}
+
+bool SearchSpace::may_have_residual(int block, bool has) const {
+  if (block == 0) return !has;
+  return residual == Residual::free || has == (residual == Residual::always);
 }
 
 int SearchSpace::max_depth() const {
@@ -83,8 +97,8 @@ bool SearchSpace::contains(const Architecture& a) const {
     for (int b = 0; b < depth; ++b) {
       const Block& block = stage.blocks[b];
       const bool joined = block.join != Join::none;
-      if (!has(operations, block.operation) || !has(joins, block.join) ||
-          (block.residual && (!residual || b == 0)) || (joined && (b == 0 || block.from >= b)) ||
+      if (!has(operations_at(b), block.operation) || !has(joins, block.join) ||
+          !may_have_residual(b, block.residual) || (joined && (b == 0 || block.from >= b)) ||
           (!joined && block.from != 0)) {
         return false;
       }
@@ -95,6 +109,12 @@ bool SearchSpace::contains(const Architecture& a) const {
 
 namespace {
 
+// Block `index` of a stage of nothing but `operation`, or of another where that does not fit.
+Block uniform_block(const SearchSpace& space, const Operation& operation, int index) {
+  return {.operation = operation.fits(index) ? operation : space.operations_at(index).front(),
+          .residual = !space.may_have_residual(index, false)};
+}
+
 // Everything at its smallest, all blocks the same operation.
 Architecture narrowest_network(const SearchSpace& space, const Operation& operation) {
   Architecture network;
@@ -103,8 +123,10 @@ Architecture narrowest_network(const SearchSpace& space, const Operation& operat
   network.activation = space.activation;
   network.head_width = *std::min_element(space.head_widths.begin(), space.head_widths.end());
   for (const StageSpace& stage : space.stages) {
-    network.stages.push_back(
-        {stage.widths.front(), stage.stride, std::vector<Block>(stage.min_depth, Block{operation})});
+    network.stages.push_back({stage.widths.front(), stage.stride, {}});
+    for (int b = 0; b < stage.min_depth; ++b) {
+      network.stages.back().blocks.push_back(uniform_block(space, operation, b));
+    }
   }
   return network;
 }
@@ -143,10 +165,9 @@ std::vector<Architecture> SearchSpace::widest_networks() const {
       for (const StageSpace& stage : stages) {
         Stage widest{.width = stage.widths.back(), .stride = stage.stride, .blocks = {}};
         for (int b = 0; b < stage.max_depth; ++b) {
-          widest.blocks.push_back({.operation = operation,
-                                   .residual = residual && b > 0,
-                                   .join = b == 0 ? Join::none : join,
-                                   .from = 0});
+          Block& block = widest.blocks.emplace_back(uniform_block(*this, operation, b));
+          block.residual = may_have_residual(b, true);
+          block.join = b == 0 ? Join::none : join;
         }
         network.stages.push_back(std::move(widest));
       }

@@ -12,6 +12,9 @@
 
 namespace adwp::nas {
 
+// Does a block (not block 0, whose shape changes) add its own input to its output?
+enum class Residual { never, free, always };
+
 struct StageSpace {
   std::vector<int> widths;  // multiples of 8, ascending
   int min_depth = 1;
@@ -33,9 +36,9 @@ struct SearchSpace {
   int stem_width = 0;
   int stem_stride = 1;
   std::vector<StageSpace> stages;
-  std::vector<Operation> operations;
-  std::vector<Join> joins;       // choices of a block that has an earlier value to join
-  bool residual = true;          // may a block (not block 0) add its input?
+  std::vector<Operation> operations;  // a projection among them: for first blocks only
+  std::vector<Join> joins;            // choices of a block that has an earlier value to join
+  Residual residual = Residual::free;
   std::vector<int> head_widths;  // {0}: no head
   Activation activation = Activation::relu;
 
@@ -65,6 +68,8 @@ struct SearchSpace {
   double size() const;  // number of architectures
 
   // Index-free facts that the encoding and the weight sources need.
+  std::vector<Operation> operations_at(int block) const;  // those that fit there
+  bool may_have_residual(int block, bool residual) const;
   int max_depth() const;
   int max_width(int stage) const;  // of a stage
 };

@@ -36,10 +36,15 @@ void sample_join(const SearchSpace& space, Block& block, int index, Random& rand
   }
 }
 
+// Of a residual.
+bool has_choice(const SearchSpace& space, int index) {
+  return space.may_have_residual(index, false) && space.may_have_residual(index, true);
+}
+
 Block sample_block(const SearchSpace& space, int index, Random& random) {
   Block block;
-  block.operation = pick(space.operations, random);
-  block.residual = space.residual && index > 0 && random.coin();
+  block.operation = pick(space.operations_at(index), random);
+  block.residual = has_choice(space, index) ? random.coin() : space.may_have_residual(index, true);
   sample_join(space, block, index, random);
   return block;
 }
@@ -57,10 +62,10 @@ void change_block(const SearchSpace& space, Stage& stage, Random& random) {
   Block& block = stage.blocks[index];
   switch (random.below(3)) {
     case 0:
-      block.operation = pick(space.operations, random);
+      block.operation = pick(space.operations_at(index), random);
       break;
     case 1:
-      block.residual = space.residual && index > 0 && !block.residual;
+      if (has_choice(space, index)) block.residual = !block.residual;
       break;
     default:
       sample_join(space, block, index, random);
@@ -91,8 +96,8 @@ void change_something(const SearchSpace& space, Architecture& architecture, Rand
 }
 
 double block_choices(const SearchSpace& space, int index) {
-  const double residuals = space.residual && index > 0 ? 2 : 1;
-  return space.operations.size() * residuals * join_choices(space, index).size();
+  const double residuals = has_choice(space, index) ? 2 : 1;
+  return space.operations_at(index).size() * residuals * join_choices(space, index).size();
 }
 
 }  // namespace

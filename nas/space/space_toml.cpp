@@ -96,6 +96,16 @@ std::string text_of(const std::pair<T, const char*> (&names)[N], T value) {
   return "?";
 }
 
+// true: each block may, as it likes.
+Residual read_residual(const Table& table) {
+  if (table.get("residual").is_boolean()) {
+    return table.value<bool>("residual", "") ? Residual::free : Residual::never;
+  }
+  const std::string text = table.value<std::string>("residual", "true, false or 'always'");
+  if (text != "always") fail_usage("search space", "unknown residual, got '{}', expected always", text);
+  return Residual::always;
+}
+
 StageSpace read_stage(const toml::table& table, const std::string& path) {
   const Table reader(table, path, {"widths", "depth", "stride"});
   StageSpace stage;
@@ -141,7 +151,7 @@ SearchSpace SearchSpace::from_toml(const std::string& path) {
   for (const std::string& text : reader.array<std::string>("joins", "strings")) {
     space.joins.push_back(choice(join_names, text, "join"));
   }
-  space.residual = reader.value<bool>("residual", "true or false");
+  space.residual = read_residual(reader);
   space.head_widths = reader.integers("head_widths");
   space.activation =
       choice(activation_names, reader.value<std::string>("activation", "a string"), "activation");
@@ -161,15 +171,16 @@ std::string SearchSpace::to_toml() const {
                                        {"depth", toml::array{stage.min_depth, stage.max_depth}},
                                        {"stride", stage.stride}});
   }
-  const toml::table root{{"name", name},
-                         {"stem_width", stem_width},
-                         {"stem_stride", stem_stride},
-                         {"stage", stage_tables},
-                         {"operations", operation_texts},
-                         {"joins", join_texts},
-                         {"residual", residual},
-                         {"head_widths", heads},
-                         {"activation", text_of(activation_names, activation)}};
+  toml::table root{{"name", name},
+                   {"stem_width", stem_width},
+                   {"stem_stride", stem_stride},
+                   {"stage", stage_tables},
+                   {"operations", operation_texts},
+                   {"joins", join_texts},
+                   {"residual", residual == Residual::free},
+                   {"head_widths", heads},
+                   {"activation", text_of(activation_names, activation)}};
+  if (residual == Residual::always) root.insert_or_assign("residual", "always");
   std::ostringstream text;
   text << root << "\n";
   return text.str();

@@ -27,16 +27,18 @@ HyperNetwork::HyperNetwork(Arena& arena, const SearchSpace& space, const Task& t
     : space_(space), task_(task), encoding_(space), options_(options) {
   require(options.width >= 8 && options.width <= 4096, "hypernetwork",
           "width out of range, got {}, expected 8 to 4096", options.width);
-  int expansion = 1;
-  for (const Operation& operation : space.operations) {
-    expansion = std::max(expansion, operation.expansion);
-  }
   for (std::size_t stage = 0; stage < space.stages.size(); ++stage) {
     widest_ = std::max<std::int64_t>(widest_, space.max_width(stage));
   }
   const int head = *std::max_element(space.head_widths.begin(), space.head_widths.end());
   // Twice the widest for a concatenation.
-  most_channels_ = std::max<std::int64_t>({widest_ * std::max(expansion, 2), head, space.stem_width});
+  const bool concat = std::find(space.joins.begin(), space.joins.end(), Join::concat) != space.joins.end();
+  const std::int64_t incoming = std::max<std::int64_t>(concat ? 2 * widest_ : widest_, space.stem_width);
+  most_channels_ = std::max<std::int64_t>({2 * widest_, head, space.stem_width});
+  for (const Operation& operation : space.operations) {
+    const std::int64_t expanded = operation.expansion * (operation.expands_input ? incoming : widest_);
+    most_channels_ = std::max(most_channels_, expanded);
+  }
   classifier_inputs_ = std::max<std::int64_t>(space.max_width(space.stages.size() - 1), head);
 
   const std::int64_t width = options.width;
@@ -71,7 +73,7 @@ void HyperNetwork::add_families() {
     const int k = operation.kernel;
     if (operation.kind == BlockKind::dense) {
       add_family({Kind::dense, k}, 8, 8, k * k, deviation);
-    } else {
+    } else if (operation.kind != BlockKind::projection) {
       add_family({Kind::depthwise, k}, 16, 1, k * k, deviation);
     }
   }

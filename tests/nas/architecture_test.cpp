@@ -58,6 +58,18 @@ TEST(Architecture, HashIsStableAndTellsApart) {
   EXPECT_EQ(hashes.size(), texts.size());
 }
 
+// Files from before it could be said do not say it; their hashes stand.
+TEST(Architecture, AnExpansionOfTheInputIsSaidOnlyWhereItIs) {
+  Architecture a = example();
+  EXPECT_EQ(a.to_json().find("expands_input"), std::string::npos);
+  a.stages[1].blocks[1].operation.expands_input = true;
+  EXPECT_EQ(Architecture::from_json(a.to_json()), a);
+  EXPECT_NE(a.hash(), example().hash());
+  a = example();
+  a.stages[1].blocks[0] = {Operation::from_text("projection")};
+  EXPECT_EQ(Architecture::from_json(a.to_json()), a);
+}
+
 TEST(Architecture, TheLargestIsReadAndAMillionKeysAreNot) {
   Architecture largest = example();
   const std::vector<Block> blocks(64, Block{Operation::from_text("inverted3_e6")});
@@ -98,6 +110,14 @@ TEST(Architecture, NamesThePathOfWhatIsWrong) {
       {with(good, "\"expansion\":3", "\"expansion\":7"), "stages[1].blocks[1].expansion"},
       {with(good, "\"squeeze_excite\":false", "\"squeeze_excite\":true"),
        "stages[0].blocks[0].squeeze_excite"},
+      {with(good, "\"expansion\":1", "\"expands_input\":true,\"expansion\":1"),
+       "stages[0].blocks[0].expands_input"},
+      {with(good, "\"expansion\":3", "\"expands_input\":1,\"expansion\":3"),
+       "stages[1].blocks[1].expands_input"},
+      {with(good, "\"kernel\":3", "\"kernel\":1"), "stages[0].blocks[0].kernel"},
+      {with(good, "\"kind\":\"dense\"", "\"kind\":\"projection\""), "stages[0].blocks[0].kernel"},
+      {with(good, "\"kind\":\"inverted_residual\",\"kernel\":3", "\"kind\":\"projection\",\"kernel\":1"),
+       "stages[1].blocks[1].kind"},
       {with(good, "\"residual\":false", "\"residual\":true"), "stages[0].blocks[0].residual"},
       {"{}", "version"},
       {"[]", "["},

@@ -20,7 +20,6 @@ SearchSpace small_space() {
   space.stages = {{{8, 16}, 1, 2, 1}, {{16}, 1, 1, 2}};
   space.operations = {Operation::from_text("dense3"), Operation::from_text("inverted5_e3_se")};
   space.joins = {Join::none, Join::add};
-  space.residual = true;
   space.head_widths = {0, 32};
   space.validate();
   return space;
@@ -122,12 +121,15 @@ TEST(SearchSpace, RefusesBadToml) {
     EXPECT_NE(at, std::string::npos) << what;
     return text.replace(at, what.size(), by);
   };
+  const auto list = good.find("operations");
+  const std::string operations = good.substr(list, good.find(']', list) + 1 - list);
   for (const std::string& text :
        {std::string("= nonsense"), std::string(), with("stem_width", "stem_wide"),
         with("'dense3'", "'dense4'"), with("stem_width = 16", "stem_width = 'wide'"),
         with("stem_width = 16", "stem_width = 1000000000"), with("[ 1, 3 ]", "[ 3, 1 ]"),
         with("[ 1, 3 ]", "[ 0, 3 ]"), with("'concat'", "'glue'"),
-        with("activation = 'relu'", "activation = 'tanh'")}) {
+        with("activation = 'relu'", "activation = 'tanh'"), with("residual = true", "residual = 'often'"),
+        with("residual = true", "residual = 1"), with(operations, "operations = [ 'projection' ]")}) {
     std::ofstream(path) << text;
     try {
       SearchSpace::open(path);

@@ -77,7 +77,13 @@ TEST(SpaceReference, AnOperationIsWhatItsTextSays) {
   EXPECT_EQ(inverted, (Operation{BlockKind::inverted_residual, 5, 6, true}));
   EXPECT_EQ(Operation::from_text("inverted3_e1"), (Operation{BlockKind::inverted_residual, 3, 1, false}));
   EXPECT_EQ(Operation::from_text("separable7"), (Operation{BlockKind::separable, 7}));
-  for (const char* text : {"dense3", "separable5", "inverted7_e4", "inverted7_e4_se"}) {
+  EXPECT_EQ(Operation::from_text("inverted3_e2_in_se"),
+            (Operation{BlockKind::inverted_residual, 3, 2, true, true}));
+  EXPECT_EQ(Operation::from_text("inverted3_e2_in"),
+            (Operation{BlockKind::inverted_residual, 3, 2, false, true}));
+  EXPECT_EQ(Operation::from_text("projection"), (Operation{BlockKind::projection, 1}));
+  for (const char* text : {"dense3", "separable5", "inverted7_e4", "inverted7_e4_se", "inverted5_e3_in",
+                           "inverted5_e3_in_se", "projection"}) {
     EXPECT_EQ(Operation::from_text(text).text(), text);
   }
 }
@@ -95,6 +101,21 @@ TEST(SpaceReference, AnExpansionIsOfTheBlocksWidth) {
   const std::int64_t weights = 32 * 27 + 144 * 32 + 144 * 9 + 48 * 144;
   EXPECT_EQ(plan.parameters(), weights + 2 * (32 + 144 + 144 + 48) + 10 * 49);
   EXPECT_EQ(plan.macs(), 64 * weights + 480);
+}
+
+// Unless it says otherwise: then 3 x 32, and behind a concatenation 3 x (48 + 48).
+TEST(SpaceReference, AnExpansionMayBeOfTheInput) {
+  Architecture network;
+  network.stem_width = 32;
+  const Operation expands_input = Operation::from_text("inverted3_e3_in");
+  network.stages = {{48, 1, {Block{expands_input}, Block{expands_input, true, Join::concat, 0}}}};
+  const NetworkPlan plan = plan_network(network, {8, 3, 10});
+  ASSERT_EQ(plan.layers.size(), 8u);
+  EXPECT_EQ(plan.layers[1].kernel_shape(), (Shape{96, 1, 1, 32}));
+  EXPECT_EQ(plan.layers[2].kernel_shape(), (Shape{96, 3, 3, 1}));
+  EXPECT_EQ(plan.layers[3].kernel_shape(), (Shape{48, 1, 1, 96}));
+  EXPECT_EQ(plan.layers[5].kernel_shape(), (Shape{288, 1, 1, 96}));  // behind the join's layer
+  EXPECT_EQ(plan.layers[7].kernel_shape(), (Shape{48, 1, 1, 288}));
 }
 
 TEST(EncodingReference, TheSourceOfAJoinTellsNetworksApart) {

@@ -27,9 +27,9 @@ class Weights : public DeviceTest {
     Random random(11, Purpose::test, i);
     return nas::plan_network(space().sample(random), task);
   }
-  std::vector<std::unique_ptr<nas::WeightSource>> sources() {
+  std::vector<std::unique_ptr<nas::WeightSource>> sources() { return sources(space()); }
+  std::vector<std::unique_ptr<nas::WeightSource>> sources(const nas::SearchSpace& s) {
     std::vector<std::unique_ptr<nas::WeightSource>> all;
-    const nas::SearchSpace s = space();
     all.push_back(
         std::make_unique<nas::HyperNetwork>(arena(), s, task, nas::HyperNetworkOptions{.width = 32}, 1));
     all.push_back(std::make_unique<nas::HyperNetwork>(
@@ -40,6 +40,7 @@ class Weights : public DeviceTest {
     all.push_back(std::make_unique<nas::SharedWeights>(arena(), s, task, 1));
     return all;
   }
+  void expect_fit(const nas::SearchSpace& of);
   data::DeviceImages images(std::int64_t count) { return images(arena(), count); }
   static data::DeviceImages images(Arena& a, std::int64_t count) {
     Random random(12, Purpose::test);
@@ -57,10 +58,15 @@ class Weights : public DeviceTest {
   PixelNorm norm() const { return {{0.5f, 0.5f, 0.5f, 0}, {0.25f, 0.25f, 0.25f, 1}}; }
 };
 
-TEST_P(Weights, EverySourceFitsEveryNetwork) {
-  for (auto& source : sources()) {
-    for (std::uint64_t i = 0; i < 12; ++i) {
-      const nas::NetworkPlan plan = sample(i);
+void Weights::expect_fit(const nas::SearchSpace& of) {
+  std::vector<nas::Architecture> networks = of.widest_networks();
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    Random random(11, Purpose::test, i);
+    networks.push_back(of.sample(random));
+  }
+  for (auto& source : sources(of)) {
+    for (const nas::Architecture& network : networks) {
+      const nas::NetworkPlan plan = nas::plan_network(network, task);
       const Arena::Frame frame(arena());
       Tape tape(backend(), arena(), Tape::Recording::off);
       const nas::NetworkWeights w = source->weights(tape, plan);
@@ -76,6 +82,18 @@ TEST_P(Weights, EverySourceFitsEveryNetwork) {
       for (double v : logits.values) EXPECT_TRUE(std::isfinite(v));
     }
   }
+}
+
+TEST_P(Weights, EverySourceFitsEveryNetwork) {
+  expect_fit(space());
+  // Expansions of what comes in, of a concatenation at the most, and first blocks that are projections.
+  nas::SearchSpace other = space();
+  other.residual = nas::Residual::always;
+  other.operations.clear();
+  for (const char* text : {"projection", "inverted3_e3_in", "inverted5_e6_in"}) {
+    other.operations.push_back(nas::Operation::from_text(text));
+  }
+  expect_fit(other);
 }
 
 TEST_P(Weights, PredictedKernelsStartAtTheirFanInsScale) {

@@ -1,6 +1,6 @@
 // Networks: from the packed form to JSON, to a line of text, to a drawing.
 
-const blockKinds = ['dense', 'separable', 'inverted_residual'];
+const blockKinds = ['dense', 'separable', 'inverted_residual', 'projection'];
 const joins = ['none', 'add', 'concat'];
 
 // What packed() of search_data.cpp wrote, as the JSON that `train --architecture` reads.
@@ -10,9 +10,9 @@ function unpack([stemWidth, stemStride, headWidth, activation, stages]) {
     stem: {width: stemWidth, stride: stemStride},
     stages: stages.map(([width, stride, blocks]) => ({
       width, stride,
-      blocks: blocks.map(([kind, kernel, expansion, squeezeExcite, residual, join, from]) => ({
+      blocks: blocks.map(([kind, kernel, expansion, squeezeExcite, residual, join, from, expandsInput]) => ({
         kind: blockKinds[kind], kernel, expansion, squeeze_excite: !!squeezeExcite, residual: !!residual,
-        join: joins[join], from,
+        join: joins[join], from, ...(expandsInput ? {expands_input: true} : {}),
       })),
     })),
     head: {width: headWidth},
@@ -28,7 +28,7 @@ function shape(architecture) {
 function blockText(block) {
   const kernel = `${block.kernel}\u00d7${block.kernel}`;
   if (block.kind !== 'inverted_residual') return `${block.kind} ${kernel}`;
-  return `inverted ${kernel} e${block.expansion}${block.squeeze_excite ? ' SE' : ''}`;
+  return `inverted ${kernel} e${block.expansion}${block.expands_input ? ' of input' : ''}${block.squeeze_excite ? ' SE' : ''}`;
 }
 
 // Boxes below each other, centred on an axis. `image`: pixels a side, or nothing; `classes`: likewise.
