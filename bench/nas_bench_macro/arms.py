@@ -24,7 +24,7 @@ WEAK = {1: .30, 5: .50, 10: .60, 20: .70}
 # of two lengths correlate by .5 to .7. Each: the share against depth, the share along some other direction of the
 # structure. Half of what is left is the network's own at every length, the other half is new at each.
 ERRORS = {"measured": (.20, .15), "independent": (0, 0), "leaning": (.40, .30), "weak": (.20, .15)}
-# (epochs, share of the cost): each rung takes what the one before ranks best. Of seven schedules, the best one for
+# (epochs, share of the cost): each rung takes what the one before ranks best. Of six schedules, the best for
 # random + halving and for size + halving.
 RUNGS = ((1, 1 / 3), (10, 1 / 3), (FULL, 1 / 3))
 
