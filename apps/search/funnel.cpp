@@ -39,8 +39,10 @@ class Funnel {
     std::stable_sort(field_.begin(), field_.end(), [](const Finalist& a, const Finalist& b) {
       return a.trained_accuracy > b.trained_accuracy;
     });
-    if (rungs_.size() > 1) later_rungs();
-    std::erase_if(field_, [&](const Finalist& f) { return f.sampled && f.epochs == rungs_.front().epochs; });
+    const std::size_t further = rungs_.size() > 1 ? later_rungs() : 0;
+    field_.erase(
+        std::remove_if(field_.begin() + further, field_.end(), [](const Finalist& f) { return f.sampled; }),
+        field_.end());
     ledger_.log.progress.end();
     return std::move(field_);
   }
@@ -81,7 +83,8 @@ class Funnel {
   }
 
   // The best of the field, trained anew for longer each time: a cosine schedule belongs to its length.
-  void later_rungs() {
+  // Returns how many.
+  std::size_t later_rungs() {
     std::vector<nas::Rung> rungs(rungs_.begin() + 1, rungs_.end());
     rungs.front().networks = std::min(rungs.front().networks, field_.size());
     const nas::HalvingResult result = nas::successive_halving(
@@ -93,6 +96,7 @@ class Funnel {
       order.back().epochs = result.epochs[index];
     }
     std::copy(order.begin(), order.end(), field_.begin());
+    return order.size();
   }
 
   // The accuracy of a finalist on the validation split, trained from scratch.

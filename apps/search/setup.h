@@ -33,7 +33,7 @@ struct SearchOptions : RunOptions {
   double hyper_lr = 3e-3, hyper_growth = 0.5;
   bool fixed_norm = false, layer_code_only = false, shared_kernel = false;
 
-  std::int64_t score_images = 0;  // 0: all that are held out
+  std::int64_t score_images = 1000;  // 0: all that are held out
   int rank_sample = 16, rank_epochs = 2;
   bool rank_one_epoch = false;
 
