@@ -25,7 +25,7 @@ build: setup ## Build everything into build/: programs, tests, benches, and the 
 	@$(COMPILE)
 
 # In a fresh folder only what it runs is built: no device emulated, and cuda only where there is a GPU.
-search: setup ## Search on the synthetic data set, then train the finalists (3 minutes on 2 cores)
+search: setup ## Search on the synthetic data set, then train the finalists (1 to 3 minutes on 2 cores)
 	@test -f $(BUILD)/build.ninja || $(CONFIGURE) -DADWP_TESTS=OFF -DADWP_BENCH=OFF -DADWP_EMULATED=OFF \
 		-DADWP_CUDA=$$(nvidia-smi -L > /dev/null 2>&1 && echo ON || echo OFF)
 	@$(COMPILE) --target search
