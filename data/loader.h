@@ -15,8 +15,9 @@ struct DeviceImages {
   static DeviceImages reserve(Arena& arena, std::int64_t count, std::int64_t height, std::int64_t width,
                               std::int64_t channels);
   std::int64_t count() const { return pixels.shape()[0]; }
-  // The first `count` of them, which stay where they are. Splits are shuffled: those are a random sample.
-  DeviceImages first(std::int64_t count) const;
+  // Views of the first `images` of them. Splits are shuffled: those are a random sample. Throws outside 1 to
+  // count().
+  DeviceImages first(std::int64_t images) const;
 };
 
 // Training: shuffled anew each epoch, augmented, an incomplete last batch left out. Everything

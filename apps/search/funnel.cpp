@@ -15,8 +15,8 @@ namespace {
 // The first rung trains the candidates that the score puts first, for as long as the rank sample was trained.
 // Between its parts the score is fitted again, to what is trained by then, and chooses anew among the
 // candidates. The rank sample has been trained for as long: where it holds better networks, those go on to
-// the later rungs, so that a search never ends with less than its random networks. The later rungs are
-// successive halving.
+// the later rungs. (Not with a single rung, nor where latency counts, which the sample was not measured for.)
+// The later rungs are successive halving.
 class Funnel {
  public:
   Funnel(SearchSetup& setup, Ledger& ledger, const RankSample& sample, const Evolution& evolution)

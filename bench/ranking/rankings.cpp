@@ -70,7 +70,7 @@ class Table {
   }
 
   // Each weight source and short training by itself, and with structure in the score.
-  json rows(const std::vector<json>& sources) {
+  json rows(std::vector<json> sources) {
     add("truth", trained_);
     add("parameters", params_);
     add("MACs", macs_);
@@ -78,8 +78,8 @@ class Table {
     for (const auto& [seed, losses] : one_epoch_) {
       rank_by_loss(fmt::format("one epoch of SGD, its loss (seed {})", seed), of_trained(losses));
     }
+    std::erase_if(sources, [](const json& row) { return row.at("epoch") != row.at("epochs"); });  // half way
     for (const json& row : sources) {
-      if (row.at("epoch") != row.at("epochs")) continue;  // in the midst of its schedule
       rank_by_loss(fmt::format("{}, seed {}", kind_of(row), row.at("seed").get<int>()),
                    of_trained(row.at("loss")));
     }
@@ -131,7 +131,6 @@ class Table {
 
   // All seeds of one kind, averaged.
   void add_means(std::vector<json> sources) {
-    std::erase_if(sources, [](const json& row) { return row.at("epoch") != row.at("epochs"); });
     while (!sources.empty()) {
       const json first = sources.front();
       std::vector<double> mean(numbers_.size(), 0.0);

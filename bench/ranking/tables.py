@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The tables of docs/results/ranking.md from the rows of bench/ranking/run.sh.
 
-    bench/ranking/tables.py FOLDER    # with rankings.jsonl; needs numpy
+    bench/ranking/tables.py FOLDER    # with rankings.jsonl, which `ranking_study rankings` makes; needs numpy
 
 Truth is the accuracy on the test images after the longest training, the mean of its seeds. Rankings with "structure"
 are the score's: each network by a fit to all the others. Intervals hold 95 % of 2,000 bootstrap resamples of the

@@ -35,7 +35,7 @@ TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
   const std::string data = "synthetic:200?size=8";
   Arguments search = tiny_search(data, place.path() / "run");
   add(search, {"--rank-sample", "8", "--population", "6", "--finalists", "0", "--hyper-width", "16", "--seed",
-               "4", "--device", "cpu", "--space", "tiny"});
+               "4", "--device", "cpu", "--space", "tiny", "--score-images", "30"});
   const Finished finished = run(search);
   ASSERT_EQ(finished.status, 0) << finished.err;
 
@@ -51,7 +51,7 @@ TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
     trained.file.restore(name, source.parameters()[static_cast<int>(i)].value());
   }
   const auto held_out = data::DeviceImages::upload(arena, training.validation);
-  nas::Evaluator evaluator(*cpu(), arena, held_out, training.norm, 500, 100);
+  nas::Evaluator evaluator(*cpu(), arena, held_out.first(30), training.norm, 500, 100);
   const auto scored = [&](const std::vector<nas::Architecture>& networks) {
     std::vector<nas::NetworkPlan> plans;
     for (const nas::Architecture& network : networks) plans.push_back(nas::plan_network(network, task));
