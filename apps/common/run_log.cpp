@@ -48,6 +48,10 @@ void JsonLog::write(std::string_view phase, const nlohmann::ordered_json& fields
   require(written, "log", "cannot write {}: {}", path_.string(), last_error());
 }
 
+nlohmann::ordered_json number_or_null(const std::optional<double>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+}
+
 void RunLog::scalars(std::int64_t step, const std::vector<std::pair<std::string, double>>& values) {
   if (events) events->write(step, values);
 }

@@ -37,6 +37,9 @@ class JsonLog {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
+// A number, or null where there is none.
+nlohmann::ordered_json number_or_null(const std::optional<double>& value);
+
 struct RunLog {
   RunLog(const std::filesystem::path& json_path, bool quiet) : progress(quiet), json(json_path) {}
 

@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,6 +64,9 @@ class Settings {
 
   // Adds a fact that no setting says and the run's bits depend on, e.g. "device". Names are words.
   void found(const std::string& name, std::string value);
+
+  // What a run's config.toml says was found, if it does.
+  static std::optional<std::string> found_in(const std::filesystem::path& config, const std::string& name);
 
   // Contents of config.toml: the version, every setting and what was found. It is a valid `--config` file,
   // which reads only the settings.

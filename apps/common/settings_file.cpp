@@ -45,6 +45,13 @@ void Settings::found(const std::string& name, std::string value) {
   found_.emplace_back(name, std::move(value));
 }
 
+std::optional<std::string> Settings::found_in(const std::filesystem::path& config, const std::string& name) {
+  for (const TomlValue& value : read_flat_toml(config)) {
+    if (value.key == found_prefix + name) return value.raw;
+  }
+  return std::nullopt;
+}
+
 std::string Settings::toml() const {
   std::string text = fmt::format("# Settings of {}; `{} --config` reads them.\nversion = {}\n", program_,
                                  program_, toml_quote(version));

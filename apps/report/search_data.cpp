@@ -134,9 +134,9 @@ Json rank_sample_of(const nas::Database& database, const std::vector<nas::Measur
     sample.push_back({{"id", row.text(0)},
                       {"params", m.params},
                       {"macs", m.macs},
-                      {"predicted_loss", m.predicted_loss()},
+                      {"predicted_loss", rounded(m.predicted_loss())},
                       {"sample_score", rounded(scores[sample.size()])},
-                      {"predicted_accuracy", m.predicted_accuracy},
+                      {"predicted_accuracy", rounded(m.predicted_accuracy)},
                       {"trained_accuracy", m.trained_accuracy},
                       {"one_epoch_loss", rounded(m.one_epoch_loss)},
                       {"architecture", packed(nas::Architecture::from_json(row.text(1)))}});
@@ -157,8 +157,8 @@ Json json_of(const nas::RankAgreement& agreement) {
                         {"precision_at_10", rounded(a.precision_at_10)}});
   }
   return {{"sample", agreement.sample},
-          {"mean_predicted", agreement.mean_predicted},
-          {"mean_trained", agreement.mean_trained},
+          {"mean_predicted", rounded(agreement.mean_predicted)},
+          {"mean_trained", rounded(agreement.mean_trained)},
           {"verdict", agreement.verdict()},
           {"rankings", rankings}};
 }
@@ -184,9 +184,11 @@ Json search_data(const RunFiles& files, std::size_t most_bytes) {
   const nas::SearchState state = store.search_state();
   data["phases"] = phases_of(database);
   data["rank_epochs"] = files.setting("rank-epochs");
-  const nas::RankAgreement agreement = nas::rank_agreement(networks, seed_of(files));
+  const bool predicts = files.setting("hyper-epochs") != "0";
+  const nas::RankAgreement agreement = nas::rank_agreement(networks, seed_of(files), predicts);
   data["score"] = name_of(agreement.kind);
-  data["score_is_accuracy"] = agreement.kind == nas::SearchScore::Kind::model;
+  data["score_is_accuracy"] =
+      agreement.kind == nas::SearchScore::Kind::model || agreement.kind == nas::SearchScore::Kind::structure;
   data["rank_sample"] = rank_sample_of(database, networks, agreement.scores);
   data["agreement"] = json_of(agreement);
   data["generations"] = progress_of(state.evaluated);

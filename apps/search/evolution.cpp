@@ -28,9 +28,9 @@ nas::SearchSettings settings_of(const SearchSetup& setup) {
           .seed = options.seed};
 }
 
-// Fills in what candidates score with predicted weights. `show` gets the fraction of them that is done.
-void score(SearchSetup& setup, const nas::SearchScore& search_score, std::span<nas::Candidate> candidates,
-           const std::function<void(double)>& show) {
+// Fills in how good candidates are with predicted weights. `show` gets the fraction of them that is done.
+void predict(SearchSetup& setup, std::span<nas::Candidate> candidates,
+             const std::function<void(double)>& show) {
   std::vector<nas::NetworkPlan> plans;
   for (const nas::Candidate& c : candidates) plans.push_back(*c.plan);
   double begun = 0;
@@ -39,29 +39,37 @@ void score(SearchSetup& setup, const nas::SearchScore& search_score, std::span<n
     stop_if_interrupted();
   });
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    nas::Candidate& c = candidates[i];
-    c.predicted_loss = scores[i].loss;
-    c.predicted_accuracy = scores[i].accuracy;
+    candidates[i].predicted_loss = scores[i].loss;
+    candidates[i].predicted_accuracy = scores[i].accuracy;
+  }
+}
+
+void score(SearchSetup& setup, const nas::SearchScore& search_score, std::span<nas::Candidate> candidates,
+           const std::function<void(double)>& show) {
+  if (setup.options.predicts()) predict(setup, candidates, show);
+  for (nas::Candidate& c : candidates) {
     c.score = search_score.of(evidence_of(c));
-    if (c.latency_us) c.latency_batch_us = setup.latency(plans[i], setup.evaluator->batch());
+    if (c.latency_us) c.latency_batch_us = setup.latency(*c.plan, setup.evaluator->batch());
   }
 }
 
 // Writes the scores of the last generation to the event file.
 void show_generation(const nas::SearchState& state, RunLog& log) {
   if (!log.events) return;
-  double best_score = -std::numeric_limits<double>::infinity(), best_accuracy = 0;  // so far
-  std::vector<double> scores, accuracies;                                           // of the generation
+  double best_score = -std::numeric_limits<double>::infinity();  // so far
+  std::optional<double> best_accuracy;
+  std::vector<double> scores, accuracies;  // of the generation
   for (const nas::Candidate& c : state.evaluated) {
     best_score = std::max(best_score, c.score);
-    best_accuracy = std::max(best_accuracy, c.predicted_accuracy);
+    best_accuracy = std::max(best_accuracy, c.predicted_accuracy);  // nothing is less than any
     if (c.generation + 1 != state.next_generation) continue;
     scores.push_back(c.score);
-    accuracies.push_back(c.predicted_accuracy);
+    if (c.predicted_accuracy) accuracies.push_back(*c.predicted_accuracy);
   }
-  log.scalars(state.next_generation - 1, {{"search/best_score", best_score},
-                                          {"search/mean_score", nas::mean(scores)},
-                                          {"search/best_predicted_accuracy", best_accuracy},
+  log.scalars(state.next_generation - 1,
+              {{"search/best_score", best_score}, {"search/mean_score", nas::mean(scores)}});
+  if (!best_accuracy) return;
+  log.scalars(state.next_generation - 1, {{"search/best_predicted_accuracy", *best_accuracy},
                                           {"search/mean_predicted_accuracy", nas::mean(accuracies)}});
 }
 
@@ -70,16 +78,15 @@ void record_generation(const nas::SearchState& state, Ledger& ledger) {
   show_generation(state, ledger.log);
   for (const nas::Candidate& c : state.evaluated) {
     if (c.generation + 1 != state.next_generation) continue;
-    ledger.log.json.write("candidate",
-                          {{"generation", c.generation},
-                           {"architecture", Json::parse(c.architecture.to_json())},
-                           {"params", c.params},
-                           {"macs", c.macs},
-                           {"predicted_loss", c.predicted_loss},
-                           {"predicted_accuracy", c.predicted_accuracy},
-                           {"score", c.score},
-                           {"latency_us", c.latency_us ? Json(*c.latency_us) : Json()},
-                           {"latency_batch_us", c.latency_batch_us ? Json(*c.latency_batch_us) : Json()}});
+    ledger.log.json.write("candidate", {{"generation", c.generation},
+                                        {"architecture", Json::parse(c.architecture.to_json())},
+                                        {"params", c.params},
+                                        {"macs", c.macs},
+                                        {"predicted_loss", number_or_null(c.predicted_loss)},
+                                        {"predicted_accuracy", number_or_null(c.predicted_accuracy)},
+                                        {"score", c.score},
+                                        {"latency_us", number_or_null(c.latency_us)},
+                                        {"latency_batch_us", number_or_null(c.latency_batch_us)}});
   }
   ledger.store.save_generation(state, ledger.lap());  // last: what it holds is not done again
   const auto best =
@@ -108,7 +115,7 @@ void run_generations(nas::Search& search, Ledger& ledger) {
 
 Evolution evolve(SearchSetup& setup, Ledger& ledger, const RankSample& sample) {
   const SearchOptions& options = setup.options;
-  const nas::SearchScore search_score(sample.networks);
+  const nas::SearchScore search_score(sample.networks, options.predicts());
   Progress& progress = ledger.log.progress;
   const nas::Search::Scorer scorer = [&](std::span<nas::Candidate> candidates) {
     score(setup, search_score, candidates,

@@ -24,10 +24,8 @@ class Funnel {
         ledger_(ledger),
         sample_(sample),
         open_(evolution.evaluated),
-        rungs_(nas::halving_schedule(std::min<std::size_t>(setup.options.finalists, open_.size()),
-                                     setup.options.finalist_epochs, setup.options.halvings)),
-        sample_competes_(!sample.networks.empty() && rungs_.size() > 1) {
-    if (sample_competes_) rungs_.front().epochs = setup.options.rank_epochs;
+        rungs_(setup.extent.rungs) {
+    rungs_.front().networks = std::min(rungs_.front().networks, open_.size());
   }
 
   std::vector<Finalist> run() {
@@ -35,7 +33,7 @@ class Funnel {
     for (const nas::Rung& rung : rungs_) total += rung.networks * rung.epochs;
     ledger_.log.progress.begin("finalists", total, "epochs");
     first_rung();
-    if (sample_competes_) add_sample();
+    if (setup_.extent.sample_competes()) add_sample();
     std::stable_sort(field_.begin(), field_.end(), [](const Finalist& a, const Finalist& b) {
       return a.trained_accuracy > b.trained_accuracy;
     });
@@ -50,10 +48,10 @@ class Funnel {
  private:
   void first_rung() {
     const nas::Rung& rung = rungs_.front();
-    const int parts = sample_competes_ ? setup_.options.refits + 1 : 1;
+    const int parts = setup_.extent.sample_competes() ? setup_.options.refits + 1 : 1;
     std::vector<nas::Measured> known = sample_.networks;
     for (int part = 1; part <= parts; ++part) {
-      if (part > 1) score_again(nas::SearchScore(known));
+      if (part > 1) score_again(nas::SearchScore(known, setup_.options.predicts()));
       const std::size_t until = rung.networks * part / parts;
       for (const nas::Candidate& c : nas::choose_finalists(open_, until - field_.size())) {
         field_.push_back({.candidate = c, .trained_accuracy = train(c, rung.epochs), .epochs = rung.epochs});
@@ -67,14 +65,14 @@ class Funnel {
     for (nas::Candidate& c : open_) c.score = score.of(evidence_of(c));
   }
 
-  // Those within the limits, which the sample was drawn without; their latency is not known.
+  // The latency of the sample's networks is not known.
   void add_sample() {
     if (setup_.options.latency_counts()) return;
     for (std::size_t i = 0; i < sample_.candidates.size(); ++i) {
       const nas::Candidate& c = sample_.candidates[i];
       const bool trained = std::any_of(field_.begin(), field_.end(),
                                        [&](const Finalist& f) { return f.candidate.hash == c.hash; });
-      if (trained || !setup_.options.limits().admit(nas::plan_network(c.architecture, setup_.task))) continue;
+      if (trained) continue;
       field_.push_back({.candidate = c,
                         .trained_accuracy = sample_.networks[i].trained_accuracy,
                         .epochs = rungs_.front().epochs,
@@ -111,8 +109,9 @@ class Funnel {
         train_network(setup_, ledger_, plan, {nas::Phase::finalists, epochs, setup_.options.seed + 3},
                       [&](double epoch) { progress.update(before + epoch); })
             .accuracy;
-    ledger_.log.scalars(trainings_, {{"finalists/trained_accuracy", accuracy},
-                                     {"finalists/predicted_accuracy", finalist.predicted_accuracy}});
+    ledger_.log.scalars(trainings_, {{"finalists/trained_accuracy", accuracy}});
+    if (finalist.predicted_accuracy)
+      ledger_.log.scalars(trainings_, {{"finalists/predicted_accuracy", *finalist.predicted_accuracy}});
     ledger_.log.json.write(
         "finalist",
         {{"architecture", plan.architecture.id()}, {"epochs", epochs}, {"trained_accuracy", accuracy}});
@@ -126,7 +125,6 @@ class Funnel {
   const RankSample& sample_;
   std::vector<nas::Candidate> open_;  // scored, not yet trained
   std::vector<nas::Rung> rungs_;
-  bool sample_competes_;         // it was trained for as long as the first rung trains
   std::vector<Finalist> field_;  // trained
   double done_ = 0;              // epochs
   std::int64_t trainings_ = 0;
@@ -137,7 +135,7 @@ class Funnel {
 std::vector<Finalist> train_finalists(SearchSetup& setup, Ledger& ledger, const RankSample& sample,
                                       const Evolution& evolution) {
   std::vector<Finalist> finalists;
-  if (setup.options.finalists > 0) finalists = Funnel(setup, ledger, sample, evolution).run();
+  if (!setup.extent.rungs.empty()) finalists = Funnel(setup, ledger, sample, evolution).run();
   ledger.store.finish(nas::Phase::finalists, ledger.lap());
   return finalists;
 }

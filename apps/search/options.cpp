@@ -10,13 +10,14 @@ nas::Limits SearchOptions::limits() const {
   return limits;
 }
 
-nas::HyperTrainingOptions SearchOptions::hyper_training(const nas::Task& task) const {
-  return {.epochs = hyper_epochs,
+nas::HyperTrainingOptions SearchOptions::hyper_training(const nas::Task& task, std::int64_t epochs) const {
+  return {.epochs = epochs,
           .batch = batch,
           .architectures_per_step = architectures_per_step,
           .growth = hyper_growth,
           .learning_rate = static_cast<float>(hyper_lr),
           .augmentation = {.shift = task.image_size / 8, .flip = true},
+          .limits = limits(),
           .seed = seed};
 }
 
@@ -36,7 +37,9 @@ void declare_hypernetwork(Settings& settings, SearchOptions& o) {
   settings.choice("weights", o.weights,
                   "Who gives a candidate its weights: the HyperNetwork, or a shared set",
                   {"predicted", "shared"});
-  settings.integer("hyper-epochs", o.hyper_epochs, "Epochs of its training", 1, 100'000);
+  settings.integer("hyper-epochs", o.hyper_epochs,
+                   "Epochs of its training; 0: none, and networks are scored by structure and size", 0,
+                   100'000);
   settings.integer("batch", o.batch, "Images per training step", 1, 65536);
   settings.integer("architectures-per-step", o.architectures_per_step, "Networks per step", 1, 256);
   settings.real("hyper-lr", o.hyper_lr, "Peak learning rate (AdamW)", 1e-7, 1);
@@ -59,6 +62,16 @@ void declare(Settings& settings, SearchOptions& o) {
   settings.text("space", o.space, "SPACE", "tiny, cifar or a TOML file");
 
   declare_hypernetwork(settings, o);
+  settings.group("Budget");
+  settings.real(
+      "budget-epochs", o.budget_epochs,
+      "Trainings of a network for one epoch that the search may cost. It then chooses --hyper-epochs, "
+      "--rank-sample and --finalists, unless they are 0; 0: no budget",
+      0, 1e9);
+  settings.real(
+      "budget-minutes", o.budget_minutes,
+      "The same in minutes, by the time that an epoch is measured to take at the start; 0: no budget", 0,
+      1e6);
   settings.group("Score");
   settings.integer("score-images", o.score_images,
                    "Held-out images that a candidate is scored on; 0: all of them", 0, many);

@@ -16,7 +16,7 @@ namespace adwp::apps {
 SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDirectory& directory)
     : directory_(directory),
       log_(directory.log(), options.quiet),
-      setup_(backend, options, !directory.resumes(),
+      setup_(backend, options, directory.resumes() ? std::optional(directory.config()) : std::nullopt,
              [this](const std::string& line) { log_.progress.say(line); }) {}
 
 void SearchRun::run() {
@@ -37,12 +37,17 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_shown = 20;  // rows of the front's table
 
+// For a table.
+std::string text_of(const std::optional<double>& value) {
+  return value ? fmt::format("{:.3f}", *value) : "-";
+}
+
 Json json_of(const nas::Candidate& c) {
   Json json{{"architecture", Json::parse(c.architecture.to_json())},
             {"params", c.params},
             {"macs", c.macs},
-            {"predicted_accuracy", c.predicted_accuracy},
-            {"predicted_loss", c.predicted_loss}};
+            {"predicted_accuracy", number_or_null(c.predicted_accuracy)},
+            {"predicted_loss", number_or_null(c.predicted_loss)}};
   if (c.latency_us) json["latency_us"] = *c.latency_us;
   if (c.latency_batch_us) json["latency_batch_us"] = *c.latency_batch_us;
   return json;
@@ -58,13 +63,16 @@ Json json_of(const Finalist& finalist) {
 
 Json json_of(const Evolution& evolution, const RankSample& sample, const SearchSetup& setup) {
   std::vector<double> accuracies;
-  for (const nas::Candidate& c : evolution.evaluated) accuracies.push_back(c.predicted_accuracy);
+  for (const nas::Candidate& c : evolution.evaluated) {
+    if (c.predicted_accuracy) accuracies.push_back(*c.predicted_accuracy);
+  }
   return {{"strategy", setup.options.strategy},
           {"score", name_of(sample.agreement.kind)},
           {"evaluated", evolution.evaluated.size()},
-          {"mean_predicted_accuracy", nas::mean(accuracies)},
-          {"best_predicted_accuracy", *std::max_element(accuracies.begin(), accuracies.end())},
-          {"images_per_candidate", setup.evaluator->images_per_network()},
+          {"mean_predicted_accuracy", accuracies.empty() ? Json() : Json(nas::mean(accuracies))},
+          {"best_predicted_accuracy",
+           accuracies.empty() ? Json() : Json(*std::max_element(accuracies.begin(), accuracies.end()))},
+          {"images_per_candidate", setup.options.predicts() ? setup.evaluator->images_per_network() : 0},
           {"seconds", evolution.seconds},
           {"candidates_per_minute", evolution.candidates_per_minute()}};
 }
@@ -83,7 +91,7 @@ Json result_of(const SearchSetup& setup, const SearchOutcome& outcome, const nas
   result["seed"] = setup.options.seed;
   result["space"] = {{"name", setup.space.name}, {"size", setup.space.size()}};
   result["weights"] = setup.options.weights;
-  result["hypernetwork"] = {{"epochs", setup.options.hyper_epochs},
+  result["hypernetwork"] = {{"epochs", setup.extent.hyper_epochs},
                             {"parameters", setup.source->parameters().parameters()},
                             {"seconds", outcome.hyper.seconds},
                             {"images_seen", outcome.hyper.images_seen},
@@ -97,6 +105,7 @@ Json result_of(const SearchSetup& setup, const SearchOutcome& outcome, const nas
   result["rank_correlation"] = outcome.sample.agreement.to_json();
   result["arena"] = {{"bytes", setup.arena->size()}, {"peak_bytes", total.arena_peak}};
   result["seconds"] = total.seconds;
+  if (setup.budget > 0) result["budget_epochs"] = setup.budget;
   return result;
 }
 
@@ -121,8 +130,7 @@ std::string front_text(const Evolution& evolution, bool latency) {
   const std::size_t shown = std::min(front.size(), most_shown);
   for (const nas::Candidate& c : std::span(front).first(shown)) {
     add_network(table, c,
-                {fmt::format("{:.3f}", c.predicted_accuracy), fmt::format("{:.3f}", c.predicted_loss),
-                 fmt::format("{:.3f}", c.score)});
+                {text_of(c.predicted_accuracy), text_of(c.predicted_loss), fmt::format("{:.3f}", c.score)});
   }
   std::string text = fmt::format("\nPareto front of {} candidates ({:.0f} a minute)\n{}",
                                  evolution.evaluated.size(), evolution.candidates_per_minute(), table.text());
@@ -134,9 +142,9 @@ std::string finalists_text(const std::vector<Finalist>& finalists, bool latency)
   if (finalists.empty()) return "";
   Table table = network_table(latency, {"predicted accuracy", "trained accuracy", "epochs"});
   for (const Finalist& f : finalists) {
-    add_network(table, f.candidate,
-                {fmt::format("{:.3f}", f.candidate.predicted_accuracy),
-                 fmt::format("{:.3f}", f.trained_accuracy), std::to_string(f.epochs)});
+    add_network(
+        table, f.candidate,
+        {text_of(f.candidate.predicted_accuracy), text_of(f.trained_accuracy), std::to_string(f.epochs)});
   }
   return "\nFinalists, trained from scratch\n" + table.text();
 }

@@ -8,6 +8,7 @@
 
 #include "apps/common/devices.h"
 #include "apps/common/event_file.h"
+#include "apps/common/settings.h"
 #include "framework/core/error.h"
 #include "framework/core/fnv.h"
 #include "nas/evaluation/evaluator.h"
@@ -20,9 +21,12 @@ namespace {
 // Random numbers of require_fast_enough(); generations have the small step numbers.
 constexpr std::uint64_t latency_stream = std::uint64_t{1} << 41;
 
+constexpr const char* budget_fact = "budget-epochs";  // in config.toml: what --budget-minutes came to
+
 }  // namespace
 
-SearchSetup::SearchSetup(Backend& device, const SearchOptions& given, bool begins,
+SearchSetup::SearchSetup(Backend& device, const SearchOptions& given,
+                         const std::optional<std::filesystem::path>& config,
                          const std::function<void(const std::string&)>& say)
     : backend(device),
       options(given),
@@ -36,6 +40,15 @@ SearchSetup::SearchSetup(Backend& device, const SearchOptions& given, bool begin
     Random random(options.seed, Purpose::evolution, 0);
     space.sample(random, options.limits(), task);
   }
+  budget = options.budget_epochs;
+  if (options.budget_minutes > 0) {
+    if (budget > 0) fail_usage("budget", "got --budget-epochs and --budget-minutes, expected one of them");
+    const auto known = config ? Settings::found_in(*config, budget_fact) : std::nullopt;
+    budget = known ? std::stod(*known)
+                   : std::max(1.0, std::round(60 * options.budget_minutes / seconds_per_epoch(say)));
+  }
+  extent = budget > 0 ? extent_within(options, budget, data.train.count(), data.validation.count())
+                      : extent_of(options);
   const std::string run = fmt::format("{}: {} training and {} validation images of {} x {} in {} classes",
                                       data.name, data.train.count(), data.validation.count(), task.image_size,
                                       task.image_size, task.classes);
@@ -45,7 +58,7 @@ SearchSetup::SearchSetup(Backend& device, const SearchOptions& given, bool begin
   validation = data::DeviceImages::upload(*arena, data.validation);
   source = make_source(*arena);
   evaluator = make_evaluator(*arena, validation);
-  if (options.max_latency_us > 0 && begins) require_fast_enough();
+  if (options.max_latency_us > 0 && !config) require_fast_enough();
 }
 
 std::unique_ptr<nas::WeightSource> SearchSetup::make_source(Arena& in) const {
@@ -67,7 +80,7 @@ std::unique_ptr<nas::Evaluator> SearchSetup::make_evaluator(Arena& in,
   const std::int64_t scored = options.score_images > 0 ? std::min(options.score_images, most) : most;
   return std::make_unique<nas::Evaluator>(backend, in, images.first(scored), data.norm,
                                           options.evaluation_batch,
-                                          std::max(options.population, options.rank_sample));
+                                          std::max(options.population, extent.rank_sample));
 }
 
 // Everything that the search will hold; steps are those of the space's widest networks.
@@ -79,7 +92,7 @@ void SearchSetup::lay_out(Arena& counting) const {
   const std::unique_ptr<nas::WeightSource> any_source = make_source(counting);
   const std::unique_ptr<nas::Evaluator> any_evaluator = make_evaluator(counting, validation_room);
   nas::HyperTrainer trainer(backend, counting, *any_source, space, task, train_room, data.norm,
-                            options.hyper_training(task));
+                            options.hyper_training(task, extent.hyper_epochs));
   const Tensor score(counting, Shape{2});
   for (const nas::Architecture& network : space.widest_networks()) {
     const nas::NetworkPlan plan = nas::plan_network(network, task);
@@ -116,6 +129,7 @@ std::vector<std::pair<std::string, std::string>> SearchSetup::found() const {
       {"device", full_name(backend)},
       {"data", data::fingerprint(data)},
       {"space", fmt::format("{:016x}", fnv1a(space.to_toml()))}};
+  if (options.budget_minutes > 0) facts.emplace_back(budget_fact, fmt::format("{:.0f}", budget));
   if (!options.latencies.empty()) {
     facts.emplace_back("latencies", fmt::format("{:016x}", latencies->fingerprint_of_taken()));
   }

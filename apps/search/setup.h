@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,17 +49,42 @@ struct SearchOptions : RunOptions {
   int finalists = 4, refits = 1, finalist_epochs = 3, halvings = 1;
   double finalist_lr = 0.1;
 
+  double budget_epochs = 0, budget_minutes = 0;  // 0: none
+
   bool latency_counts() const {
     return latency || max_latency_us > 0 || !latencies.empty();
   }  // as an objective
   nas::Limits limits() const;
-  nas::HyperTrainingOptions hyper_training(const nas::Task& task) const;
+  nas::HyperTrainingOptions hyper_training(const nas::Task& task, std::int64_t epochs) const;
+  bool predicts() const { return hyper_epochs > 0; }
   // Of the rank sample and the finalists.
   nas::NetworkTrainingOptions network_training(const nas::Task& task, int epochs, std::uint64_t seed) const;
 };
 
 // Declares every option with its group, help and range.
 void declare(Settings& settings, SearchOptions& options);
+
+// How much each phase trains.
+struct Extent {
+  std::int64_t hyper_epochs = 0;
+  int rank_sample = 0;           // networks
+  std::vector<nas::Rung> rungs;  // of the finalists; none: no finalists
+
+  // Whether the rank sample is trained as the first rung is, so that its networks compete for the later ones.
+  bool sample_competes() const { return rank_sample > 0 && rungs.size() > 1; }
+};
+
+// As the options say.
+Extent extent_of(const SearchOptions& options);
+
+// Within a budget of `epochs`, trainings of one network for one epoch, on `train` images, scored on
+// `validation`. A quarter trains the weight source (an epoch of which costs one and a half for each
+// architecture of a step); scoring costs a third of an epoch for as many images, for it only runs forward;
+// the rest is cut into rungs of equal cost, whose trainings grow from --rank-epochs to --finalist-epochs.
+// Half of the first rung is the rank sample. 0 for --hyper-epochs or --rank-sample leaves that out. Throws a
+// usage Error when a rung cannot hold one training.
+Extent extent_within(const SearchOptions& options, double epochs, std::int64_t train,
+                     std::int64_t validation);
 
 // The latencies that a search knows: those of an earlier search, those of its own store, and what it
 // measures.
@@ -92,8 +119,9 @@ class LatencyTable {
 class SearchSetup {
  public:
   // Throws a usage Error when the options do not fit the space, the data or the device. `say` gets one line
-  // with what was set up. `begins`: the search is not resumed.
-  SearchSetup(Backend& backend, const SearchOptions& options, bool begins,
+  // with what was set up. `config`: that of the search to go on with; none when it begins.
+  SearchSetup(Backend& backend, const SearchOptions& options,
+              const std::optional<std::filesystem::path>& config,
               const std::function<void(const std::string&)>& say);
 
   // What the run's bits depend on besides the settings (Settings::found).
@@ -104,6 +132,8 @@ class SearchSetup {
   nas::SearchSpace space;
   data::TrainingData data;
   nas::Task task;
+  double budget = 0;  // epochs; 0: none
+  Extent extent;
   std::unique_ptr<LatencyTable> latencies;
   std::unique_ptr<Arena> arena;
   data::DeviceImages train, validation;
@@ -117,6 +147,8 @@ class SearchSetup {
   std::unique_ptr<nas::WeightSource> make_source(Arena& in) const;
   std::unique_ptr<nas::Evaluator> make_evaluator(Arena& in, const data::DeviceImages& images) const;
   void lay_out(Arena& counting) const;
+  // Seconds that one epoch of a network takes, measured on a few.
+  double seconds_per_epoch(const std::function<void(const std::string&)>& say) const;
   void require_fast_enough();
 };
 

@@ -54,7 +54,7 @@ nas::Score train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkP
 
 nas::Evidence evidence_of(const nas::Candidate& network) {
   return {.structure = nas::structure_features(network.architecture, network.params, network.macs),
-          .losses = {network.predicted_loss}};
+          .losses = network.predicted_loss ? std::vector{*network.predicted_loss} : std::vector<double>()};
 }
 
 nas::Measured measured(const nas::Candidate& network, double trained_accuracy) {
@@ -67,10 +67,14 @@ nas::Measured measured(const nas::Candidate& network, double trained_accuracy) {
 }
 
 HyperTraining train_source(SearchSetup& setup, Ledger& ledger) {
-  const std::int64_t epochs = setup.options.hyper_epochs;
+  const std::int64_t epochs = setup.extent.hyper_epochs;
+  if (epochs == 0) {
+    ledger.store.finish(nas::Phase::hypernetwork, {});
+    return {};
+  }
   // The optimizer's state goes back to the arena when this phase ends.
   nas::HyperTrainer trainer(setup.backend, *setup.arena, *setup.source, setup.space, setup.task, setup.train,
-                            setup.data.norm, setup.options.hyper_training(setup.task));
+                            setup.data.norm, setup.options.hyper_training(setup.task, epochs));
   ResumableTraining training(trainer, ledger.log,
                              {.checkpoint = ledger.directory.checkpoints() / "hypernetwork.safetensors",
                               .epochs = epochs,
@@ -115,10 +119,10 @@ class RankTraining {
  public:
   RankTraining(SearchSetup& setup, Ledger& ledger)
       : setup_(setup), ledger_(ledger), networks_(ledger.store.rank_sample()) {
-    for (int i = 0; i < setup.options.rank_sample; ++i) {
+    for (int i = 0; i < setup.extent.rank_sample; ++i) {
       Random random(setup.options.seed, Purpose::architecture, rank_sample_stream + i);
-      const nas::NetworkPlan& plan =
-          plans_.emplace_back(nas::plan_network(setup.space.sample(random), setup.task));
+      const nas::NetworkPlan& plan = plans_.emplace_back(
+          nas::plan_network(setup.space.sample(random, setup.options.limits(), setup.task), setup.task));
       candidates_.push_back({.architecture = plan.architecture,
                              .hash = plan.architecture.hash(),
                              .params = plan.parameters(),
@@ -133,14 +137,16 @@ class RankTraining {
   RankSample train() {
     const std::size_t first =
         networks_.empty() || is_whole(networks_.back()) ? networks_.size() : networks_.size() - 1;
-    if (first < plans_.size()) predict();
+    if (first < plans_.size() && setup_.options.predicts()) predict();
     Progress& progress = ledger_.log.progress;
     progress.begin("rank sample", plans_.size(), "networks", first);
     for (std::size_t i = first; i < plans_.size(); ++i) {
       if (i == networks_.size()) train_for_all_epochs(i);
       if (!is_whole(networks_[i])) train_one_epoch(i);
-      progress.milestone(i + 1, fmt::format("predicted {:.3f}, trained {:.3f}",
-                                            networks_[i].predicted_accuracy, networks_[i].trained_accuracy));
+      const std::optional<double> predicted = networks_[i].predicted_accuracy;
+      progress.milestone(i + 1, fmt::format("{}trained {:.3f}",
+                                            predicted ? fmt::format("predicted {:.3f}, ", *predicted) : "",
+                                            networks_[i].trained_accuracy));
     }
     progress.end();
     return {.candidates = std::move(candidates_), .networks = std::move(networks_), .agreement = {}};
@@ -167,8 +173,9 @@ class RankTraining {
         train_network(setup_, ledger_, plans_[i], {nas::Phase::rank_sample, epochs(), seed()},
                       [&](double epoch) { show(i, epoch); });
     networks_.push_back(measured(candidates_[i], trained.accuracy));
-    ledger_.log.scalars(i + 1, {{"rank_sample/predicted_accuracy", candidates_[i].predicted_accuracy},
-                                {"rank_sample/trained_accuracy", trained.accuracy}});
+    ledger_.log.scalars(i + 1, {{"rank_sample/trained_accuracy", trained.accuracy}});
+    if (const auto predicted = candidates_[i].predicted_accuracy)
+      ledger_.log.scalars(i + 1, {{"rank_sample/predicted_accuracy", *predicted}});
     keep(i);
   }
 
@@ -192,8 +199,8 @@ class RankTraining {
       Json row{{"architecture", Json::parse(plans_[i].architecture.to_json())},
                {"params", network.params},
                {"macs", network.macs},
-               {"predicted_loss", network.predicted_loss()},
-               {"predicted_accuracy", network.predicted_accuracy},
+               {"predicted_loss", number_or_null(network.predicted_loss())},
+               {"predicted_accuracy", number_or_null(network.predicted_accuracy)},
                {"trained_accuracy", network.trained_accuracy}};
       if (network.one_epoch_loss) row["one_epoch_loss"] = *network.one_epoch_loss;
       ledger_.log.json.write("rank_sample", row);
@@ -211,14 +218,17 @@ class RankTraining {
 }  // namespace
 
 RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger) {
-  if (setup.options.rank_sample == 0) {
+  const auto judged = [&](RankSample sample) {
+    sample.agreement = nas::rank_agreement(sample.networks, setup.options.seed, setup.options.predicts());
+    return sample;
+  };
+  if (setup.extent.rank_sample == 0) {
     ledger.store.finish(nas::Phase::rank_sample, {});
-    return {};
+    return judged({});
   }
   RankSample sample = RankTraining(setup, ledger).train();
   ledger.store.finish(nas::Phase::rank_sample, ledger.lap());
-  sample.agreement = nas::rank_agreement(sample.networks, setup.options.seed);
-  return sample;
+  return judged(std::move(sample));
 }
 
 }  // namespace adwp::apps

@@ -16,6 +16,18 @@ std::vector<double> column(const std::vector<Measured>& networks, Field&& field)
   return values;
 }
 
+// Of a field that may be missing: empty unless all networks have it.
+template <typename Field>
+std::vector<double> optional_column(const std::vector<Measured>& networks, Field&& field) {
+  std::vector<double> values;
+  for (const Measured& network : networks) {
+    const std::optional<double> value = field(network);
+    if (!value) return {};
+    values.push_back(*value);
+  }
+  return values;
+}
+
 nlohmann::json to_json(const std::optional<Estimate>& estimate) {
   if (!estimate) return nullptr;
   return {{"value", estimate->value}, {"low", estimate->low}, {"high", estimate->high}};
@@ -27,12 +39,20 @@ std::string text_of(const Estimate& e) {
 
 }  // namespace
 
-RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_t seed) {
-  const SearchScore score(networks);
+RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_t seed, bool predicts) {
+  const SearchScore score(networks, predicts);
   RankAgreement result{.sample = networks.size(), .kind = score.kind(), .scores = score.of_sample()};
+  if (networks.empty()) return result;
   const auto trained = column(networks, [](const Measured& m) { return m.trained_accuracy; });
+  const auto accuracy = optional_column(networks, [](const Measured& m) { return m.predicted_accuracy; });
+  std::vector<double> loss = optional_column(networks, [](const Measured& m) { return m.predicted_loss(); });
+  std::vector<double> one_epoch =
+      optional_column(networks, [](const Measured& m) { return m.one_epoch_loss; });
+  for (std::vector<double>* lower_is_better : {&loss, &one_epoch}) {
+    for (double& value : *lower_is_better) value = -value;
+  }
   result.mean_trained = mean(trained);
-  result.mean_predicted = mean(column(networks, [](const Measured& m) { return m.predicted_accuracy; }));
+  if (predicts) result.mean_predicted = mean(accuracy);
 
   // Empty where the networks do not have what it takes.
   auto add = [&](const char* name, const std::vector<double>& ranked) {
@@ -53,19 +73,17 @@ RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_
     all.push_back(m.evidence);
     structure_only.push_back({.structure = m.evidence.structure, .losses = {}});
   }
-  const auto structure = leave_one_out(structure_only, trained), both = leave_one_out(all, trained);
+  const auto structure = leave_one_out(structure_only, trained);
+  const auto both = predicts ? leave_one_out(all, trained) : std::vector<double>();
   const auto macs = column(networks, [](const Measured& m) { return m.macs; });
-  const bool one_epoch = std::all_of(networks.begin(), networks.end(),
-                                     [](const Measured& m) { return m.one_epoch_loss.has_value(); });
   add(by_score, result.scores);
-  add(by_loss, column(networks, [](const Measured& m) { return -m.predicted_loss(); }));
-  add(by_accuracy, column(networks, [](const Measured& m) { return m.predicted_accuracy; }));
+  add(by_loss, loss);
+  add(by_accuracy, accuracy);
   add(by_structure, structure);
   add(by_structure_and_prediction, both);
   add(by_params, column(networks, [](const Measured& m) { return m.params; }));
   add(by_macs, macs);
-  add(by_one_epoch, one_epoch ? column(networks, [](const Measured& m) { return -*m.one_epoch_loss; })
-                              : std::vector<double>());
+  add(by_one_epoch, one_epoch);
   result.prediction_gain = gain(both, structure);
   result.score_gain = gain(result.scores, macs);
   return result;
@@ -93,8 +111,8 @@ nlohmann::json RankAgreement::to_json() const {
   const Agreement& prediction = of(by_loss);
   return {
       {"sample", sample},
-      {"mean_predicted_accuracy", mean_predicted},
-      {"mean_trained_accuracy", mean_trained},
+      {"mean_predicted_accuracy", optional(mean_predicted)},
+      {"mean_trained_accuracy", optional(mean_trained)},
       {"verdict", verdict()},
       {"score", of_score},
       {"structure", tau(by_structure)},
@@ -108,10 +126,10 @@ nlohmann::json RankAgreement::to_json() const {
 
 std::string RankAgreement::table() const {
   std::string text = fmt::format(
-      "agreement with trained accuracy over {} networks (mean accuracy {:.3f} predicted, {:.3f} "
-      "trained)\n{:<28} {:>22} {:>22} {:>8}\n",
-      sample, mean_predicted, mean_trained, "ranking by", "Kendall tau [95 %]", "Spearman rho [95 %]",
-      "P@10 %");
+      "agreement with trained accuracy over {} networks (mean accuracy {}{:.3f} trained)\n"
+      "{:<28} {:>22} {:>22} {:>8}\n",
+      sample, mean_predicted ? fmt::format("{:.3f} predicted, ", *mean_predicted) : "", mean_trained.value(),
+      "ranking by", "Kendall tau [95 %]", "Spearman rho [95 %]", "P@10 %");
   auto cell = [](const std::optional<Estimate>& e) { return e ? text_of(*e) : std::string("-"); };
   for (const Agreement& a : rankings) {
     text += fmt::format("{:<28} {:>22} {:>22} {:>8}\n", a.ranking, cell(a.kendall_tau), cell(a.spearman_rho),

@@ -23,7 +23,7 @@ struct Agreement {
 
 struct RankAgreement {
   std::size_t sample = 0;
-  double mean_predicted = 0, mean_trained = 0;             // accuracy
+  std::optional<double> mean_predicted, mean_trained;      // accuracy
   SearchScore::Kind kind = SearchScore::Kind::prediction;  // of the score
   std::vector<double> scores;                              // of each network, in order
   std::vector<Agreement> rankings;                         // the score first
@@ -46,6 +46,7 @@ inline constexpr const char* by_params = "params";
 inline constexpr const char* by_macs = "macs";
 inline constexpr const char* by_one_epoch = "one epoch of SGD";  // its validation loss
 
-RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_t seed);
+// `predicts`: as in SearchScore.
+RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_t seed, bool predicts = true);
 
 }  // namespace adwp::nas

@@ -75,7 +75,10 @@ ScoreModel::ScoreModel(std::span<const Evidence> networks, std::span<const doubl
 }
 
 double ScoreModel::score(const Evidence& network) const {
-  return ridge_->predict(pick(features_of(network), used_));
+  const std::vector<double> features = features_of(network);
+  require(features.size() > used_.back(), "score", "{} features are known, the model uses feature {}",
+          features.size(), used_.back());
+  return ridge_->predict(pick(features, used_));
 }
 
 std::vector<double> leave_one_out(std::span<const Evidence> networks, std::span<const double> trained) {
@@ -91,21 +94,21 @@ std::vector<double> leave_one_out(std::span<const Evidence> networks, std::span<
   return scores;
 }
 
-SearchScore::SearchScore(std::span<const Measured> sample) {
+SearchScore::SearchScore(std::span<const Measured> sample, bool predicts) {
   std::vector<Evidence> networks;
   std::vector<double> trained, predicted, size;
   for (const Measured& network : sample) {
     networks.push_back(network.evidence);
     trained.push_back(network.trained_accuracy);
-    predicted.push_back(-network.predicted_loss());
+    if (network.predicted_loss()) predicted.push_back(-*network.predicted_loss());
     size.push_back(network.evidence.structure.at(log_macs_feature));
   }
   const std::vector<double> left_out = leave_one_out(networks, trained);
   if (!left_out.empty() && kendall_tau(left_out, trained).value_or(0) > 0) {
-    kind_ = Kind::model;
+    kind_ = predicts ? Kind::model : Kind::structure;
     model_.emplace(networks, trained);
     of_sample_ = left_out;
-  } else if (left_out.empty() || kendall_tau(predicted, trained).value_or(0) > 0) {
+  } else if (predicts && (left_out.empty() || kendall_tau(predicted, trained).value_or(0) > 0)) {
     kind_ = Kind::prediction;
     of_sample_ = predicted;
   } else {
@@ -118,6 +121,8 @@ const char* name_of(SearchScore::Kind kind) {
   switch (kind) {
     case SearchScore::Kind::model:
       return "structure and prediction";
+    case SearchScore::Kind::structure:
+      return "structure";
     case SearchScore::Kind::prediction:
       return "prediction";
     case SearchScore::Kind::size:
@@ -129,9 +134,10 @@ const char* name_of(SearchScore::Kind kind) {
 double SearchScore::of(const Evidence& network) const {
   switch (kind_) {
     case Kind::model:
+    case Kind::structure:
       return model_->score(network);
     case Kind::prediction:
-      return -network.losses.front();
+      return -network.losses.at(0);
     case Kind::size:
       return network.structure.at(log_macs_feature);
   }

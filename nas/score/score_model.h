@@ -26,15 +26,17 @@ struct Evidence {
   std::vector<double> losses;     // predicted, one per weight source
 };
 
-// One network that was both predicted and trained.
+// One network that was trained, and predicted where there is a weight source.
 struct Measured {
   std::int64_t params = 0, macs = 0;
   Evidence evidence;
-  double predicted_accuracy = 0;
+  std::optional<double> predicted_accuracy;
   double trained_accuracy = 0;
   std::optional<double> one_epoch_loss;  // of another training, one epoch long
 
-  double predicted_loss() const { return evidence.losses.at(0); }
+  std::optional<double> predicted_loss() const {
+    return evidence.losses.empty() ? std::nullopt : std::optional(evidence.losses.front());
+  }
 };
 
 class ScoreModel {
@@ -58,14 +60,16 @@ std::vector<double> leave_one_out(std::span<const Evidence> networks, std::span<
 
 // What a search maximises, chosen by what the rank sample shows:
 //
-//   model        where its leave-one-out scores rank the sample the right way (Kendall tau above 0)
+//   model        where its leave-one-out scores rank the sample the right way (Kendall tau above 0); without
+//                predictions it is fitted to the structure alone
 //   prediction   else, where predicted losses do, and where the sample is too small to tell
-//   size         else: multiply-accumulates
+//   size         else, and where nothing is predicted: multiply-accumulates
 class SearchScore {
  public:
-  enum class Kind { model, prediction, size };
+  enum class Kind { model, structure, prediction, size };  // structure: the model without predictions
 
-  explicit SearchScore(std::span<const Measured> sample);
+  // `predicts`: networks are predicted, which an empty sample does not show.
+  explicit SearchScore(std::span<const Measured> sample, bool predicts = true);
 
   Kind kind() const { return kind_; }
   double of(const Evidence& network) const;
@@ -78,6 +82,6 @@ class SearchScore {
   std::vector<double> of_sample_;
 };
 
-const char* name_of(SearchScore::Kind kind);  // "structure and prediction", "prediction", "size"
+const char* name_of(SearchScore::Kind kind);  // "structure and prediction", "structure", "prediction", "size"
 
 }  // namespace adwp::nas

@@ -35,7 +35,7 @@ struct SearchState {
 
 class Search {
  public:
-  // Fills in predicted_loss, predicted_accuracy and score of every candidate. Once a generation.
+  // Fills in the score of every candidate, and what it is predicted. Once a generation.
   using Scorer = std::function<void(std::span<Candidate>)>;
   // The latency of a network on one image, in microseconds; the same each time it is asked for one network.
   using Meter = std::function<double(const NetworkPlan&)>;

@@ -19,8 +19,8 @@ struct Candidate {
   std::int64_t params = 0, macs = 0;
   std::shared_ptr<const NetworkPlan> plan;             // from the proposal until the scorer has returned
   std::optional<double> latency_us, latency_batch_us;  // of one image, of an evaluation batch; if measured
-  double predicted_loss = 0, predicted_accuracy = 0;
-  double score = 0;  // what the search maximises
+  std::optional<double> predicted_loss, predicted_accuracy;  // with predicted weights, where there are any
+  double score = 0;                                          // what the search maximises
   int generation = 0;
   std::vector<std::uint64_t> parents;  // hashes; none for a sampled one
 };

@@ -23,7 +23,7 @@ CREATE TABLE phases (
 INSERT INTO phases (number, name) VALUES (0, 'hypernetwork'), (1, 'rank_sample'), (2, 'search'), (3, 'finalists');
 CREATE TABLE rank_sample (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL, architecture TEXT NOT NULL,
-  params INTEGER NOT NULL, macs INTEGER NOT NULL, predicted_loss REAL NOT NULL, predicted_accuracy REAL NOT NULL,
+  params INTEGER NOT NULL, macs INTEGER NOT NULL, predicted_loss REAL, predicted_accuracy REAL,
   trained_accuracy REAL NOT NULL, one_epoch_loss REAL
 );
 CREATE TABLE generations (
@@ -33,7 +33,7 @@ CREATE TABLE candidates (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, architecture TEXT NOT NULL,
   generation INTEGER NOT NULL REFERENCES generations, parent1 TEXT, parent2 TEXT,
   params INTEGER NOT NULL, macs INTEGER NOT NULL, latency_us REAL, latency_batch_us REAL,
-  predicted_loss REAL NOT NULL, predicted_accuracy REAL NOT NULL, score REAL NOT NULL,
+  predicted_loss REAL, predicted_accuracy REAL, score REAL NOT NULL,
   trained_accuracy REAL, population INTEGER
 );
 CREATE TABLE latencies (
@@ -154,10 +154,11 @@ std::vector<Measured> RunStore::rank_sample() const {
     if (row.integer(6) != std::ssize(networks)) database_.fail_damaged("the rank sample has a gap");
     Measured network{.params = row.integer(0),
                      .macs = row.integer(1),
-                     .evidence = {.structure = {}, .losses = {row.real(2)}},
-                     .predicted_accuracy = row.real(3),
+                     .evidence = {},
+                     .predicted_accuracy = row.optional_real(3),
                      .trained_accuracy = row.real(4),
                      .one_epoch_loss = row.optional_real(5)};
+    if (const auto loss = row.optional_real(2)) network.evidence.losses = {*loss};
     if (network.params <= 0 || network.macs <= 0)
       database_.fail_damaged("a network of the rank sample is empty");
     try {
@@ -166,9 +167,9 @@ std::vector<Measured> RunStore::rank_sample() const {
     } catch (const Error& error) {
       database_.fail_damaged(fmt::format("rank sample: {}", error.what()));
     }
-    const std::size_t features =
-        networks.empty() ? network.evidence.structure.size() : networks.front().evidence.structure.size();
-    if (network.evidence.structure.size() != features) {
+    const Evidence& first = networks.empty() ? network.evidence : networks.front().evidence;
+    if (network.evidence.structure.size() != first.structure.size() ||
+        network.evidence.losses.size() != first.losses.size()) {
       database_.fail_damaged("the networks of the rank sample are of different spaces");
     }
     networks.push_back(std::move(network));
@@ -220,8 +221,8 @@ SearchState RunStore::search_state() const {
     candidate.macs = row.integer(6);
     candidate.latency_us = row.optional_real(7);
     candidate.latency_batch_us = row.optional_real(8);
-    candidate.predicted_loss = row.real(9);
-    candidate.predicted_accuracy = row.real(10);
+    candidate.predicted_loss = row.optional_real(9);
+    candidate.predicted_accuracy = row.optional_real(10);
     candidate.score = row.real(11);
     if (!row.null(12)) population.emplace_back(row.integer(12), state.evaluated.size());
     state.evaluated.push_back(std::move(candidate));

@@ -30,7 +30,7 @@ using Latencies = std::map<std::pair<std::uint64_t, std::int64_t>, double>;
 
 class RunStore {
  public:
-  static constexpr int schema = 4;
+  static constexpr int schema = 5;
 
   // Opens the database of a run or creates it. Throws an Error for a damaged one, and a usage Error for one
   // of another schema or of another program.

@@ -1,10 +1,10 @@
 // Trains a weight source, the HyperNetwork or shared weights, on architectures sampled from the space.
 //
-// Each step samples architectures uniformly and takes their weights from the source. It runs each network
-// forward and backward on one batch, and the gradient flows through the weights into the source. Training
-// begins with shallow networks and lets the depth grow (a curriculum: Bengio et al., 2009): where all kernels
-// are still random, a deep network passes little gradient on, and training stands still for epochs
-// (docs/results/ranking.md).
+// Each step samples architectures uniformly, of those within the limits, and takes their weights from the
+// source. It runs each network forward and backward on one batch, and the gradient flows through the weights
+// into the source. Training begins with shallow networks and lets the depth grow (a curriculum: Bengio et
+// al., 2009): where all kernels are still random, a deep network passes little gradient on, and training
+// stands still for epochs (docs/results/ranking.md).
 #pragma once
 
 #include "data/loader.h"
@@ -26,6 +26,7 @@ struct HyperTrainingOptions {
   double warmup = 0.05;  // fraction of all steps
   float label_smoothing = 0;
   Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};
+  Limits limits;  // of the networks that are sampled
   std::uint64_t seed = 0;
 };
 

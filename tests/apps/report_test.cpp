@@ -50,7 +50,7 @@ class ReportTest : public testing::Test {
       for (nas::Candidate& c : candidates) {
         c.predicted_loss = 1.0 + static_cast<double>(c.hash % 1000) / 1000;
         c.predicted_accuracy = 0.25;
-        c.score = -c.predicted_loss;
+        c.score = -*c.predicted_loss;
         c.latency_us = static_cast<double>(c.macs) / 1000;
       }
     });
@@ -165,7 +165,7 @@ TEST_F(ReportTest, TheRankSampleIsJudgedAsTheSearchDoes) {
     const nas::Candidate& c = state.evaluated[i];
     networks.push_back({c.params,
                         c.macs,
-                        {nas::structure_features(c.architecture, c.params, c.macs), {c.predicted_loss}},
+                        {nas::structure_features(c.architecture, c.params, c.macs), {*c.predicted_loss}},
                         0.3,
                         0.4 + 0.01 * static_cast<double>(i),
                         0.2});

@@ -29,7 +29,7 @@ class RunStoreTest : public testing::Test {
           for (Candidate& c : candidates) {
             c.predicted_loss = awkward(static_cast<int>(c.hash % 1000));
             c.predicted_accuracy = std::nextafter(0.25, 1.0);
-            c.score = -c.predicted_loss;
+            c.score = -*c.predicted_loss;
             c.latency_us = c.hash % 2 == 0 ? std::optional(awkward(1)) : std::nullopt;
             c.latency_batch_us = c.hash % 2 == 0 ? std::optional(awkward(2)) : std::nullopt;
           }

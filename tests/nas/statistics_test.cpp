@@ -134,11 +134,19 @@ TEST(SearchScore, IsChosenByWhatTheSampleShows) {
   const Evidence low{{0, 1}, {-1}}, high{{0, -1}, {1}};
   EXPECT_EQ(SearchScore({}).kind(), SearchScore::Kind::prediction);
   EXPECT_EQ(SearchScore({}).of(low), 1);
+  EXPECT_EQ(SearchScore({}, false).kind(), SearchScore::Kind::size) << "nothing is predicted";
+  EXPECT_EQ(SearchScore({}, false).of({{0, 2}, {}}), 2);
   const SearchScore few(Sample(ScoreModel::least_networks, 0, -3, 0).measured());
   EXPECT_EQ(few.kind(), SearchScore::Kind::prediction) << "too few to tell";
   const SearchScore fitted(Sample(40, 1, 1, 0.1).measured());
   EXPECT_EQ(fitted.kind(), SearchScore::Kind::model);
   EXPECT_GT(fitted.of(low), fitted.of(high));
+
+  Sample structure(40, 1, 0, 0.1);
+  for (Evidence& network : structure.networks) network.losses.clear();
+  const SearchScore unpredicted(structure.measured(), false);
+  EXPECT_EQ(unpredicted.kind(), SearchScore::Kind::structure);
+  EXPECT_GT(unpredicted.of({{0, 1}, {}}), unpredicted.of({{0, -1}, {}}));
 
   // Nothing that can be learnt, and losses that rank the wrong way: what is left is size.
   Sample wrong(12, 0, 0, 0);
@@ -164,6 +172,12 @@ TEST(RankAgreement, TellsWhatThePredictionAdds) {
   EXPECT_EQ(json["score"]["kind"], "structure and prediction");
   EXPECT_TRUE(json["baselines"]["one_epoch"]["kendall_tau"].is_null()) << "a constant ranks nothing";
   EXPECT_NE(agreement.verdict().find("ranks networks as training does"), std::string::npos);
+  Sample structure(40, 1, 0, 0.1);
+  for (Evidence& network : structure.networks) network.losses.clear();
+  const RankAgreement unpredicted = rank_agreement(structure.measured(), 1, false);
+  EXPECT_GT(unpredicted.of(by_score).kendall_tau->value, 0.8);
+  EXPECT_FALSE(unpredicted.of(by_loss).kendall_tau || unpredicted.prediction_gain) << "nothing is predicted";
+  EXPECT_EQ(unpredicted.to_json()["score"]["kind"], "structure");
   const RankAgreement two = rank_agreement(Sample(2, 1, 1, 0.1).measured(), 1);
   EXPECT_NE(two.verdict().find("was not judged"), std::string::npos) << two.verdict();
 }

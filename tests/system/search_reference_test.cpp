@@ -70,8 +70,8 @@ TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
   for (std::size_t i = 0; i < 8; ++i) {
     EXPECT_EQ(sample[i].params, nas::plan_network(networks[i], task).parameters());
     EXPECT_EQ(sample[i].macs, nas::plan_network(networks[i], task).macs());
-    EXPECT_NEAR(sample[i].predicted_loss(), scores[i].loss, 1e-5);
-    EXPECT_NEAR(sample[i].predicted_accuracy, scores[i].accuracy, 1e-9);
+    EXPECT_NEAR(sample[i].predicted_loss().value(), scores[i].loss, 1e-5);
+    EXPECT_NEAR(sample[i].predicted_accuracy.value(), scores[i].accuracy, 1e-9);
   }
 
   const std::vector<nas::Candidate> candidates = store.search_state().evaluated;
@@ -82,10 +82,10 @@ TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
   const nas::SearchScore score(sample);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const nas::Candidate& c = candidates[i];
-    EXPECT_NEAR(c.predicted_loss, scores[i].loss, 1e-5);
-    EXPECT_NEAR(c.predicted_accuracy, scores[i].accuracy, 1e-9);
+    EXPECT_NEAR(c.predicted_loss.value(), scores[i].loss, 1e-5);
+    EXPECT_NEAR(c.predicted_accuracy.value(), scores[i].accuracy, 1e-9);
     const nas::Evidence evidence{nas::structure_features(c.architecture, c.params, c.macs),
-                                 {c.predicted_loss}};
+                                 {c.predicted_loss.value()}};
     EXPECT_NEAR(c.score, score.of(evidence), 1e-9);
   }
 }
@@ -135,17 +135,19 @@ void expect_funnel(int epochs) {
       const std::optional<double> trained = store.trained_accuracy(c, 1);
       ASSERT_TRUE(trained) << "not chosen: " << c.architecture.id();
       field.emplace_back(*trained, c.architecture.id());
-      known.push_back({c.params,
-                       c.macs,
-                       {nas::structure_features(c.architecture, c.params, c.macs), {c.predicted_loss}},
-                       c.predicted_accuracy,
-                       *trained,
-                       std::nullopt});
+      known.push_back(
+          {c.params,
+           c.macs,
+           {nas::structure_features(c.architecture, c.params, c.macs), {c.predicted_loss.value()}},
+           c.predicted_accuracy,
+           *trained,
+           std::nullopt});
       std::erase_if(open, [&](const nas::Candidate& other) { return other.hash == c.hash; });
     }
     const nas::SearchScore again(known);
     for (nas::Candidate& c : open) {
-      c.score = again.of({nas::structure_features(c.architecture, c.params, c.macs), {c.predicted_loss}});
+      c.score =
+          again.of({nas::structure_features(c.architecture, c.params, c.macs), {c.predicted_loss.value()}});
     }
   }
   if (epochs > 1) {

@@ -28,12 +28,14 @@ for (const network of networks.values()) {
 }
 const all = [...networks.values()];
 const candidates = all.filter(n => n.candidate);
+const predicts = [...networks.values()].some(n => known(n.predicted_loss));
 const hasLatency = candidates.some(n => known(n.latency_us));
 const brief = id => id.slice(0, 8);
 const epochText = count => `${count} epoch${count === 1 ? '' : 's'}`;
 
 const scoreMeaning = {
   'structure and prediction': 'the trained accuracy that structure and predicted loss promise together',
+  structure: 'the trained accuracy that the structure promises',
   prediction: 'minus the predicted loss',
   size: 'the logarithm of the multiply\u2013accumulates',
 }[data.score];
@@ -48,7 +50,7 @@ function card(network) {
     ['MACs', whole(network.macs)],
     ['latency', known(network.latency_us) ? `${microseconds(network.latency_us)} an image` : null],
     ['of a batch', known(network.latency_batch_us) ? microseconds(network.latency_batch_us) : null],
-    ['predicted', `${percent(network.predicted_accuracy)}, loss ${fixed(3)(network.predicted_loss)}`],
+    ['predicted', known(network.predicted_loss) ? `${percent(network.predicted_accuracy)}, loss ${fixed(3)(network.predicted_loss)}` : null],
     ['score', known(network.score) ? fixed(4)(network.score) : null],
     ['trained', known(network.trained_accuracy) ? `${percent(network.trained_accuracy)} after ${epochText(network.epochs)}` : null],
     ['generation', network.generation],
@@ -77,7 +79,7 @@ terms($('figures'), [
    facts.candidates_per_minute ? `${short(facts.candidates_per_minute)} a minute, none of them trained` : ''],
   ['on the Pareto front', front.size || null],
   best && known(best.trained_accuracy) ? ['best finalist', percent(best.trained_accuracy), `after ${epochText(best.epochs)}, on the validation split`]
-                                       : ['best prediction', best ? percent(best.predicted_accuracy) : null],
+                                       : ['best prediction', best && predicts ? percent(best.predicted_accuracy) : null],
   ['its size', best ? short(best.params) : null, best ? `parameters; ${short(best.macs)} MACs` : ''],
   ['all phases', total ? duration(total) : null, phases.filter(p => p.seconds > 0.5).map(p => `${phaseNames[p.name]} ${duration(p.seconds)}`).join(', ')],
 ]);
@@ -98,6 +100,11 @@ const errors = {
 if (!hasLatency) delete measures.latency_us;
 if (!candidates.some(n => known(n.latency_batch_us))) delete measures.latency_batch_us;
 if (!data.score_is_accuracy) delete errors.expected;
+if (!predicts) {
+  delete errors.predicted;
+  delete errors.loss;
+  if (!data.score_is_accuracy) errors.score = ['minus the score', n => -n.score];
+}
 
 function fillSelect(id, options) {
   for (const [value, [text]] of Object.entries(options)) $(id).append(element('option', {value}, text));
@@ -138,8 +145,8 @@ function frontConfiguration() {
           callbacks: {label: ({raw: {network}}) => [
             `${brief(network.id)}: ${shape(network.architecture)}`,
             `${short(network.params)} parameters, ${short(network.macs)} MACs`,
-            `predicted ${percent(network.predicted_accuracy)}` +
-              (known(network.trained_accuracy) ? `, trained ${percent(network.trained_accuracy)}` : ''),
+            [predicts && known(network.predicted_loss) ? `predicted ${percent(network.predicted_accuracy)}` : `score ${fixed(3)(network.score)}`,
+             known(network.trained_accuracy) && `trained ${percent(network.trained_accuracy)}`].filter(Boolean).join(', '),
           ]},
         },
       },
@@ -178,7 +185,8 @@ if (candidates.length) {
 // ---- HyperNetwork and evolution ----
 
 const hyper = data.hypernetwork || [];
-chart('hyper', hyper.length
+if (!predicts && !hyper.length) $('hyper').closest('section').hidden = true;
+else chart('hyper', hyper.length
   ? `Mean training loss of an epoch: ${fixed(3)(hyper[0].loss)} in the first, ${fixed(3)(hyper[hyper.length - 1].loss)} after ${hyper[hyper.length - 1].epoch} epochs.`
   : 'No epoch is done yet.', () => ({
   type: 'line',
@@ -223,12 +231,16 @@ if (sample.length || trained.length) {
     predicted: ['predicted accuracy', n => n.predicted_accuracy],
     loss: ['predicted loss', n => n.predicted_loss],
   };
+  if (!predicts) {
+    delete scores.predicted;
+    delete scores.loss;
+  }
   fillSelect('agreement-x', scores);
   const interval = e => e ? `${fixed(2)(e.value)} [${fixed(2)(e.low)}, ${fixed(2)(e.high)}]` : '\u2013';
   $('agreement-note').textContent = agreement
     ? `${agreement.verdict} ${agreement.sample} random networks were trained from scratch (${epochText(Number(data.rank_epochs))}) to find out. ` +
       'Kendall\u2019s \u03c4 is 1 when two rankings agree and 0 when they have nothing in common; brackets hold 95 % (bootstrap).'
-    : 'There is no rank sample: only the finalists were both predicted and trained.';
+    : `There is no rank sample: only the finalists were trained${predicts ? ', and predicted' : ''}.`;
   const agreementChart = chart('agreement', `Score against trained accuracy of ${sample.length} random networks and ` +
     `${trained.length} finalists.`, () => {
     const [title, x] = scores[$('agreement-x').value];
@@ -258,7 +270,7 @@ if (sample.length || trained.length) {
     $('rankings').append(
       element('div', {className: 'scroll tight', tabIndex: 0, role: 'region', 'aria-label': 'Agreement with trained accuracy'},
               table([['ranking by', true], ['Kendall \u03c4'], ['Spearman \u03c1'], ['best 10 %']], rows)),
-      element('p', {className: 'note'}, `Mean accuracy ${percent(agreement.mean_predicted)} predicted, ` +
+      element('p', {className: 'note'}, `Mean accuracy ${predicts ? `${percent(agreement.mean_predicted)} predicted, ` : ''}` +
         `${percent(agreement.mean_trained)} trained. \u201cBest 10 %\u201d: how many of the truly best the ranking also ` +
         'puts there. Parameters, MACs and one epoch of SGD are what any prediction must beat; structure and score are leave-one-out.'));
   }
@@ -282,8 +294,7 @@ if (all.length) {
     number('parameters', 'params', whole),
     number('MACs', 'macs', short),
     ...(hasLatency ? [number('latency, \u00b5s', 'latency_us', value => known(value) ? whole(Math.round(value)) : '\u2013')] : []),
-    number('predicted loss', 'predicted_loss', fixed(3)),
-    number('predicted accuracy', 'predicted_accuracy', percent),
+    ...(predicts ? [number('predicted loss', 'predicted_loss', fixed(3)), number('predicted accuracy', 'predicted_accuracy', percent)] : []),
     number('score', 'score', fixed(4)),
     number('trained accuracy', 'trained_accuracy', percent),
     number('epochs', 'epochs', value => known(value) ? String(value) : '\u2013'),
