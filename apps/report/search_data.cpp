@@ -137,7 +137,7 @@ Json rank_sample_of(const nas::Database& database, const std::vector<nas::Measur
                       {"predicted_loss", rounded(m.predicted_loss())},
                       {"sample_score", rounded(scores[sample.size()])},
                       {"predicted_accuracy", rounded(m.predicted_accuracy)},
-                      {"trained_accuracy", m.trained_accuracy},
+                      {"trained_accuracy", m.trained.accuracy},
                       {"one_epoch_loss", rounded(m.one_epoch_loss)},
                       {"architecture", packed(nas::Architecture::from_json(row.text(1)))}});
   }
@@ -187,8 +187,7 @@ Json search_data(const RunFiles& files, std::size_t most_bytes) {
   const bool predicts = files.setting("hyper-epochs") != "0";
   const nas::RankAgreement agreement = nas::rank_agreement(networks, seed_of(files), predicts);
   data["score"] = name_of(agreement.kind);
-  data["score_is_accuracy"] =
-      agreement.kind == nas::SearchScore::Kind::model || agreement.kind == nas::SearchScore::Kind::structure;
+  data["score_is_loss"] = agreement.kind != nas::SearchScore::Kind::size;  // with its sign turned
   data["rank_sample"] = rank_sample_of(database, networks, agreement.scores);
   data["agreement"] = json_of(agreement);
   data["generations"] = progress_of(state.evaluated);

@@ -34,8 +34,8 @@ class Funnel {
     ledger_.log.progress.begin("finalists", total, "epochs");
     first_rung();
     if (setup_.extent.sample_competes()) add_sample();
-    std::stable_sort(field_.begin(), field_.end(), [](const Finalist& a, const Finalist& b) {
-      return a.trained_accuracy > b.trained_accuracy;
+    std::stable_sort(field_.begin(), field_.end(), [&](const Finalist& a, const Finalist& b) {
+      return nas::is_better(a.trained, b.trained, rungs_.size() == 1);
     });
     const std::size_t further = rungs_.size() > 1 ? later_rungs() : 0;
     field_.erase(
@@ -54,8 +54,8 @@ class Funnel {
       if (part > 1) score_again(nas::SearchScore(known, setup_.options.predicts()));
       const std::size_t until = rung.networks * part / parts;
       for (const nas::Candidate& c : nas::choose_finalists(open_, until - field_.size())) {
-        field_.push_back({.candidate = c, .trained_accuracy = train(c, rung.epochs), .epochs = rung.epochs});
-        known.push_back(measured(c, field_.back().trained_accuracy));
+        field_.push_back({.candidate = c, .trained = train(c, rung.epochs), .epochs = rung.epochs});
+        known.push_back(measured(c, field_.back().trained));
         std::erase_if(open_, [&](const nas::Candidate& other) { return other.hash == c.hash; });
       }
     }
@@ -74,7 +74,7 @@ class Funnel {
                                        [&](const Finalist& f) { return f.candidate.hash == c.hash; });
       if (trained) continue;
       field_.push_back({.candidate = c,
-                        .trained_accuracy = sample_.networks[i].trained_accuracy,
+                        .trained = sample_.networks[i].trained,
                         .epochs = rungs_.front().epochs,
                         .sampled = true});
     }
@@ -90,34 +90,33 @@ class Funnel {
     std::vector<Finalist> order;
     for (const std::size_t index : result.order) {
       order.push_back(field_[index]);
-      order.back().trained_accuracy = result.accuracy[index];
+      order.back().trained = result.trained[index];
       order.back().epochs = result.epochs[index];
     }
     std::copy(order.begin(), order.end(), field_.begin());
     return order.size();
   }
 
-  // The accuracy of a finalist on the validation split, trained from scratch.
-  double train(const nas::Candidate& finalist, int epochs) {
+  nas::Trained train(const nas::Candidate& finalist, int epochs) {
     Progress& progress = ledger_.log.progress;
     const double before = done_;
     done_ += epochs;
     ++trainings_;
-    if (const auto known = ledger_.store.trained_accuracy(finalist, epochs)) return *known;
+    if (const auto known = ledger_.store.trained(finalist, epochs)) return *known;
     const nas::NetworkPlan plan = nas::plan_network(finalist.architecture, setup_.task);
-    const double accuracy =
+    const nas::Trained trained =
         train_network(setup_, ledger_, plan, {nas::Phase::finalists, epochs, setup_.options.seed + 3},
-                      [&](double epoch) { progress.update(before + epoch); })
-            .accuracy;
-    ledger_.log.scalars(trainings_, {{"finalists/trained_accuracy", accuracy}});
+                      [&](double epoch) { progress.update(before + epoch); });
+    ledger_.log.scalars(trainings_, {{"finalists/trained_accuracy", trained.accuracy}});
     if (finalist.predicted_accuracy)
       ledger_.log.scalars(trainings_, {{"finalists/predicted_accuracy", *finalist.predicted_accuracy}});
-    ledger_.log.json.write(
-        "finalist",
-        {{"architecture", plan.architecture.id()}, {"epochs", epochs}, {"trained_accuracy", accuracy}});
-    ledger_.store.save_finalist(finalist, epochs, accuracy, ledger_.lap());
-    progress.milestone(done_, fmt::format("{} trained to {:.3f}", plan.architecture.id(), accuracy));
-    return accuracy;
+    ledger_.log.json.write("finalist", {{"architecture", plan.architecture.id()},
+                                        {"epochs", epochs},
+                                        {"trained_accuracy", trained.accuracy},
+                                        {"trained_loss", trained.loss}});
+    ledger_.store.save_finalist(finalist, epochs, trained, ledger_.lap());
+    progress.milestone(done_, fmt::format("{} trained to {:.3f}", plan.architecture.id(), trained.accuracy));
+    return trained;
   }
 
   SearchSetup& setup_;

@@ -55,7 +55,8 @@ Json json_of(const nas::Candidate& c) {
 
 Json json_of(const Finalist& finalist) {
   Json json = json_of(finalist.candidate);
-  json["trained_accuracy"] = finalist.trained_accuracy;
+  json["trained_accuracy"] = finalist.trained.accuracy;
+  json["trained_loss"] = finalist.trained.loss;
   json["epochs"] = finalist.epochs;
   json["sampled"] = finalist.sampled;
   return json;
@@ -144,7 +145,7 @@ std::string finalists_text(const std::vector<Finalist>& finalists, bool latency)
   for (const Finalist& f : finalists) {
     add_network(
         table, f.candidate,
-        {text_of(f.candidate.predicted_accuracy), text_of(f.trained_accuracy), std::to_string(f.epochs)});
+        {text_of(f.candidate.predicted_accuracy), text_of(f.trained.accuracy), std::to_string(f.epochs)});
   }
   return "\nFinalists, trained from scratch\n" + table.text();
 }

@@ -34,7 +34,7 @@ RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger);
 
 // What a score knows of a network that is not trained, and of one that is.
 nas::Evidence evidence_of(const nas::Candidate& network);
-nas::Measured measured(const nas::Candidate& network, double trained_accuracy);
+nas::Measured measured(const nas::Candidate& network, const nas::Trained& trained);
 
 // How a network is trained from scratch, and in which phase.
 struct Schedule {
@@ -42,9 +42,9 @@ struct Schedule {
   int epochs = 0;
   std::uint64_t seed = 0;
 };
-// Trains a network from scratch; its score on the validation split. `progress` gets the epochs done.
-nas::Score train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkPlan& plan,
-                         const Schedule& schedule, const std::function<void(double)>& progress);
+// Trains a network from scratch. `progress` gets the epochs done.
+nas::Trained train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkPlan& plan,
+                           const Schedule& schedule, const std::function<void(double)>& progress);
 
 // What the search found with the score that the rank sample fits (nas::SearchScore).
 struct Evolution {
@@ -59,7 +59,7 @@ Evolution evolve(SearchSetup& setup, Ledger& ledger, const RankSample& sample);
 // A finalist and how far it was trained.
 struct Finalist {
   nas::Candidate candidate;
-  double trained_accuracy = 0;  // on the validation split
+  nas::Trained trained;
   int epochs = 0;
   bool sampled = false;  // of the rank sample
 };

@@ -22,8 +22,8 @@ std::string loss_text(std::optional<double> loss) { return loss ? fmt::format("l
 
 }  // namespace
 
-nas::Score train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkPlan& plan,
-                         const Schedule& schedule, const std::function<void(double)>& progress) {
+nas::Trained train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkPlan& plan,
+                           const Schedule& schedule, const std::function<void(double)>& progress) {
   const Arena::Frame frame(*setup.arena);
   nas::NetworkTrainer trainer(setup.backend, *setup.arena, plan, setup.train, setup.data.norm,
                               setup.options.network_training(setup.task, schedule.epochs, schedule.seed));
@@ -49,7 +49,7 @@ nas::Score train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkP
                       if (epochs < schedule.epochs) return;
                       score = trainer.evaluate(setup.validation, setup.evaluator->batch());
                     }});
-  return score;
+  return {.accuracy = score.accuracy, .loss = score.loss};
 }
 
 nas::Evidence evidence_of(const nas::Candidate& network) {
@@ -57,12 +57,12 @@ nas::Evidence evidence_of(const nas::Candidate& network) {
           .losses = network.predicted_loss ? std::vector{*network.predicted_loss} : std::vector<double>()};
 }
 
-nas::Measured measured(const nas::Candidate& network, double trained_accuracy) {
+nas::Measured measured(const nas::Candidate& network, const nas::Trained& trained) {
   return {.params = network.params,
           .macs = network.macs,
           .evidence = evidence_of(network),
           .predicted_accuracy = network.predicted_accuracy,
-          .trained_accuracy = trained_accuracy,
+          .trained = trained,
           .one_epoch_loss = {}};
 }
 
@@ -146,7 +146,7 @@ class RankTraining {
       const std::optional<double> predicted = networks_[i].predicted_accuracy;
       progress.milestone(i + 1, fmt::format("{}trained {:.3f}",
                                             predicted ? fmt::format("predicted {:.3f}, ", *predicted) : "",
-                                            networks_[i].trained_accuracy));
+                                            networks_[i].trained.accuracy));
     }
     progress.end();
     return {.candidates = std::move(candidates_), .networks = std::move(networks_), .agreement = {}};
@@ -169,10 +169,10 @@ class RankTraining {
   }
 
   void train_for_all_epochs(std::size_t i) {
-    const nas::Score trained =
+    const nas::Trained trained =
         train_network(setup_, ledger_, plans_[i], {nas::Phase::rank_sample, epochs(), seed()},
                       [&](double epoch) { show(i, epoch); });
-    networks_.push_back(measured(candidates_[i], trained.accuracy));
+    networks_.push_back(measured(candidates_[i], trained));
     ledger_.log.scalars(i + 1, {{"rank_sample/trained_accuracy", trained.accuracy}});
     if (const auto predicted = candidates_[i].predicted_accuracy)
       ledger_.log.scalars(i + 1, {{"rank_sample/predicted_accuracy", *predicted}});
@@ -201,7 +201,8 @@ class RankTraining {
                {"macs", network.macs},
                {"predicted_loss", number_or_null(network.predicted_loss())},
                {"predicted_accuracy", number_or_null(network.predicted_accuracy)},
-               {"trained_accuracy", network.trained_accuracy}};
+               {"trained_accuracy", network.trained.accuracy},
+               {"trained_loss", network.trained.loss}};
       if (network.one_epoch_loss) row["one_epoch_loss"] = *network.one_epoch_loss;
       ledger_.log.json.write("rank_sample", row);
     }

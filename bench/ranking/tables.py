@@ -80,6 +80,21 @@ def images_table(y, rankings):
             print(f"| {name} | {' | '.join(cells)} |")
 
 
+def short_training_table(y, truth):
+    """Networks that were trained briefly too: what tells sooner how good they will be?"""
+    print("\n### Short trainings: by loss or by accuracy?\n\nKendall τ with the truth; on the held-out images.\n")
+    print("| trained for | networks | accuracy | loss | loss above accuracy, paired |\n|---|---|---|---|---|")
+    longest = max(row["epochs"] for row in truth)
+    for epochs in sorted({row["epochs"] for row in truth} - {longest}):
+        trained = sorted((row for row in truth if row["epochs"] == epochs), key=lambda row: row["network"])
+        accuracy = np.array([row["validation"]["accuracy"] for row in trained])
+        better = -np.array([row["validation"]["loss"] for row in trained])
+        then = y[[row["network"] for row in trained]]
+        gain = interval(lambda k: tau(better[k], then[k]) - tau(accuracy[k], then[k]), len(then))
+        print(f"| {epochs} of {longest} epochs | {len(then)} | {tau(accuracy, then):.2f} | {tau(better, then):.2f} | "
+              f"{gain} |")
+
+
 def main():
     found = rows(Path(sys.argv[1]) / "rankings.jsonl")
     groups = np.array(found[0]["groups"])
@@ -91,6 +106,7 @@ def main():
         if len(chosen) >= 10:
             table(title, chosen, y[chosen], {name: s for name, s in rankings.items() if "images" not in name})
     images_table(y, rankings)
+    short_training_table(y, rows(Path(sys.argv[1]) / "truth.jsonl"))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@
     bench/regret/regret.py run BUILD CIFAR10_FOLDER WORK ROWS.jsonl    # hours on one core; goes on where it stopped
     bench/regret/regret.py tables ROWS.jsonl                           # needs numpy
 
-Each arm is `search` with one budget, so all cost equally many trainings of a network for one epoch. Each chosen
-network is then trained anew with seeds that no search used, and judged on the test images. WORK keeps the runs; a row
-is written when a network is judged.
+Each arm is `search` with a budget that takes it about as many seconds as the others: an epoch takes longer where
+networks are larger. Each chosen network is then trained anew with seeds that no search used, and judged on the test
+images. WORK keeps the runs; a row is written when a network is judged.
 """
 import json
 import subprocess
@@ -15,17 +15,18 @@ from pathlib import Path
 
 SPACE = Path(__file__).resolve().parents[1] / "ranking" / "study_space.toml"
 DATA = "limit=6000&size=16"
-BUDGET, RANK_EPOCHS, EPOCHS, HALVINGS = 200, 2, 16, 2
-FIRST_RUNG = BUDGET // (HALVINGS + 1) // RANK_EPOCHS  # networks, where the budget is all the rungs'
+RANK_EPOCHS, EPOCHS, HALVINGS = 2, 16, 2
+BUDGETS = {"ours": 440, "ours without prediction": 400, "random + halving": 480, "size + halving": 290}  # epochs
+ALL_RANDOM = BUDGETS["random + halving"] // (HALVINGS + 1) // RANK_EPOCHS  # networks of its first rung
 COMMON = ["--space", SPACE, "--validation", "0.25", "--max-macs", "1000000", "--device", "cpu", "--threads", "1",
-          "--budget-epochs", BUDGET, "--rank-epochs", RANK_EPOCHS, "--finalist-epochs", EPOCHS,
+          "--rank-epochs", RANK_EPOCHS, "--finalist-epochs", EPOCHS,
           "--halvings", HALVINGS, "--score-images", "500", "--quiet"]
 NO_WEIGHTS = ["--hyper-epochs", "0"]
 ARMS = {
     "ours": [],
     "ours without prediction": NO_WEIGHTS,
     "random + halving": [*NO_WEIGHTS, "--rank-sample", "0", "--strategy", "random",
-                         "--population", FIRST_RUNG, "--generations", "0"],
+                         "--population", ALL_RANDOM, "--generations", "0"],
     "size + halving": [*NO_WEIGHTS, "--rank-sample", "0"],
 }
 LARGEST = "largest, not searched"  # of the candidates of size + halving
@@ -77,7 +78,8 @@ def run(build, images, work, rows):
         for arm, options in ARMS.items():
             folder = work / f"{arm.replace(' ', '_')}-{seed}" / "search"
             folder.parent.mkdir(parents=True, exist_ok=True)
-            found = finished(folder, [build / "apps/search", "--data", data, "--seed", seed, *COMMON, *options])
+            found = finished(folder, [build / "apps/search", "--data", data, "--seed", seed,
+                                     "--budget-epochs", BUDGETS[arm], *COMMON, *options])
             row(arm, seed, found, found["finalists"][0])
             if arm == "size + halving":
                 largest = max(found["pareto"], key=lambda network: (network["macs"], network["params"]))

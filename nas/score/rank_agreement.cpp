@@ -43,7 +43,8 @@ RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_
   const SearchScore score(networks, predicts);
   RankAgreement result{.sample = networks.size(), .kind = score.kind(), .scores = score.of_sample()};
   if (networks.empty()) return result;
-  const auto trained = column(networks, [](const Measured& m) { return m.trained_accuracy; });
+  const auto trained = column(networks, [](const Measured& m) { return m.trained.accuracy; });
+  const auto quality = column(networks, [](const Measured& m) { return -m.trained.loss; });
   const auto accuracy = optional_column(networks, [](const Measured& m) { return m.predicted_accuracy; });
   std::vector<double> loss = optional_column(networks, [](const Measured& m) { return m.predicted_loss(); });
   std::vector<double> one_epoch =
@@ -73,8 +74,8 @@ RankAgreement rank_agreement(const std::vector<Measured>& networks, std::uint64_
     all.push_back(m.evidence);
     structure_only.push_back({.structure = m.evidence.structure, .losses = {}});
   }
-  const auto structure = leave_one_out(structure_only, trained);
-  const auto both = predicts ? leave_one_out(all, trained) : std::vector<double>();
+  const auto structure = leave_one_out(structure_only, quality);
+  const auto both = predicts ? leave_one_out(all, quality) : std::vector<double>();
   const auto macs = column(networks, [](const Measured& m) { return m.macs; });
   add(by_score, result.scores);
   add(by_loss, loss);

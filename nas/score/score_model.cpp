@@ -63,11 +63,11 @@ Fit fit(std::span<const Evidence> networks, std::span<const double> trained, dou
 
 }  // namespace
 
-ScoreModel::ScoreModel(std::span<const Evidence> networks, std::span<const double> trained) {
-  require(!networks.empty() && networks.size() == trained.size(), "score",
-          "got {} networks and {} accuracies", networks.size(), trained.size());
+ScoreModel::ScoreModel(std::span<const Evidence> networks, std::span<const double> quality) {
+  require(!networks.empty() && networks.size() == quality.size(), "score", "got {} networks and {} qualities",
+          networks.size(), quality.size());
   for (const double penalty : penalties) {
-    Fit found = fit(networks, trained, penalty);
+    Fit found = fit(networks, quality, penalty);
     if (ridge_ && found.ridge.leave_one_out_error() >= ridge_->leave_one_out_error()) continue;
     used_ = std::move(found.used);
     ridge_ = std::move(found.ridge);
@@ -81,34 +81,34 @@ double ScoreModel::score(const Evidence& network) const {
   return ridge_->predict(pick(features, used_));
 }
 
-std::vector<double> leave_one_out(std::span<const Evidence> networks, std::span<const double> trained) {
+std::vector<double> leave_one_out(std::span<const Evidence> networks, std::span<const double> quality) {
   std::vector<double> scores;
   if (networks.size() <= ScoreModel::least_networks) return scores;
   for (std::size_t left = 0; left < networks.size(); ++left) {
     std::vector<Evidence> rest(networks.begin(), networks.end());
-    std::vector<double> rest_trained(trained.begin(), trained.end());
+    std::vector<double> rest_quality(quality.begin(), quality.end());
     rest.erase(rest.begin() + left);
-    rest_trained.erase(rest_trained.begin() + left);
-    scores.push_back(ScoreModel(rest, rest_trained).score(networks[left]));
+    rest_quality.erase(rest_quality.begin() + left);
+    scores.push_back(ScoreModel(rest, rest_quality).score(networks[left]));
   }
   return scores;
 }
 
 SearchScore::SearchScore(std::span<const Measured> sample, bool predicts) {
   std::vector<Evidence> networks;
-  std::vector<double> trained, predicted, size;
+  std::vector<double> quality, predicted, size;
   for (const Measured& network : sample) {
     networks.push_back(network.evidence);
-    trained.push_back(network.trained_accuracy);
+    quality.push_back(-network.trained.loss);
     if (network.predicted_loss()) predicted.push_back(-*network.predicted_loss());
     size.push_back(network.evidence.structure.at(log_macs_feature));
   }
-  const std::vector<double> left_out = leave_one_out(networks, trained);
-  if (!left_out.empty() && kendall_tau(left_out, trained).value_or(0) > 0) {
+  const std::vector<double> left_out = leave_one_out(networks, quality);
+  if (!left_out.empty() && kendall_tau(left_out, quality).value_or(0) > 0) {
     kind_ = predicts ? Kind::model : Kind::structure;
-    model_.emplace(networks, trained);
+    model_.emplace(networks, quality);
     of_sample_ = left_out;
-  } else if (predicts && (left_out.empty() || kendall_tau(predicted, trained).value_or(0) > 0)) {
+  } else if (predicts && (left_out.empty() || kendall_tau(predicted, quality).value_or(0) > 0)) {
     kind_ = Kind::prediction;
     of_sample_ = predicted;
   } else {

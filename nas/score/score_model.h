@@ -1,13 +1,14 @@
 // The score that a search maximises: what structure and prediction together say of a network that was never
 // trained.
 //
-// A ridge regression of trained accuracy on the structure's features (structure.h) and on the predicted
-// losses, fitted to the networks of the rank sample. Few networks are trained, so the regression starts from
-// a belief and gives it up as evidence comes: accuracy correlates with predicted losses and with the
-// logarithm of multiply-accumulates, as it did in every space that was measured, and the rest of the
-// structure says nothing. With few networks the score so is prediction and size; with many it is what the
-// data say. A prediction whose weight would be of the wrong sign is left out: a lower loss never makes a
-// network worse. How the figures were chosen: docs/results/ranking.md.
+// A ridge regression of the loss after a short training on the structure's features (structure.h) and on the
+// predicted losses, fitted to the networks of the rank sample. (The loss is steadier than the accuracy:
+// fitted to it, the score ranks better by the accuracy that long training reaches.) Few networks are trained,
+// so the regression starts from a belief and gives it up as evidence comes: it correlates with predicted
+// losses and with the logarithm of multiply-accumulates, as it did in every space that was measured, and the
+// rest of the structure says nothing. With few networks the score so is prediction and size; with many it is
+// what the data say. A prediction whose weight would be of the wrong sign is left out: a lower loss never
+// makes a network worse. How the figures were chosen: docs/results/ranking.md.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +27,18 @@ struct Evidence {
   std::vector<double> losses;     // predicted, one per weight source
 };
 
+// How good a network is on the validation split after a training from scratch.
+struct Trained {
+  double accuracy = 0, loss = 0;
+  bool operator==(const Trained&) const = default;
+};
+
 // One network that was trained, and predicted where there is a weight source.
 struct Measured {
   std::int64_t params = 0, macs = 0;
   Evidence evidence;
   std::optional<double> predicted_accuracy;
-  double trained_accuracy = 0;
+  Trained trained;
   std::optional<double> one_epoch_loss;  // of another training, one epoch long
 
   std::optional<double> predicted_loss() const {
@@ -43,10 +50,10 @@ class ScoreModel {
  public:
   static constexpr std::size_t least_networks = 8;  // fewer say nothing
 
-  // One trained accuracy per network.
-  ScoreModel(std::span<const Evidence> networks, std::span<const double> trained);
+  // `quality` of each network: more is better.
+  ScoreModel(std::span<const Evidence> networks, std::span<const double> quality);
 
-  // The accuracy expected.
+  // The quality expected.
   double score(const Evidence& network) const;
 
  private:
@@ -56,9 +63,10 @@ class ScoreModel {
 
 // The score of each network by a model fitted to all the others: every choice of the fit is made without it.
 // Empty for `least_networks` or fewer.
-std::vector<double> leave_one_out(std::span<const Evidence> networks, std::span<const double> trained);
+std::vector<double> leave_one_out(std::span<const Evidence> networks, std::span<const double> quality);
 
-// What a search maximises, chosen by what the rank sample shows:
+// What a search maximises: minus the loss expected after a short training, or what stands for it. Chosen by
+// what the rank sample shows:
 //
 //   model        where its leave-one-out scores rank the sample the right way (Kendall tau above 0); without
 //                predictions it is fitted to the structure alone

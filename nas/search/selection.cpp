@@ -118,19 +118,25 @@ std::vector<Rung> halving_schedule(std::size_t networks, int epochs, int halving
   return rungs;
 }
 
+bool is_better(const Trained& a, const Trained& b, bool last_rung) {
+  return last_rung ? a.accuracy > b.accuracy : a.loss < b.loss;
+}
+
 HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetwork& train) {
   require(!rungs.empty(), "finalists", "no rungs");
   const std::size_t count = rungs.front().networks;
-  HalvingResult result{std::vector<double>(count), std::vector<int>(count), std::vector<std::size_t>(count)};
+  HalvingResult result{std::vector<Trained>(count), std::vector<int>(count), std::vector<std::size_t>(count)};
   std::iota(result.order.begin(), result.order.end(), std::size_t{0});
   for (const Rung& rung : rungs) {
     const auto end = result.order.begin() + std::min(rung.networks, count);
     for (auto index = result.order.begin(); index != end; ++index) {
-      result.accuracy[*index] = train(*index, rung.epochs);
+      result.trained[*index] = train(*index, rung.epochs);
       result.epochs[*index] = rung.epochs;
     }
-    std::stable_sort(result.order.begin(), end,
-                     [&](std::size_t a, std::size_t b) { return result.accuracy[a] > result.accuracy[b]; });
+    const bool last = &rung == &rungs.back();
+    std::stable_sort(result.order.begin(), end, [&](std::size_t a, std::size_t b) {
+      return is_better(result.trained[a], result.trained[b], last);
+    });
   }
   return result;
 }

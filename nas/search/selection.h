@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "nas/score/score_model.h"
 #include "nas/space/network_plan.h"
 
 namespace adwp::nas {
@@ -54,15 +55,19 @@ struct Rung {
 // networks shrink by the same factor. 16 networks, 8 epochs, 2 halvings: 16 x 1, 6 x 3, 3 x 8.
 std::vector<Rung> halving_schedule(std::size_t networks, int epochs, int halvings);
 
-// Accuracy on the validation split of network `index`, trained from scratch for `epochs`. Each rung
-// starts anew: a cosine schedule belongs to its length, and a network stopped at a third of a long
-// one has a learning rate far too high to be compared.
-using TrainNetwork = std::function<double(std::size_t index, int epochs)>;
+// What becomes of network `index`, trained from scratch for `epochs`. Each rung starts anew: a cosine
+// schedule belongs to its length, and a network stopped at a third of a long one has a learning rate far too
+// high to be compared.
+using TrainNetwork = std::function<Trained(std::size_t index, int epochs)>;
+
+// Who is better in a rung. Short trainings are compared by loss, which tells sooner than accuracy who will be
+// better in the end (docs/results/ranking.md); the last by accuracy, which is what is wanted.
+bool is_better(const Trained& a, const Trained& b, bool last_rung);
 
 struct HalvingResult {
-  std::vector<double> accuracy;    // per network, from the last rung it reached
+  std::vector<Trained> trained;    // per network, from the last rung it reached
   std::vector<int> epochs;         // and how long that trained it
-  std::vector<std::size_t> order;  // best first: by rung reached, then accuracy
+  std::vector<std::size_t> order;  // best first: by rung reached, then as is_better() says there
 };
 HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetwork& train);
 

@@ -24,7 +24,7 @@ INSERT INTO phases (number, name) VALUES (0, 'hypernetwork'), (1, 'rank_sample')
 CREATE TABLE rank_sample (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL, architecture TEXT NOT NULL,
   params INTEGER NOT NULL, macs INTEGER NOT NULL, predicted_loss REAL, predicted_accuracy REAL,
-  trained_accuracy REAL NOT NULL, one_epoch_loss REAL
+  trained_accuracy REAL NOT NULL, trained_loss REAL NOT NULL, one_epoch_loss REAL
 );
 CREATE TABLE generations (
   generation INTEGER PRIMARY KEY, candidates INTEGER NOT NULL, best_score REAL NOT NULL
@@ -41,7 +41,7 @@ CREATE TABLE latencies (
   latency_us REAL NOT NULL, PRIMARY KEY (id, batch, image_size, device)
 );
 CREATE TABLE finalists (
-  id TEXT NOT NULL, epochs INTEGER NOT NULL, trained_accuracy REAL NOT NULL,
+  id TEXT NOT NULL, epochs INTEGER NOT NULL, trained_accuracy REAL NOT NULL, trained_loss REAL NOT NULL,
   PRIMARY KEY (id, epochs)
 );
 )";
@@ -149,14 +149,14 @@ std::vector<Measured> RunStore::rank_sample() const {
   std::vector<Measured> networks;
   Statement row = database_.prepare(
       "SELECT params, macs, predicted_loss, predicted_accuracy, trained_accuracy, one_epoch_loss, number, "
-      "architecture FROM rank_sample ORDER BY number");
+      "architecture, trained_loss FROM rank_sample ORDER BY number");
   while (row.step()) {
     if (row.integer(6) != std::ssize(networks)) database_.fail_damaged("the rank sample has a gap");
     Measured network{.params = row.integer(0),
                      .macs = row.integer(1),
                      .evidence = {},
                      .predicted_accuracy = row.optional_real(3),
-                     .trained_accuracy = row.real(4),
+                     .trained = {row.real(4), row.real(8)},
                      .one_epoch_loss = row.optional_real(5)};
     if (const auto loss = row.optional_real(2)) network.evidence.losses = {*loss};
     if (network.params <= 0 || network.macs <= 0)
@@ -180,10 +180,10 @@ std::vector<Measured> RunStore::rank_sample() const {
 void RunStore::save_rank_network(std::size_t number, const Architecture& architecture,
                                  const Measured& measured, const PhaseCost& cost) {
   Transaction transaction(database_);
-  database_.prepare("INSERT OR REPLACE INTO rank_sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+  database_.prepare("INSERT OR REPLACE INTO rank_sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(number, architecture.id(), architecture.to_json(), measured.params, measured.macs,
-            measured.predicted_loss(), measured.predicted_accuracy, measured.trained_accuracy,
-            measured.one_epoch_loss)
+            measured.predicted_loss(), measured.predicted_accuracy, measured.trained.accuracy,
+            measured.trained.loss, measured.one_epoch_loss)
       .run();
   add(Phase::rank_sample, cost);
   transaction.commit();
@@ -286,16 +286,23 @@ void RunStore::save(const Latencies& latencies, const std::string& device, std::
   transaction.commit();
 }
 
-std::optional<double> RunStore::trained_accuracy(const Candidate& finalist, int epochs) const {
-  Statement row = database_.prepare("SELECT trained_accuracy FROM finalists WHERE id = ? AND epochs = ?");
-  return row.bind(id_of(finalist.hash), epochs).step() ? std::optional(row.real(0)) : std::nullopt;
+std::optional<Trained> RunStore::trained(const Candidate& finalist, int epochs) const {
+  Statement row =
+      database_.prepare("SELECT trained_accuracy, trained_loss FROM finalists WHERE id = ? AND epochs = ?");
+  if (!row.bind(id_of(finalist.hash), epochs).step()) return std::nullopt;
+  return Trained{row.real(0), row.real(1)};
 }
 
-void RunStore::save_finalist(const Candidate& finalist, int epochs, double accuracy, const PhaseCost& cost) {
+void RunStore::save_finalist(const Candidate& finalist, int epochs, const Trained& trained,
+                             const PhaseCost& cost) {
   const std::string id = id_of(finalist.hash);
   Transaction transaction(database_);
-  database_.prepare("INSERT INTO finalists VALUES (?, ?, ?)").bind(id, epochs, accuracy).run();
-  database_.prepare("UPDATE candidates SET trained_accuracy = ? WHERE id = ?").bind(accuracy, id).run();
+  database_.prepare("INSERT INTO finalists VALUES (?, ?, ?, ?)")
+      .bind(id, epochs, trained.accuracy, trained.loss)
+      .run();
+  database_.prepare("UPDATE candidates SET trained_accuracy = ? WHERE id = ?")
+      .bind(trained.accuracy, id)
+      .run();
   add(Phase::finalists, cost);
   transaction.commit();
 }

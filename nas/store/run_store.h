@@ -58,9 +58,9 @@ class RunStore {
   Latencies latencies(const std::string& device, std::int64_t image_size) const;
   void save(const Latencies& latencies, const std::string& device, std::int64_t image_size);
 
-  // Accuracy on the validation split of a finalist trained from scratch for `epochs`.
-  std::optional<double> trained_accuracy(const Candidate& finalist, int epochs) const;
-  void save_finalist(const Candidate& finalist, int epochs, double accuracy, const PhaseCost& cost);
+  // A finalist after `epochs` of training.
+  std::optional<Trained> trained(const Candidate& finalist, int epochs) const;
+  void save_finalist(const Candidate& finalist, int epochs, const Trained& trained, const PhaseCost& cost);
 
  private:
   void create();

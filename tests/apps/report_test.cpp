@@ -123,8 +123,8 @@ TEST_F(ReportTest, CandidatesFrontAndFinalistsAreThoseOfTheStore) {
   nas::RunStore store(database());
   const nas::SearchState state = search(store, 3);
   const nas::Candidate& finalist = state.evaluated[4];
-  store.save_finalist(finalist, 1, 0.5, {});
-  store.save_finalist(finalist, 3, 0.625, {});
+  store.save_finalist(finalist, 1, {0.5, 1.5}, {});
+  store.save_finalist(finalist, 3, {0.625, 1.5}, {});
   store.finish(nas::Phase::hypernetwork, {.seconds = 2});
   const Json all = data();
   EXPECT_EQ(all["candidates"]["rows"].size(), state.evaluated.size());
@@ -146,7 +146,7 @@ TEST_F(ReportTest, OfTooManyCandidatesTheFrontAndTheFinalistsStay) {
   const auto worst =
       std::min_element(state.evaluated.begin(), state.evaluated.end(),
                        [](const nas::Candidate& a, const nas::Candidate& b) { return a.score < b.score; });
-  store.save_finalist(*worst, 1, 0.5, {});
+  store.save_finalist(*worst, 1, {0.5, 1.5}, {});
   const Json few = data(0);
   const std::size_t rows = few["candidates"]["rows"].size();
   EXPECT_LT(rows, state.evaluated.size());
@@ -167,7 +167,7 @@ TEST_F(ReportTest, TheRankSampleIsJudgedAsTheSearchDoes) {
                         c.macs,
                         {nas::structure_features(c.architecture, c.params, c.macs), {*c.predicted_loss}},
                         0.3,
-                        0.4 + 0.01 * static_cast<double>(i),
+                        {0.4 + 0.01 * static_cast<double>(i), 1.5 - 0.01 * static_cast<double>(i)},
                         0.2});
     store.save_rank_network(i, c.architecture, networks.back(), {});
   }

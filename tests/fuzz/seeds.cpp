@@ -164,7 +164,7 @@ void write_run(const Seeds& seeds) {
         store.save_rank_network(0, first.architecture,
                                 {.params = 7, .macs = 9, .evidence = {.structure = {}, .losses = {1.5}}},
                                 {.seconds = 2});
-        store.save_finalist(first, 3, 0.5, {});
+        store.save_finalist(first, 3, {0.5, 1.5}, {});
         store.save({{{first.hash, 1}, 70.5}, {{first.hash, 500}, 9000.25}}, "device", 16);
         store.finish(nas::Phase::hypernetwork, {.seconds = 3});
       }

@@ -19,7 +19,7 @@ Measured some_network() {
           .macs = 20,
           .evidence = {{}, {1.5}},
           .predicted_accuracy = 0.4,
-          .trained_accuracy = 0.5,
+          .trained = {0.5, 1.5},
           .one_epoch_loss = {}};
 }
 
@@ -33,7 +33,7 @@ TEST(RunStoreReference, EachPhaseIsChargedWhatItCost) {
   store.save_rank_network(0, state.evaluated[0].architecture, some_network(),
                           {.seconds = 2, .arena_peak = 40});
   store.save_generation(state, {.seconds = 4, .arena_peak = 20});
-  store.save_finalist(state.evaluated[0], 3, 0.5, {.seconds = 8, .arena_peak = 30});
+  store.save_finalist(state.evaluated[0], 3, {0.5, 1.5}, {.seconds = 8, .arena_peak = 30});
   store.finish(Phase::finalists, {.seconds = 16, .arena_peak = 5});
   EXPECT_EQ(store.cost(Phase::hypernetwork).seconds, 1);
   EXPECT_EQ(store.cost(Phase::rank_sample).seconds, 2);

@@ -88,7 +88,7 @@ TEST_F(RunStoreTest, DoublesComeBackToTheBit) {
                        .macs = std::int64_t{1} << 60,
                        .evidence = {{}, {std::numeric_limits<double>::denorm_min()}},
                        .predicted_accuracy = 1.0 / 3.0,
-                       .trained_accuracy = std::numeric_limits<double>::max(),
+                       .trained = {std::numeric_limits<double>::max(), awkward(7)},
                        .one_epoch_loss = {}};
   Measured second = first;
   second.one_epoch_loss = awkward(5);
@@ -107,7 +107,7 @@ TEST_F(RunStoreTest, DoublesComeBackToTheBit) {
     EXPECT_EQ(m.predicted_loss(), second.predicted_loss());
     EXPECT_EQ(m.evidence.structure, structure_features(network, second.params, second.macs));
     EXPECT_EQ(m.predicted_accuracy, second.predicted_accuracy);
-    EXPECT_EQ(m.trained_accuracy, second.trained_accuracy);
+    EXPECT_EQ(m.trained, second.trained);
     EXPECT_EQ(m.one_epoch_loss, second.one_epoch_loss);
   }
 }
@@ -116,12 +116,12 @@ TEST_F(RunStoreTest, RemembersFinalistsByLengthOfTraining) {
   RunStore store(path());
   const SearchState state = search(&store, {}, 1);
   const Candidate& finalist = state.evaluated[2];
-  EXPECT_FALSE(store.trained_accuracy(finalist, 3));
-  store.save_finalist(finalist, 3, awkward(1), {});
-  store.save_finalist(finalist, 8, awkward(2), {});
-  EXPECT_EQ(store.trained_accuracy(finalist, 3), awkward(1));
-  EXPECT_EQ(store.trained_accuracy(finalist, 8), awkward(2));
-  EXPECT_FALSE(store.trained_accuracy(state.evaluated[1], 3));
+  EXPECT_FALSE(store.trained(finalist, 3));
+  store.save_finalist(finalist, 3, {awkward(1), awkward(3)}, {});
+  store.save_finalist(finalist, 8, {awkward(2), awkward(4)}, {});
+  EXPECT_EQ(store.trained(finalist, 3), (Trained{awkward(1), awkward(3)}));
+  EXPECT_EQ(store.trained(finalist, 8), (Trained{awkward(2), awkward(4)}));
+  EXPECT_FALSE(store.trained(state.evaluated[1], 3));
 }
 
 TEST_F(RunStoreTest, LatenciesBelongToADeviceAndASizeOfImages) {

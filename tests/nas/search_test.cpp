@@ -59,10 +59,12 @@ TEST(Halving, FollowsTheSchedule) {
 
 TEST(Halving, KeepsTheBestOfEachRung) {
   std::vector<int> trained(6);
-  // Network 1 looks best after one epoch and turns out worst of those that go on.
+  // Network 1 has the least loss after one epoch (not the best accuracy), and turns out worst of those that
+  // go on (by accuracy, not by loss).
   const HalvingResult result = successive_halving({{6, 1}, {2, 5}}, [&](std::size_t i, int epochs) {
     ++trained[i];
-    return epochs == 1 ? (i == 1 ? 0.9 : 0.1 * static_cast<double>(i)) : (i == 1 ? 0.2 : 0.7);
+    if (epochs == 1) return Trained{.accuracy = 0.1 * double(i), .loss = i == 1 ? 0.1 : 1 - 0.1 * double(i)};
+    return i == 1 ? Trained{.accuracy = 0.2, .loss = 0.1} : Trained{.accuracy = 0.7, .loss = 0.3};
   });
   EXPECT_EQ(result.order[0], 5u);
   EXPECT_EQ(result.order[1], 1u);

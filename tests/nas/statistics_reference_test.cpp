@@ -111,7 +111,7 @@ TEST(StatisticsReference, TheLowerLossIsTheBetterRank) {
                         .macs = 10 + i,
                         .evidence = {{0.0, double(10 + i)}, {1.0 - 0.1 * i}},
                         .predicted_accuracy = 0.5 - 0.01 * i,
-                        .trained_accuracy = 0.3 + 0.1 * i});
+                        .trained = {0.3 + 0.1 * i, 1 - 0.1 * i}});
   }
   const RankAgreement agreement = rank_agreement(networks, 1);
   EXPECT_DOUBLE_EQ(agreement.of(by_loss).kendall_tau->value, 1);

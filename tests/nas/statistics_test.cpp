@@ -92,7 +92,7 @@ struct Sample {
   std::vector<Measured> measured() const {
     std::vector<Measured> sample;
     for (std::size_t i = 0; i < networks.size(); ++i) {
-      sample.push_back({1000, 1000 + std::int64_t(i), networks[i], 0.5, trained[i], 0.3});
+      sample.push_back({1000, 1000 + std::int64_t(i), networks[i], 0.5, {trained[i], -trained[i]}, 0.3});
     }
     return sample;
   }

@@ -34,8 +34,8 @@ const brief = id => id.slice(0, 8);
 const epochText = count => `${count} epoch${count === 1 ? '' : 's'}`;
 
 const scoreMeaning = {
-  'structure and prediction': 'the trained accuracy that structure and predicted loss promise together',
-  structure: 'the trained accuracy that the structure promises',
+  'structure and prediction': 'minus the loss after a short training that structure and predicted loss promise together',
+  structure: 'minus the loss after a short training that the structure promises',
   prediction: 'minus the predicted loss',
   size: 'the logarithm of the multiply\u2013accumulates',
 }[data.score];
@@ -93,17 +93,17 @@ const measures = {
   latency_batch_us: ['latency of a batch, \u00b5s', n => n.latency_batch_us, 'logarithmic'],
 };
 const errors = {
-  expected: ['expected error (1 \u2212 score)', n => 1 - n.score],
+  expected: ['expected loss (\u2212 score)', n => -n.score],
   predicted: ['predicted error', n => 1 - n.predicted_accuracy],
   loss: ['predicted loss', n => n.predicted_loss],
 };
 if (!hasLatency) delete measures.latency_us;
 if (!candidates.some(n => known(n.latency_batch_us))) delete measures.latency_batch_us;
-if (!data.score_is_accuracy) delete errors.expected;
+if (!data.score_is_loss) delete errors.expected;
 if (!predicts) {
   delete errors.predicted;
   delete errors.loss;
-  if (!data.score_is_accuracy) errors.score = ['minus the score', n => -n.score];
+  if (!data.score_is_loss) errors.score = ['minus the score', n => -n.score];
 }
 
 function fillSelect(id, options) {
