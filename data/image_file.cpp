@@ -1,75 +1,202 @@
-#include "data/readers.h"
+#include "data/image_file.h"
 
-#include <cstdlib>
-#include <memory>
+#include <algorithm>
+#include <mutex>
 #include <string_view>
 
-#include "data/jpeg_check.h"
+#include "data/decoders/decoder.h"
+#include "data/readers.h"
 #include "framework/core/error.h"
-
-namespace {
-
-// stb_image makes room for as much as a PNG's compressed stream gives, whatever the image's size. What one
-// allocation may take is set by the image at hand. It comes zeroed: of a damaged JPEG, tables and pixels are
-// used that were never there, and a file must read the same each time.
-thread_local std::size_t most_bytes = 0;
-
-void* allocate(std::size_t bytes) { return bytes <= most_bytes ? std::calloc(bytes, 1) : nullptr; }
-void* reallocate(void* old, std::size_t bytes) {
-  return bytes <= most_bytes ? std::realloc(old, bytes) : nullptr;
-}
-
-}  // namespace
-
-#define STBI_ASSERT(condition)  // some do not hold for damaged files; the code behind them copes
-#define STBI_MALLOC(bytes) allocate(bytes)
-#define STBI_REALLOC(old, bytes) reallocate(old, bytes)
-#define STBI_FREE(old) std::free(old)
-#define STB_IMAGE_IMPLEMENTATION
-#define STBI_ONLY_JPEG
-#define STBI_ONLY_PNG
-#define STBI_MAX_DIMENSIONS 4096
-#define STBI_NO_STDIO
-#include <stb/stb_image.h>
 
 namespace adwp::data {
 namespace {
 
-constexpr std::size_t header_bytes = std::size_t{1} << 20;  // enough to decode what is no pixel
+bool begins(Bytes file, std::string_view with, std::size_t at = 0) {
+  return file.size() >= at + with.size() &&
+         std::equal(with.begin(), with.end(), file.begin() + at,
+                    [](char a, std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; });
+}
+
+// What a file is that is no image we read; by its first bytes.
+struct Signature {
+  std::size_t at;
+  std::string_view bytes;
+  const char* what;
+};
+using namespace std::string_view_literals;
+constexpr Signature signatures[] = {
+    {0, "\x1F\x8B"sv, "compressed by gzip; gunzip it"},
+    {0, "version https://git-lfs"sv, "a pointer of Git LFS, not the file; run `git lfs pull`"},
+    {0, "PK\x03\x04"sv, "a ZIP archive; unpack it"},
+    {0, "BZh"sv, "compressed by bzip2; unpack it"},
+    {0,
+     "\xFD"
+     "7zXZ"sv,
+     "compressed by xz; unpack it"},
+    {0, "II*\0"sv, "a TIFF, which is not read; convert it to PNG"},
+    {0, "MM\0*"sv, "a TIFF, which is not read; convert it to PNG"},
+    {4, "ftypavif"sv, "an AVIF, which is not read; convert it to PNG"},
+    {4, "ftyphei"sv, "a HEIC, which is not read; convert it to JPEG"},
+    {4, "ftypmif1"sv, "a HEIC, which is not read; convert it to JPEG"},
+    {0, "\0\0\0\x0CjP"sv, "a JPEG 2000, which is not read; convert it to PNG"},
+    {0, "\xFF\x0A"sv, "a JPEG XL, which is not read; convert it to PNG"},
+    {0, "8BPS"sv, "a Photoshop file, which is not read; convert it to PNG"},
+    {0, "\x93NUMPY"sv, "a NumPy array, not an image"},
+    {0, "%PDF"sv, "a PDF, not an image"},
+    {0, "\0\x05\x16\x07"sv, "metadata of macOS (AppleDouble), not an image"},
+    {0, "SQLite format"sv, "a database, not an image"},
+    {0,
+     "\x7F"
+     "ELF"sv,
+     "a program, not an image"},
+};
+
+bool is_markup(Bytes head, std::string& what) {
+  std::string text(head.begin(), head.begin() + std::min<std::size_t>(head.size(), 512));
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::size_t begin = text.find_first_not_of("\xEF\xBB\xBF \t\r\n");
+  if (begin == text.npos || text[begin] != '<') return false;
+  what = text.find("<svg") != text.npos   ? "an SVG drawing, which is not read; convert it to PNG"
+         : text.find("html") != text.npos ? "a web page (HTML), not an image; download it again"
+                                          : "XML text, not an image";
+  return true;
+}
+
+bool is_text(Bytes head) {
+  return std::all_of(head.begin(), head.end(),
+                     [](std::uint8_t b) { return b >= 0x20 || b == '\n' || b == '\r' || b == '\t'; });
+}
+
+Picture decode_by_content(Bytes file, bool decodes) {
+#ifdef ADWP_HAS_JPEG
+  if (begins(file, "\xFF\xD8"sv)) return decode_jpeg(file, decodes);
+#endif
+#ifdef ADWP_HAS_PNG
+  if (begins(file, "\x89PNG"sv)) return decode_png(file, decodes);
+#endif
+  if (begins(file, "RIFF"sv) && begins(file, "WEBP"sv, 8)) {
+#ifdef ADWP_HAS_WEBP
+    return decode_webp(file, decodes);
+#else
+    throw BadImage("it is a WebP, which this program was built without (libwebp-dev); convert it to PNG");
+#endif
+  }
+  if (begins(file, "\xFF\xD8"sv) || begins(file, "\x89PNG"sv) || begins(file, "GIF8"sv) ||
+      begins(file, "BM"sv)) {
+    return decode_other(file, decodes);
+  }
+  throw BadImage("it is " +
+                 kind_of_file({file.begin(), file.begin() + std::min<std::size_t>(file.size(), 512)}));
+}
+
+// The place that pixel (y, x) of an upright image has in the stored one of that height and width (EXIF 2.3,
+// tag Orientation).
+std::size_t stored_place(int orientation, std::int64_t y, std::int64_t x, std::int64_t height,
+                         std::int64_t width) {
+  const bool turned = orientation >= 5;  // rows and columns are exchanged
+  const bool flips_rows = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const bool flips_columns = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  std::int64_t row = turned ? x : y, column = turned ? y : x;
+  if (flips_rows) row = height - 1 - row;
+  if (flips_columns) column = width - 1 - column;
+  return row * width + column;
+}
+
+void turn_upright(Picture& picture) {
+  if (picture.orientation == 1) return;
+  const std::int64_t height = picture.height, width = picture.width;
+  if (picture.orientation >= 5) std::swap(picture.height, picture.width);
+  if (picture.pixels.empty()) return;
+  std::vector<std::uint8_t> upright(picture.pixels.size());
+  for (std::int64_t y = 0; y < picture.height; ++y) {
+    for (std::int64_t x = 0; x < picture.width; ++x) {
+      const auto from = picture.pixels.begin() + 3 * stored_place(picture.orientation, y, x, height, width);
+      std::copy(from, from + 3, upright.begin() + 3 * (y * picture.width + x));
+    }
+  }
+  picture.pixels = std::move(upright);
+}
+
+std::vector<std::uint8_t> grey(const std::vector<std::uint8_t>& rgb) {  // Rec. 601, in 16 bits
+  std::vector<std::uint8_t> result(rgb.size() / 3);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i] = (19595 * rgb[3 * i] + 38470 * rgb[3 * i + 1] + 7471 * rgb[3 * i + 2] + 0x8000) >> 16;
+  }
+  return result;
+}
+
+// Large images are decoded one at a time: their memory is told as that of one.
+std::mutex one_large_image;
+
+Picture read_picture(const std::filesystem::path& path, bool decodes, Orientation orientation) {
+  const std::vector<std::uint8_t> file = read_file(path.string(), most_file_bytes);
+  try {
+    Picture picture = decode_by_content(file, false);
+    if (decodes) {
+      std::unique_lock alone(one_large_image, std::defer_lock);
+      if (picture.height * picture.width > most_pixels / 10) alone.lock();
+      picture = decode_by_content(file, true);
+      if (orientation == Orientation::apply) turn_upright(picture);
+      return picture;
+    }
+    if (orientation == Orientation::apply) turn_upright(picture);
+    return picture;
+  } catch (const BadImage& bad) {
+    fail("data", "cannot use {}: {}", path.string(), bad.what());
+  }
+}
 
 }  // namespace
 
-DecodedImage decode_image(const std::filesystem::path& path, int channels) {
-  const std::vector<std::uint8_t> file = read_file(path.string(), most_file_bytes);
-  const int length = file.size();
-  int width = 0, height = 0, stored_channels = 0;
-  most_bytes = header_bytes;
-  const bool png = length > 0 && file[0] == 0x89;
-  if (const std::string_view fault = png ? "" : jpeg_fault(file); !fault.empty()) {
-    fail("data", "cannot use {}: {}", path.string(), fault);
+void require_decodable(std::int64_t height, std::int64_t width) {
+  if (height < 1 || width < 1) throw BadImage("it has no pixels");
+  if (height > most_pixels / width) {
+    throw BadImage(fmt::format("it has {} x {} pixels, expected at most {} million; make it smaller", width,
+                               height, most_pixels / 1'000'000));
   }
-  if (!stbi_info_from_memory(file.data(), length, &width, &height, &stored_channels) || width < 1 ||
-      height < 1 || width > most_side || height > most_side) {
-    fail("data", "cannot use {}: not a PNG or JPEG image of at most {} x {} pixels", path.string(), most_side,
-         most_side);
-  }
-  // At most 4 channels of 16 bits, a filter byte a row, in up to 7 passes; twice, as the buffer doubles.
-  most_bytes = header_bytes + std::size_t{2 * 8} * (width + 8) * (height + 8);
-  const std::unique_ptr<stbi_uc, void (*)(void*)> data(
-      stbi_load_from_memory(file.data(), length, &width, &height, &stored_channels, channels),
-      stbi_image_free);
-  if (!data) {
-    const char* reason = stbi_failure_reason();
-    fail("data", "cannot decode {}: {}", path.string(), reason == nullptr ? "damaged" : reason);
-  }
-  const std::size_t bytes = std::size_t{1} * width * height * channels;
-  return {height, width, {data.get(), data.get() + bytes}};
 }
 
-std::vector<std::uint8_t> read_image(const std::filesystem::path& path, int channels, std::int64_t size) {
-  DecodedImage image = decode_image(path, channels);
+std::string kind_of_file(const std::vector<std::uint8_t>& head) {
+  if (head.empty()) return "empty (0 bytes)";
+  for (const Signature& signature : signatures) {
+    if (begins(head, signature.bytes, signature.at)) return signature.what;
+  }
+  std::string markup;
+  if (is_markup(head, markup)) return markup;
+  if (std::all_of(head.begin(), head.end(), [](std::uint8_t byte) { return byte == 0; }))
+    return "all zeros: it was never written, or its disk lost it";
+  return is_text(head) ? "text, not an image" : "not an image: neither JPEG, PNG, WebP, BMP nor GIF";
+}
+
+DecodedImage decode_image(const std::filesystem::path& path, int channels, Orientation orientation) {
+  Picture picture = read_picture(path, true, orientation);
+  return {picture.height, picture.width, channels == 1 ? grey(picture.pixels) : std::move(picture.pixels)};
+}
+
+DecodedImage measure_image(const std::filesystem::path& path, Orientation orientation) {
+  const Picture picture = read_picture(path, false, orientation);
+  return {picture.height, picture.width, {}};
+}
+
+std::vector<std::uint8_t> read_image(const std::filesystem::path& path, int channels, std::int64_t size,
+                                     Orientation orientation) {
+  DecodedImage image = decode_image(path, channels, orientation);
   if (image.height == size && image.width == size) return std::move(image.pixels);
   return resize(image.pixels.data(), image.height, image.width, channels, size);
+}
+
+std::string image_decoders() {
+  std::string names;
+#ifdef ADWP_HAS_JPEG
+  names += "libjpeg, ";
+#endif
+#ifdef ADWP_HAS_PNG
+  names += "libpng, ";
+#endif
+#ifdef ADWP_HAS_WEBP
+  names += "libwebp, ";
+#endif
+  return names + "stb_image";
 }
 
 }  // namespace adwp::data

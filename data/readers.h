@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/data_set.h"
+#include "data/image_file.h"
 
 namespace adwp::data {
 
@@ -33,7 +34,7 @@ std::vector<std::uint8_t> resize(const std::uint8_t* image, std::int64_t height,
                                  std::int64_t channels, std::int64_t size);
 
 // Limits that no honest data set meets and that keep a hostile one from costing memory or time.
-inline constexpr std::size_t most_file_bytes = std::size_t{64} << 20;
+inline constexpr std::size_t most_file_bytes = std::size_t{400} << 20;  // a PNG of most_pixels
 inline constexpr std::int64_t most_images = 10'000'000;
 inline constexpr std::int64_t most_classes = 10'000;
 inline constexpr std::int64_t most_side = 4096;
@@ -41,19 +42,5 @@ inline constexpr std::int64_t most_set_bytes = std::int64_t{32} << 30;
 
 // Throws Error unless so many images fit into `most_set_bytes`. To be asked before they are made room for.
 void require_room(std::int64_t count, std::int64_t height, std::int64_t width, std::int64_t channels);
-
-// One PNG or JPEG.
-
-struct DecodedImage {
-  std::int64_t height = 0, width = 0;
-  std::vector<std::uint8_t> pixels;  // (height, width, channels)
-};
-
-// `channels`: 1 grey, 3 RGB. Throws Error naming the file when it is missing, no PNG or JPEG, damaged, or
-// larger than 4096 x 4096 pixels.
-DecodedImage decode_image(const std::filesystem::path& path, int channels);
-
-// The pixels (size, size, channels) of an image brought to `size` as data sets are (resize, data/readers.h).
-std::vector<std::uint8_t> read_image(const std::filesystem::path& path, int channels, std::int64_t size);
 
 }  // namespace adwp::data

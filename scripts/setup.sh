@@ -12,7 +12,8 @@ set -euo pipefail
 
 packages=(g++ make cmake ninja-build ccache libdnnl-dev libcli11-dev libtomlplusplus-dev
           nlohmann-json3-dev libfmt-dev libstb-dev libsqlite3-dev libgtest-dev libbenchmark-dev
-          libboost-context-dev libprotobuf-dev protobuf-compiler libonnx-dev libjs-chart.js python3)
+          libboost-context-dev libprotobuf-dev protobuf-compiler libonnx-dev libjs-chart.js python3
+          pkg-config libjpeg-dev libpng-dev libwebp-dev zlib1g-dev libutf8proc-dev)
 if [[ ${1:-} == lint ]]; then packages+=(clang-format clang-tidy); fi
 if [[ ${1:-} == fuzz ]]; then packages+=(clang libclang-rt-dev); fi
 if [[ ${1:-} == report ]]; then packages+=(chromium); fi
