@@ -32,27 +32,39 @@ void append(const std::string& path, bool hundred, std::int64_t classes, ImageSe
   }
 }
 
+// Those of the file that comes with the data, which may hold another data set in this form; else the
+// published ones. (CIFAR-100's have numbers: without the file, who reads them would have to trust our
+// memory.)
+std::vector<std::string> classes_of(const std::string& directory, bool hundred) {
+  std::vector<std::string> classes;
+  for (const char* file : {hundred ? "fine_label_names.txt" : "batches.meta.txt", "classes.txt"}) {
+    if (classes.empty()) classes = read_names(directory + "/" + file);
+  }
+  if (classes.size() > 256) {
+    fail("data", "{} names too many classes, got {}, expected at most 256", directory, classes.size());
+  }
+  if (!classes.empty()) return classes;
+  if (!hundred)
+    return {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
+  for (int i = 0; i < 100; ++i) classes.push_back("class" + std::to_string(i));
+  return classes;
+}
+
 }  // namespace
 
-LabelledImages read_cifar(const std::string& directory, bool hundred, Split split) {
-  LabelledImages result;
-  ImageSet& set = result.images;
-  set.height = set.width = side;
-  set.channels = channels;
+Listing list_cifar(const std::string& directory, bool hundred, Split split) {
+  const std::vector<std::string> classes = classes_of(directory, hundred);
+  const std::int64_t count = classes.size();
+  ImageSet set{.height = side, .width = side, .channels = channels};
   if (hundred) {
-    append(directory + (split == Split::train ? "/train.bin" : "/test.bin"), true, 100, set);
-    for (int i = 0; i < 100; ++i) result.classes.push_back("class" + std::to_string(i));
-    return result;
-  }
-  result.classes = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
-  if (split == Split::test) {
-    append(directory + "/test_batch.bin", false, 10, set);
+    append(directory + (split == Split::train ? "/train.bin" : "/test.bin"), true, count, set);
+  } else if (split == Split::test) {
+    append(directory + "/test_batch.bin", false, count, set);
   } else {
-    for (int i = 1; i <= 5; ++i) {
-      append(directory + "/data_batch_" + std::to_string(i) + ".bin", false, 10, set);
-    }
+    for (int i = 1; i <= 5; ++i)
+      append(directory + "/data_batch_" + std::to_string(i) + ".bin", false, count, set);
   }
-  return result;
+  return listing_of(std::move(set), classes);
 }
 
 }  // namespace adwp::data

@@ -3,72 +3,32 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
+#include <set>
+#include <unordered_set>
+
+#include <fmt/ranges.h>
 
 #include "data/readers.h"
+#include "data/split.h"
 #include "data/test_split.h"
 #include "framework/core/error.h"
 #include "framework/core/fnv.h"
-#include "framework/core/random.h"
 #include "framework/io/atomic_file.h"
 
 namespace adwp::data {
 namespace {
 
-void append_image(const ImageSet& from, std::int64_t index, ImageSet& to) {
-  const auto begin = from.pixels.begin() + index * from.image_bytes();
-  to.pixels.insert(to.pixels.end(), begin, begin + from.image_bytes());
-  to.labels.push_back(from.labels[index]);
-}
-
-ImageSet empty_like(const ImageSet& set) {
-  return {.height = set.height, .width = set.width, .channels = set.channels};
-}
-
-ImageSet resized(const ImageSet& set, std::int64_t size) {
-  if (size == 0 || (set.height == size && set.width == size)) return set;
-  require_room(set.count(), size, size, set.channels);
-  ImageSet result{.height = size, .width = size, .channels = set.channels, .labels = set.labels};
-  for (std::int64_t n = 0; n < set.count(); ++n) {
-    const auto image =
-        resize(set.pixels.data() + n * set.image_bytes(), set.height, set.width, set.channels, size);
-    result.pixels.insert(result.pixels.end(), image.begin(), image.end());
+// The images with these numbers, in order.
+ImageSet pick(const ImageSet& from, const std::vector<std::int32_t>& images) {
+  ImageSet set{.height = from.height, .width = from.width, .channels = from.channels};
+  set.pixels.reserve(images.size() * from.image_bytes());
+  for (const std::int32_t image : images) {
+    const auto begin = from.pixels.begin() + image * from.image_bytes();
+    set.pixels.insert(set.pixels.end(), begin, begin + from.image_bytes());
+    set.labels.push_back(from.labels[image]);
   }
-  return result;
-}
-
-// Takes `validation_fraction` of each class away, in an order that the seed decides, after cutting
-// each class to its share of the limit.
-void split_by_class(const LabelledImages& all, const DataSpec& spec, std::uint64_t seed,
-                    double validation_fraction, TrainingData& data) {
-  const std::int64_t classes = all.classes.size();
-  std::vector<std::vector<std::int32_t>> members(all.classes.size());
-  for (std::size_t n = 0; n < all.images.labels.size(); ++n) {
-    members[all.images.labels[n]].push_back(n);
-  }
-  std::vector<std::int32_t> train, validation;
-  for (std::int64_t c = 0; c < classes; ++c) {
-    std::vector<std::int32_t>& indices = members[c];
-    Random(seed, Purpose::split, c).shuffle(indices);
-    if (spec.limit > 0) {
-      const std::int64_t share = spec.limit / classes + (c < spec.limit % classes ? 1 : 0);
-      indices.resize(std::min<std::size_t>(indices.size(), share));
-    }
-    const std::int64_t held = std::max(1l, std::lround(validation_fraction * indices.size()));
-    if (indices.size() < 2 || held >= std::ssize(indices)) {
-      fail("data", "class '{}' is too small to be split, got {} images, expected 2 or more", all.classes[c],
-           indices.size());
-    }
-    validation.insert(validation.end(), indices.begin(), indices.begin() + held);
-    train.insert(train.end(), indices.begin() + held, indices.end());
-  }
-  // Classes mixed, so that every batch of a sequential pass holds all of them.
-  const std::uint64_t many = classes;
-  Random(seed, Purpose::split, many).shuffle(train);
-  Random(seed, Purpose::split, many + 1).shuffle(validation);
-  data.train = empty_like(all.images);
-  data.validation = empty_like(all.images);
-  for (std::int32_t index : train) append_image(all.images, index, data.train);
-  for (std::int32_t index : validation) append_image(all.images, index, data.validation);
+  return set;
 }
 
 PixelNorm measure(const ImageSet& set) {
@@ -112,74 +72,79 @@ void require_room(std::int64_t count, std::int64_t height, std::int64_t width, s
   }
 }
 
-LabelledImages read_split(const DataSpec& spec, Split split) {
+Listing list_split(const DataSpec& spec, Split split) {
   switch (spec.kind) {
     case DataSpec::Kind::synthetic:
-      return make_synthetic(split == Split::train ? spec.synthetic_images
+      return list_synthetic(split == Split::train ? spec.synthetic_images
                                                   : std::max<std::int64_t>(spec.synthetic_images / 5, 10),
                             split);
     case DataSpec::Kind::cifar10:
-      return read_cifar(spec.directory, false, split);
+      return list_cifar(spec.directory, false, split);
     case DataSpec::Kind::cifar100:
-      return read_cifar(spec.directory, true, split);
+      return list_cifar(spec.directory, true, split);
     case DataSpec::Kind::folder:
-      return read_folder(spec.directory, split, spec.size);
+      return list_folder(spec, split);
     case DataSpec::Kind::idx:
-      return read_idx(spec.directory, split);
+      return list_idx(spec.directory, split);
   }
   fail("data", "unknown kind of data set");
 }
 
 TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double validation_fraction) {
-  LabelledImages all = read_split(spec, Split::train);
+  Listing listing = list_split(spec, Split::train);
   TrainingData data;
   data.name = spec.text;
-  data.classes = all.classes;
-  if (spec.size == 0 && all.images.height != all.images.width) {
-    fail("data", "images must be square, got {} x {}; give ?size=PIXELS", all.images.height,
-         all.images.width);
+  data.classes = listing.classes;
+  data.inventory = std::move(listing.inventory);
+  std::vector<std::int32_t> chosen;  // what the limit cut away is not read
+  for (const auto& members : chosen_by_class(listing, spec.limit, seed)) {
+    chosen.insert(chosen.end(), members.begin(), members.end());
   }
-  split_by_class(all, spec, seed, validation_fraction, data);
-  data.train = resized(data.train, spec.size);  // what the limit cut away is not resized
-  data.validation = resized(data.validation, spec.size);
+  const ReadImages read = listing.read(chosen, spec.size, data.inventory);
+  std::vector<std::vector<std::int32_t>> members(data.classes.size());
+  for (std::int64_t n = 0; n < read.images.count(); ++n) members[read.images.labels[n]].push_back(n);
+  const SplitImages split =
+      split_by_class(members, pixel_hashes(read.images), data.classes, seed, validation_fraction);
+  data.train = pick(read.images, split.train);
+  data.validation = pick(read.images, split.validation);
+  data.duplicates = split.duplicates;
   data.norm = measure(data.train);
   return data;
 }
 
-void require_test_split(const DataSpec& spec) {
-  std::vector<std::string> names;
-  switch (spec.kind) {
-    case DataSpec::Kind::synthetic:
-      break;
-    case DataSpec::Kind::cifar10:
-      names = {"test_batch.bin"};
-      break;
-    case DataSpec::Kind::cifar100:
-      names = {"test.bin"};
-      break;
-    case DataSpec::Kind::folder:
-      names = {"test"};
-      break;
-    case DataSpec::Kind::idx:
-      names = {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
-      break;
+TestData load_test_split(const DataSpec& spec, const TrainingData& training) {
+  const std::filesystem::path folder = std::filesystem::path(spec.directory) / "test";
+  std::error_code ignored;
+  if (spec.kind == DataSpec::Kind::folder && !std::filesystem::exists(folder, ignored)) {
+    fail("data", "no test split, expected {}", folder.string());
   }
-  for (const std::string& name : names) {
-    const std::filesystem::path path = std::filesystem::path(spec.directory) / name;
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored)) {
-      fail("data", "no test split, expected {}", path.string());
+  Listing listing = list_split(spec, Split::test);
+  TestData test;
+  test.inventory = std::move(listing.inventory);
+  std::vector<std::int32_t> of_training(listing.classes.size());
+  for (std::size_t c = 0; c < listing.classes.size(); ++c) {
+    const auto found = std::find(training.classes.begin(), training.classes.end(), listing.classes[c]);
+    if (found == training.classes.end() && test.inventory.classes[c].images > 0) {
+      fail("data",
+           "{}: the test split has a class that the training split lacks, got '{}', expected one of {}",
+           spec.text, listing.classes[c], fmt::join(training.classes, ", "));
     }
+    of_training[c] = found - training.classes.begin();
   }
-}
-
-ImageSet load_test_split(const DataSpec& spec, const std::vector<std::string>& classes) {
-  const LabelledImages test = read_split(spec, Split::test);
-  if (test.classes != classes) {
-    fail("data", "{}: the test split has other classes than the training split, got {} and {}", spec.text,
-         test.classes.size(), classes.size());
+  std::vector<std::int32_t> all(listing.labels.size());
+  std::iota(all.begin(), all.end(), 0);
+  test.images = listing.read(all, training.train.height, test.inventory).images;
+  std::set<std::int32_t> there;
+  for (std::int32_t& label : test.images.labels) there.insert(label = of_training[label]);
+  for (std::size_t c = 0; c < training.classes.size(); ++c) {
+    if (!there.contains(c)) test.missing.push_back(training.classes[c]);
   }
-  return resized(test.images, spec.size);
+  std::unordered_set<std::uint64_t> known;
+  for (const ImageSet* set : {&training.train, &training.validation}) {
+    for (const std::uint64_t hash : pixel_hashes(*set)) known.insert(hash);
+  }
+  for (const std::uint64_t hash : pixel_hashes(test.images)) test.duplicates += known.contains(hash);
+  return test;
 }
 
 std::string fingerprint(const TrainingData& data) {

@@ -7,7 +7,8 @@ namespace adwp::data {
 namespace {
 
 constexpr const char* form =
-    "synthetic[:N], cifar10:DIR, cifar100:DIR, folder:DIR or idx:DIR, with ?limit=N&size=PIXELS";
+    "synthetic[:N], cifar10:DIR, cifar100:DIR, folder:DIR or idx:DIR, with "
+    "?limit=N&size=PIXELS&skip-bad&exif=ignore";
 
 std::int64_t number(std::string_view text, std::int64_t low, std::int64_t high, std::string_view what) {
   std::int64_t value = 0;
@@ -65,8 +66,14 @@ DataSpec parse_data_spec(std::string_view text) {
       spec.limit = number(value, 1, 100'000'000, "limit");
     } else if (key == "size") {
       spec.size = number(value, 4, 512, "size");
+    } else if (key == "skip-bad" && equals == std::string_view::npos) {
+      spec.skip_bad = true;
+    } else if (key == "exif" && value == "ignore") {
+      spec.orientation = Orientation::ignore;
     } else {
-      fail_usage("data", "unknown setting '{}' in '{}', expected limit or size", key, text);
+      fail_usage("data",
+                 "unknown setting '{}' in '{}', expected limit=N, size=PIXELS, skip-bad or exif=ignore", pair,
+                 text);
     }
   }
   return spec;

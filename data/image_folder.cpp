@@ -1,7 +1,12 @@
-// DIR/train/CLASS/*.png|jpg|jpeg and DIR/test/CLASS/...
+// DIR/train/CLASS/** and DIR/test/CLASS/**: a folder a class, images in it and below it.
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
 #include <thread>
 
 #include "data/readers.h"
@@ -12,84 +17,264 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_image(const fs::path& path) {
+std::string ending_of(const fs::path& path) {
   std::string ending = path.extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(),
                  [](unsigned char c) { return std::tolower(c); });
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
+  return ending;
 }
 
-std::vector<fs::path> sorted_entries(const fs::path& folder, bool folders) {
+// Files that begin with such an ending are decoded, whatever they hold; what is in them decides how.
+bool is_image(const fs::path& path) {
+  static const std::set<std::string> endings{".png",  ".jpg", ".jpeg", ".jpe", ".jfif",
+                                             ".webp", ".bmp", ".gif",  ".apng"};
+  return endings.contains(ending_of(path));
+}
+
+// Of editors, file managers and archives: never a class, never an image.
+bool is_hidden(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.starts_with('.') || name == "__MACOSX";
+}
+
+[[noreturn]] void fail_to_read(const fs::path& folder, const std::error_code& error) {
+  fail("data", "cannot read the folder {}: {}; expected DIR/train/CLASS/*.png|jpg|webp|bmp|gif",
+       folder.string(), error.message());
+}
+
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
   std::error_code error;
   fs::directory_iterator entries(folder, error);
-  if (error) {
-    fail("data", "cannot read the folder {}: {}; expected DIR/train/CLASS/*.png|jpg", folder.string(),
-         error.message());
-  }
+  if (error) fail_to_read(folder, error);
   std::vector<fs::path> paths;
-  for (; entries != fs::directory_iterator(); entries.increment(error)) {
-    std::error_code no_directory;
-    const bool wanted = folders ? entries->is_directory(no_directory) : is_image(entries->path());
-    if (wanted) paths.push_back(entries->path());
-  }
-  if (error) fail("data", "cannot read the folder {}: {}", folder.string(), error.message());
+  for (; entries != fs::directory_iterator(); entries.increment(error)) paths.push_back(entries->path());
+  if (error) fail_to_read(folder, error);
   std::sort(paths.begin(), paths.end());
   return paths;
 }
 
-// body(i) for 0 .. n on all cores; the first exception is thrown again.
+// Lists one split.
+class FolderLister {
+ public:
+  explicit FolderLister(const fs::path& root) : root_(root) {
+    for (const fs::path& path : sorted_entries(root)) {
+      if (leaves_out(path)) continue;
+      std::error_code ignored;
+      if (fs::is_directory(path, ignored)) {
+        add_class(path);
+      } else {
+        leave_out(path, "not in a class's folder");
+      }
+    }
+    if (files.empty())
+      fail("data", "{} holds no class folders with images{}", root.string(), what_was_left_out());
+  }
+
+  std::vector<fs::path> files;
+  Listing listing;
+
+ private:
+  void leave_out(const fs::path& path, std::string reason) {
+    listing.inventory.left_out.push_back({path.string(), std::move(reason)});
+  }
+
+  // A link to nowhere is an error: whoever made it wanted what it named.
+  bool leaves_out(const fs::path& path) {
+    if (is_hidden(path)) {
+      leave_out(path, "hidden");
+      return true;
+    }
+    std::error_code ignored;
+    if (fs::is_symlink(fs::symlink_status(path, ignored)) && !fs::exists(path, ignored)) {
+      fail("data", "{} is a link to {}, which is not there; mend or remove it", path.string(),
+           fs::read_symlink(path, ignored).string());
+    }
+    return false;
+  }
+
+  void add_class(const fs::path& folder) {
+    const std::size_t before = files.size();
+    std::set<fs::path> entered;
+    add_images(folder, entered);
+    const std::int64_t found = files.size() - before;
+    const std::string name = normal_name(folder.filename().string());
+    if (found == 0) {
+      fail("data", "the class folder {} holds no image{}", folder.string(), what_was_left_out());
+    }
+    for (const std::string& other : listing.classes) {
+      if (other == name) fail("data", "{} stands twice, spelt in two ways of Unicode", folder.string());
+    }
+    listing.labels.insert(listing.labels.end(), found, std::int32_t(listing.classes.size()));
+    listing.classes.push_back(name);
+    listing.inventory.classes.push_back({name, found});
+    if (std::ssize(files) > most_images || std::ssize(listing.classes) > most_classes) {
+      fail("data", "{} is too large, got {} images in {} classes", root_.string(), files.size(),
+           listing.classes.size());
+    }
+  }
+
+  // Those of the folder and of all below it, each folder once: links may lead back.
+  void add_images(const fs::path& folder, std::set<fs::path>& entered) {
+    std::error_code error;
+    if (!entered.insert(fs::canonical(folder, error)).second) return;
+    for (const fs::path& path : sorted_entries(folder)) {
+      if (leaves_out(path)) continue;
+      std::error_code ignored;
+      if (fs::is_directory(path, ignored)) {
+        add_images(path, entered);
+      } else if (is_image(path)) {
+        files.push_back(path);
+      } else {
+        leave_out(path, path.has_extension() ? ending_of(path) : "no ending");
+      }
+    }
+  }
+
+  std::string what_was_left_out() const {
+    const auto& left_out = listing.inventory.left_out;
+    return left_out.empty()
+               ? ""
+               : fmt::format("; left out: {} ({})", left_out.back().path, left_out.back().reason);
+  }
+
+  fs::path root_;
+};
+
+// body(i) for 0 .. n on all cores.
 template <typename Body>
 void on_all_cores(std::size_t n, Body&& body) {
   const std::size_t workers = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16);
-  std::vector<std::exception_ptr> errors(workers);
+  std::atomic<std::size_t> next = 0;
   std::vector<std::thread> threads;
-  for (std::size_t worker = 0; worker < workers; ++worker) {
-    threads.emplace_back([&, worker] {
-      try {
-        for (std::size_t i = worker; i < n; i += workers) body(i);
-      } catch (...) {
-        errors[worker] = std::current_exception();
-      }
+  for (std::size_t worker = 0; worker < std::min(workers, n); ++worker) {
+    threads.emplace_back([&] {
+      for (std::size_t i; (i = next++) < n;) body(i);
     });
   }
   for (std::thread& thread : threads) thread.join();
-  for (const std::exception_ptr& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
 }
+
+// Reads files of a folder.
+class FolderReader {
+ public:
+  FolderReader(const DataSpec& spec, std::vector<fs::path> files, std::vector<std::int32_t> labels)
+      : spec_(spec), files_(std::move(files)), labels_(std::move(labels)) {}
+
+  ReadImages read(std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory) const {
+    std::vector<std::string> faults(indices.size());
+    std::vector<std::pair<std::int64_t, std::int64_t>> sizes(indices.size());  // height, width
+    if (size == 0) {
+      on_each(indices, faults, [&](std::size_t i, const fs::path& path) {
+        const DecodedImage image = measure_image(path, spec_.orientation);
+        sizes[i] = {image.height, image.width};
+      });
+      size = commonest_side(sizes);
+      if (size == 0) refuse(indices, faults);
+    }
+    ImageSet all{.height = size, .width = size, .channels = 3};
+    require_room(std::ssize(indices), size, size, 3);
+    all.pixels.resize(indices.size() * all.image_bytes());
+    on_each(indices, faults, [&](std::size_t i, const fs::path& path) {
+      const DecodedImage image = decode_image(path, 3, spec_.orientation);
+      sizes[i] = {image.height, image.width};
+      const auto at = all.pixels.begin() + i * all.image_bytes();
+      if (image.height == size && image.width == size) {
+        std::copy(image.pixels.begin(), image.pixels.end(), at);
+      } else {
+        const auto pixels = resize(image.pixels.data(), image.height, image.width, 3, size);
+        std::copy(pixels.begin(), pixels.end(), at);
+      }
+    });
+    const std::size_t bad = indices.size() - std::count(faults.begin(), faults.end(), std::string());
+    if (bad > 0 && (!spec_.skip_bad || bad == indices.size())) refuse(indices, faults);
+    return without_bad(std::move(all), indices, faults, sizes, inventory);
+  }
+
+ private:
+  // body(i, path) for each that has no fault yet; what it throws becomes its fault.
+  template <typename Body>
+  void on_each(std::span<const std::int32_t> indices, std::vector<std::string>& faults, Body&& body) const {
+    on_all_cores(indices.size(), [&](std::size_t i) {
+      if (!faults[i].empty()) return;
+      try {
+        body(i, files_[indices[i]]);
+      } catch (const std::exception& error) {
+        faults[i] = error.what();
+      }
+    });
+  }
+
+  // The longer side of the commonest size; of equally common ones of the largest. 512 at most: larger
+  // networks than any space holds.
+  static std::int64_t commonest_side(const std::vector<std::pair<std::int64_t, std::int64_t>>& sizes) {
+    std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> counts;
+    for (const auto& size : sizes) {
+      if (size.first > 0) ++counts[size];
+    }
+    std::int64_t most = 0, side = 0;
+    for (const auto& [size, count] : counts) {
+      const std::int64_t longer = std::max(size.first, size.second);
+      if (count > most || (count == most && longer > side)) side = longer;
+      most = std::max(most, count);
+    }
+    return std::min<std::int64_t>(side, 512);
+  }
+
+  [[noreturn]] void refuse(std::span<const std::int32_t> indices,
+                           const std::vector<std::string>& faults) const {
+    std::size_t bad = 0, first = 0;
+    for (std::size_t i = faults.size(); i-- > 0;) {
+      if (faults[i].empty()) continue;
+      ++bad;
+      if (bad == 1 || files_[indices[i]] < files_[indices[first]]) first = i;
+    }
+    std::string reason = faults[first];
+    if (const std::string_view where = "[data] "; reason.starts_with(where)) reason.erase(0, where.size());
+    if (bad == 1) fail("data", "{}; ?skip-bad leaves such files out", reason);
+    fail(
+        "data",
+        "{} of {} images cannot be used; the first: {}; ?skip-bad leaves them out, inspect --data lists them",
+        bad, indices.size(), reason);
+  }
+
+  ReadImages without_bad(ImageSet all, std::span<const std::int32_t> indices,
+                         const std::vector<std::string>& faults,
+                         const std::vector<std::pair<std::int64_t, std::int64_t>>& sizes,
+                         Inventory& inventory) const {
+    ReadImages result;
+    const std::int64_t bytes = all.image_bytes();
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      const std::int32_t index = indices[i];
+      if (!faults[i].empty()) {
+        inventory.left_out.push_back({files_[index].string(), "cannot be decoded"});
+        continue;
+      }
+      ++inventory.sizes[sizes[i]];
+      const std::size_t to = result.indices.size();
+      if (to != i) std::copy_n(all.pixels.begin() + i * bytes, bytes, all.pixels.begin() + to * bytes);
+      result.indices.push_back(index);
+      all.labels.push_back(labels_[index]);
+    }
+    all.pixels.resize(result.indices.size() * bytes);
+    result.images = std::move(all);
+    return result;
+  }
+
+  DataSpec spec_;
+  std::vector<fs::path> files_;
+  std::vector<std::int32_t> labels_;
+};
 
 }  // namespace
 
-LabelledImages read_folder(const std::string& directory, Split split, std::int64_t size) {
-  const fs::path root = fs::path(directory) / (split == Split::train ? "train" : "test");
-  LabelledImages result;
-  ImageSet& set = result.images;
-  std::vector<fs::path> files;
-  for (const fs::path& folder : sorted_entries(root, true)) {
-    const std::vector<fs::path> images = sorted_entries(folder, false);
-    if (images.empty()) fail("data", "the class folder {} holds no PNG or JPEG", folder.string());
-    const std::int32_t label = result.classes.size();
-    result.classes.push_back(folder.filename().string());
-    files.insert(files.end(), images.begin(), images.end());
-    set.labels.insert(set.labels.end(), images.size(), label);
-    if (std::ssize(files) > most_images || label >= most_classes) {
-      fail("data", "{} is too large, got {} images in {} classes", root.string(), files.size(), label + 1);
-    }
-  }
-  if (files.empty()) fail("data", "{} holds no class folders with images", root.string());
-
-  const DecodedImage first = decode_image(files.front(), 3);
-  const std::int64_t side =
-      size > 0 ? size : std::min<std::int64_t>(std::max(first.height, first.width), 512);
-  set.height = set.width = side;
-  set.channels = 3;
-  require_room(std::ssize(files), side, side, 3);
-  set.pixels.resize(files.size() * set.image_bytes());
-  on_all_cores(files.size(), [&](std::size_t i) {
-    const std::vector<std::uint8_t> pixels = read_image(files[i], 3, side);
-    std::copy(pixels.begin(), pixels.end(), set.pixels.begin() + i * set.image_bytes());
-  });
-  return result;
+Listing list_folder(const DataSpec& spec, Split split) {
+  FolderLister lister(fs::path(spec.directory) / (split == Split::train ? "train" : "test"));
+  Listing listing = std::move(lister.listing);
+  const auto reader = std::make_shared<FolderReader>(spec, std::move(lister.files), listing.labels);
+  listing.read = [reader](std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory) {
+    return reader->read(indices, size, inventory);
+  };
+  return listing;
 }
 
 }  // namespace adwp::data

@@ -27,7 +27,7 @@ DeviceImages DeviceImages::first(std::int64_t images) const {
 }
 
 Loader::Loader(Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
-               const PixelNorm& norm, const Augmentation& augmentation, std::uint64_t seed)
+               const PixelNorm& norm, const Augmentation& augmentation, std::uint64_t seed, Sampling sampling)
     : backend_(backend),
       images_(images),
       batch_(batch),
@@ -40,6 +40,11 @@ Loader::Loader(Backend& backend, Arena& arena, const DeviceImages& images, std::
     fail_usage("loader", "fewer images than one batch, got {} images, batch {}; lower --batch",
                images.count(), batch);
   }
+  if (sampling != Sampling::balanced || arena.counting()) return;
+  const std::vector<std::int32_t> labels = images.labels.to_host<std::int32_t>();
+  classes_.resize(*std::max_element(labels.begin(), labels.end()) + 1);
+  for (std::size_t n = 0; n < labels.size(); ++n) classes_[labels[n]].push_back(n);
+  std::erase_if(classes_, [](const auto& members) { return members.empty(); });
 }
 
 Loader::Loader(Sequential, Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
@@ -60,10 +65,35 @@ Loader Loader::sequential(Backend& backend, Arena& arena, const DeviceImages& im
   return Loader(Sequential{}, backend, arena, images, batch, norm);
 }
 
+namespace {
+
+// As many images as there are, of each class equally many (one more of some, others in each epoch). Within a
+// class each comes once before any comes again.
+std::vector<std::int32_t> balanced_order(const std::vector<std::vector<std::int32_t>>& classes,
+                                         std::int64_t count, std::int64_t epoch, Random random) {
+  std::vector<std::int32_t> order;
+  const std::int64_t many = classes.size();
+  for (std::int64_t c = 0; c < many; ++c) {
+    const std::int64_t share = count / many + ((c + epoch) % many < count % many ? 1 : 0);
+    std::vector<std::int32_t> members = classes[c];
+    for (std::int64_t taken = 0; taken < share; ++taken) {
+      const std::size_t at = taken % members.size();
+      if (at == 0) random.shuffle(members);
+      order.push_back(members[at]);
+    }
+  }
+  random.shuffle(order);
+  return order;
+}
+
+}  // namespace
+
 void Loader::begin_epoch(std::int64_t epoch) {
   key_.epoch = epoch;
-  const std::vector<std::int32_t> order =
-      permutation(Random(key_.seed, Purpose::shuffle, key_.epoch), images_.count());
+  const Random random(key_.seed, Purpose::shuffle, key_.epoch);
+  const std::vector<std::int32_t> order = classes_.empty()
+                                              ? permutation(random, images_.count())
+                                              : balanced_order(classes_, images_.count(), epoch, random);
   order_.copy_from_host(std::span<const std::int32_t>(order));
 }
 

@@ -20,13 +20,17 @@ struct DeviceImages {
   DeviceImages first(std::int64_t images) const;
 };
 
+// How often an epoch shows an image: each once, or each class equally often, whatever its number of images.
+enum class Sampling { each_once, balanced };
+
 // Training: shuffled anew each epoch, augmented, an incomplete last batch left out. Everything
 // depends only on (seed, epoch, index).
 class Loader {
  public:
   // Throws when there are fewer images than one batch. `images` must outlive the loader.
   Loader(Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
-         const PixelNorm& norm, const Augmentation& augmentation, std::uint64_t seed);
+         const PixelNorm& norm, const Augmentation& augmentation, std::uint64_t seed,
+         Sampling sampling = Sampling::each_once);
 
   // Evaluation: in stored order, not augmented, the last batch may be smaller.
   static Loader sequential(Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
@@ -51,7 +55,8 @@ class Loader {
   PixelNorm norm_;
   Augmentation augmentation_;
   AugmentKey key_;
-  Tensor order_;  // i32 (N)
+  std::vector<std::vector<std::int32_t>> classes_;  // the images of each; empty unless they are balanced
+  Tensor order_;                                    // i32 (N)
 };
 
 }  // namespace adwp::data

@@ -118,10 +118,8 @@ void draw(std::int32_t shape, Random random, std::uint8_t* out) {
 
 }  // namespace
 
-LabelledImages make_synthetic(std::int64_t count, Split split) {
-  LabelledImages result;
-  result.classes.assign(std::begin(names), std::end(names));
-  ImageSet& set = result.images;
+Listing list_synthetic(std::int64_t count, Split split) {
+  ImageSet set;
   set.height = set.width = side;
   set.channels = 3;
   set.pixels.resize(count * set.image_bytes());
@@ -132,7 +130,7 @@ LabelledImages make_synthetic(std::int64_t count, Split split) {
     set.labels[n] = shape;
     draw(shape, Random(data_seed, Purpose::synthetic, stream + n), set.pixels.data() + n * set.image_bytes());
   }
-  return result;
+  return listing_of(std::move(set), {std::begin(names), std::end(names)});
 }
 
 }  // namespace adwp::data

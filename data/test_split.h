@@ -6,11 +6,19 @@
 
 namespace adwp::data {
 
-// `classes` as the training data had them; a test set with others is an error.
-ImageSet load_test_split(const DataSpec& spec, const std::vector<std::string>& classes);
+struct TestData {
+  ImageSet images;  // of the training images' size; labels count the training data's classes
+  Inventory inventory;
+  std::vector<std::string> missing;  // classes of the training data that have no test image
+  std::int64_t duplicates = 0;       // images that equal one of the training data (both its parts)
+};
 
-// Throws Error when the files of the test split are missing; reads none of them. To be asked before
-// hours of training.
-void require_test_split(const DataSpec& spec);
+// Reads and decodes the whole test split. To be asked before hours of training, so that a file that is
+// damaged or a class that is unknown is named then; its figures are for the end. Throws an Error that names
+// them.
+TestData load_test_split(const DataSpec& spec, const TrainingData& training);
+
+// As of the training data: what was left out, classes without images, copies of training images.
+std::vector<std::string> notes_on(const TestData& test, std::int64_t classes);
 
 }  // namespace adwp::data

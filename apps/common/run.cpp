@@ -1,12 +1,16 @@
 #include "apps/common/run.h"
 
+#include <algorithm>
+
+#include "framework/core/error.h"
+
 namespace adwp::apps {
 
 void declare_run(Settings& settings, RunOptions& o, double least_validation) {
   settings.group("Data and place");
   settings.text("data", o.data, "SPEC",
                 "synthetic[:N] | cifar10:DIR | cifar100:DIR | folder:DIR | idx:DIR, with "
-                "?limit=N&size=PIXELS",
+                "?limit=N&size=PIXELS&skip-bad&exif=ignore",
                 Settings::Presence::required);
   settings.text("out", o.out, "DIR", "Directory of the run; must be new or empty",
                 Settings::Presence::required);
@@ -27,6 +31,39 @@ void declare_run(Settings& settings, RunOptions& o, double least_validation) {
                    1'000'000);
   settings.flag("tensorboard", o.tensorboard, "Also write event files for TensorBoard, into DIR/tensorboard");
   settings.run_control(o.resume, o.quiet);
+
+  settings.group("Training images");
+  settings.text("augment", o.augment, "LIST",
+                "How they are changed each time: of shift, flip and cutout, with commas between, or none. "
+                "Left out: shift "
+                "and flip, and what the recipe adds; idx is not flipped, for digits and letters mean "
+                "something else then");
+  settings.flag("no-flip", o.no_flip, "Do not mirror them");
+  settings.flag("no-shift", o.no_shift, "Do not move them");
+  settings.flag("balanced", o.balanced, "Show each class equally often, whatever its number of images");
+}
+
+Augmentation RunOptions::augmentation(const data::DataSpec& spec, std::int64_t pixels, bool cutout) const {
+  bool shifts = augment.empty(), flips = augment.empty() && spec.kind != data::DataSpec::Kind::idx;
+  bool cuts = augment.empty() && cutout;
+  for (std::size_t at = 0; at < augment.size();) {
+    const std::size_t end = std::min(augment.find(',', at), augment.size());
+    const std::string name = augment.substr(at, end - at);
+    if (name == "shift") {
+      shifts = true;
+    } else if (name == "flip") {
+      flips = true;
+    } else if (name == "cutout") {
+      cuts = true;
+    } else if (name != "none") {
+      fail_usage("augment", "unknown, got '{}', expected shift, flip, cutout, with commas between, or none",
+                 name);
+    }
+    at = end + 1;
+  }
+  return {.shift = shifts && !no_shift ? pixels / 8 : 0,
+          .flip = flips && !no_flip,
+          .cutout = cuts ? pixels / 2 : 0};
 }
 
 }  // namespace adwp::apps

@@ -12,6 +12,7 @@
 #include "apps/common/main.h"
 #include "apps/common/run_directory.h"
 #include "apps/common/settings.h"
+#include "data/loader.h"
 #include "framework/io/atomic_file.h"
 
 namespace adwp::apps {
@@ -22,7 +23,15 @@ struct RunOptions {
   std::int64_t batch = 64, evaluation_batch = 500;
   int threads = 0;
   double validation = 0;
+  std::string augment;
+  bool no_flip = false, no_shift = false, balanced = false;
   bool tensorboard = false, resume = false, quiet = false;
+
+  // How training images are changed: as --augment says, or by shift and flip (images of letters and digits
+  // are not flipped: those of `idx`), and by cutout if the recipe has it; less what --no-flip and --no-shift
+  // forbid. Throws a usage Error for a name that --augment does not know.
+  Augmentation augmentation(const data::DataSpec& spec, std::int64_t pixels, bool cutout) const;
+  data::Sampling sampling() const { return balanced ? data::Sampling::balanced : data::Sampling::each_once; }
 };
 
 // Declares them all except for the batches, which belong to a program's own groups. `least_validation`: of

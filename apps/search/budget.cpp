@@ -81,7 +81,8 @@ double SearchSetup::seconds_per_epoch(const std::function<void(const std::string
   plans.erase(plans.begin() + timed, plans.end());
 
   double seconds = 0;
-  const nas::NetworkTrainingOptions training = options.network_training(task, 1, 0);
+  nas::NetworkTrainingOptions training = options.network_training(task, 1, 0);
+  training.sampling = data::Sampling::each_once;  // its images have no labels
   const auto step_of = [&](Arena& in, const nas::NetworkPlan& plan, bool counts) {
     const Arena::Frame frame(in);
     const data::DeviceImages images =

@@ -16,7 +16,8 @@ nas::HyperTrainingOptions SearchOptions::hyper_training(const nas::Task& task, s
           .architectures_per_step = architectures_per_step,
           .growth = hyper_growth,
           .learning_rate = static_cast<float>(hyper_lr),
-          .augmentation = {.shift = task.image_size / 8, .flip = true},
+          .augmentation = augmentation(data::parse_data_spec(data), task.image_size, false),
+          .sampling = sampling(),
           .limits = limits(),
           .seed = seed};
 }
@@ -26,7 +27,8 @@ nas::NetworkTrainingOptions SearchOptions::network_training(const nas::Task& tas
   return {.epochs = epochs,
           .batch = batch,
           .learning_rate = static_cast<float>(finalist_lr),
-          .augmentation = {.shift = task.image_size / 8, .flip = true},
+          .augmentation = augmentation(data::parse_data_spec(data), task.image_size, false),
+          .sampling = sampling(),
           .seed = training_seed};
 }
 

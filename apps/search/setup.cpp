@@ -33,6 +33,7 @@ SearchSetup::SearchSetup(Backend& device, const SearchOptions& given,
       space(nas::SearchSpace::open(options.space)),
       data(data::load_training_data(data::parse_data_spec(options.data), options.seed, options.validation)),
       task{data.train.height, data.train.channels, std::ssize(data.classes)} {
+  for (const std::string& note : data::notes_on(data)) say("data: " + note);
   if (options.tensorboard) EventFile::require_supported();
   latencies = std::make_unique<LatencyTable>(full_name(backend), task.image_size);
   if (!options.latencies.empty()) latencies->take(options.latencies);

@@ -4,7 +4,6 @@
 
 #include "apps/common/devices.h"
 #include "apps/common/event_file.h"
-#include "data/test_split.h"
 #include "framework/io/atomic_file.h"
 
 namespace adwp::apps {
@@ -39,7 +38,10 @@ TrainSetup::TrainSetup(Backend& device, const TrainOptions& given,
       spec(data::parse_data_spec(options.data)),
       data(data::load_training_data(spec, options.seed, options.validation)),
       plan(read_plan(options.architecture, data)) {
-  data::require_test_split(spec);
+  test = data::load_test_split(spec, data);
+  for (const auto& notes : {data::notes_on(data), data::notes_on(test, std::ssize(data.classes))}) {
+    for (const std::string& note : notes) say("data: " + note);
+  }
   if (options.tensorboard) EventFile::require_supported();
   const std::string run = fmt::format(
       "{}: {} training and {} validation images; architecture {}: {} parameters, {} multiply-accumulates",
@@ -60,15 +62,14 @@ void TrainSetup::lay_out(Arena& counting) const {
 
 nas::NetworkTrainingOptions TrainSetup::training() const {
   const std::int64_t pixels = data.train.height;
-  nas::NetworkTrainingOptions training{.epochs = options.epochs,
-                                       .batch = options.batch,
-                                       .learning_rate = static_cast<float>(options.lr),
-                                       .augmentation = {.shift = pixels / 8, .flip = true},
-                                       .seed = options.seed};
-  if (options.recipe == "strong") {
-    training.augmentation.cutout = pixels / 2;
-    training.label_smoothing = 0.1f;
-  }
+  nas::NetworkTrainingOptions training{
+      .epochs = options.epochs,
+      .batch = options.batch,
+      .learning_rate = static_cast<float>(options.lr),
+      .augmentation = options.augmentation(spec, pixels, options.recipe == "strong"),
+      .sampling = options.sampling(),
+      .seed = options.seed};
+  if (options.recipe == "strong") training.label_smoothing = 0.1f;
   return training;
 }
 

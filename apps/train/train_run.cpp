@@ -8,7 +8,6 @@
 #include <optional>
 
 #include "apps/common/resumable_training.h"
-#include "data/test_split.h"
 #include "nas/network/stored_network.h"
 
 namespace adwp::apps {
@@ -38,7 +37,7 @@ void TrainRun::run() {
                               setup_.training());
   if (setup_.options.tensorboard) log_.events.emplace(directory_.tensorboard());
   train(trainer, validation);
-  const data::ImageSet test = data::load_test_split(setup_.spec, setup_.data.classes);
+  const data::ImageSet& test = setup_.test.images;
   outcome_.test = evaluate_test_split(trainer, test);
   outcome_.arena_peak = std::max(outcome_.arena_peak, arena.peak());
   write_test_outcome(setup_, test, directory_);

@@ -11,6 +11,7 @@
 #include "apps/common/run_directory.h"
 #include "apps/common/run_log.h"
 #include "data/loader.h"
+#include "data/test_split.h"
 #include "nas/training/network_trainer.h"
 
 namespace adwp::apps {
@@ -39,6 +40,7 @@ class TrainSetup {
   const TrainOptions& options;
   data::DataSpec spec;
   data::TrainingData data;
+  data::TestData test;  // no figure of it is used before the last epoch
   nas::NetworkPlan plan;
   std::unique_ptr<Arena> arena;  // for the training; the test split has one of its own
 
@@ -73,7 +75,7 @@ class TrainRun {
   // What the run's bits depend on besides the settings (Settings::found).
   std::vector<std::pair<std::string, std::string>> found() const { return setup_.found(); }
 
-  // Trains from where an earlier process stopped; reads the test split once, after the last epoch.
+  // Trains from where an earlier process stopped; evaluates the test split once, after the last epoch.
   void run();
   std::string summary() const { return summary_of(setup_.options, outcome_, directory_); }
 

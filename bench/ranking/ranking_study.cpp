@@ -24,7 +24,7 @@ Study::Study(const StudyOptions& o, Backend& device, bool with_test)
       validation(data::DeviceImages::upload(arena, data.validation)) {
   if (!with_test) return;
   test = data::DeviceImages::upload(arena,
-                                    data::load_test_split(data::parse_data_spec(options.data), data.classes));
+                                    data::load_test_split(data::parse_data_spec(options.data), data).images);
 }
 
 std::vector<nas::NetworkPlan> Study::networks() const {

@@ -26,6 +26,7 @@ struct HyperTrainingOptions {
   double warmup = 0.05;  // fraction of all steps
   float label_smoothing = 0;
   Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};
+  data::Sampling sampling = data::Sampling::each_once;
   Limits limits;  // of the networks that are sampled
   std::uint64_t seed = 0;
 };

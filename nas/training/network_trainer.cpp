@@ -23,7 +23,8 @@ NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan
       norm_(norm),
       weights_(arena, plan_, options.seed),
       statistics_(arena, plan_),
-      loader_(backend, arena, images, options.batch, norm, options.augmentation, options.seed),
+      loader_(backend, arena, images, options.batch, norm, options.augmentation, options.seed,
+              options.sampling),
       optimizer_(
           backend, arena, weights_.parameters(),
           {.momentum = options.momentum, .weight_decay = options.weight_decay, .max_norm = options.clip}),

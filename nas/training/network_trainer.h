@@ -20,6 +20,7 @@ struct NetworkTrainingOptions {
   float label_smoothing = 0;
   float norm_momentum = 0.1f;  // running += momentum * (batch - running)
   Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};
+  data::Sampling sampling = data::Sampling::each_once;
   std::uint64_t seed = 0;
 };
 

@@ -10,6 +10,7 @@
 #include "data/test_split.h"
 #include "framework/core/error.h"
 #include "tests/support/images.h"
+#include "tests/support/listed.h"
 #include "tests/support/temporary_directory.h"
 
 namespace adwp::test {
@@ -47,7 +48,8 @@ void expect_pixels(const data::ImageSet& set) {
 TEST(CifarReference, PlanesOf100FineClassesBecomePixels) {
   const TemporaryDirectory folder;
   write_records(folder.path() / "test.bin", 5, [](int n) { return std::vector<int>{n, 20 * n + 3}; });
-  const data::LabelledImages read = data::read_cifar(folder.path().string(), true, data::Split::test);
+  const test::LabelledImages read =
+      test::read_all(data::list_cifar(folder.path().string(), true, data::Split::test));
   EXPECT_EQ(read.classes.size(), 100u);
   EXPECT_EQ(read.images.labels, (std::vector<std::int32_t>{3, 23, 43, 63, 83}));
   expect_pixels(read.images);
@@ -56,17 +58,18 @@ TEST(CifarReference, PlanesOf100FineClassesBecomePixels) {
 TEST(CifarReference, TheLastLabelIsReadAndTheNextRefused) {
   const TemporaryDirectory folder;
   write_records(folder.path() / "test_batch.bin", 10, [](int n) { return std::vector<int>{9 - n}; });
-  const data::LabelledImages read = data::read_cifar(folder.path().string(), false, data::Split::test);
+  const test::LabelledImages read =
+      test::read_all(data::list_cifar(folder.path().string(), false, data::Split::test));
   EXPECT_EQ(read.images.labels, (std::vector<std::int32_t>{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}));
   expect_pixels(read.images);
   write_records(folder.path() / "test_batch.bin", 1, [](int) { return std::vector<int>{10}; });
-  EXPECT_THROW(data::read_cifar(folder.path().string(), false, data::Split::test), Error);
+  EXPECT_THROW(test::read_all(data::list_cifar(folder.path().string(), false, data::Split::test)), Error);
 }
 
 TEST(IdxReference, MoreThan256ImagesStandCentredOnASquare) {
   const TemporaryDirectory folder;
   write_idx(folder.path(), "t10k", 300, 5, 7);
-  const data::LabelledImages read = data::read_idx(folder.path().string(), data::Split::test);
+  const test::LabelledImages read = test::read_all(data::list_idx(folder.path().string(), data::Split::test));
   const data::ImageSet& set = read.images;
   ASSERT_EQ(set.count(), 300);
   ASSERT_EQ(set.height, 12);  // 7 and a border, to a multiple of 4
@@ -91,7 +94,8 @@ TEST(FolderReference, ImagesStandInTheOrderOfTheirNames) {
     write_png(folder.path() / "test" / ("class" + name) / "one.png", 4, 4, 10 * level);
     write_png(folder.path() / "test" / ("class" + name) / "two.png", 4, 4, 10 * level + 5);
   }
-  const data::LabelledImages read = data::read_folder(folder.path().string(), data::Split::test, 0);
+  const test::LabelledImages read =
+      test::read_all(data::list_folder({.directory = folder.path().string()}, data::Split::test), 0);
   EXPECT_EQ(read.classes, (std::vector<std::string>{"class1", "class3", "class5", "class7", "class9"}));
   EXPECT_EQ(read.images.labels, (std::vector<std::int32_t>{0, 0, 1, 1, 2, 2, 3, 3, 4, 4}));
   for (std::size_t n = 0; n < 10; ++n) {
@@ -102,7 +106,7 @@ TEST(FolderReference, ImagesStandInTheOrderOfTheirNames) {
 TEST(SplitReference, TheTestSplitHasTheSizeOfTheTrainingSplit) {
   const data::DataSpec spec = data::parse_data_spec("synthetic:100?size=12");
   const data::TrainingData training = data::load_training_data(spec, 1, 0.2);
-  const data::ImageSet test = data::load_test_split(spec, training.classes);
+  const data::ImageSet test = data::load_test_split(spec, training).images;
   EXPECT_EQ(training.train.height, 12);
   EXPECT_EQ(test.height, 12);
   EXPECT_EQ(test.pixels.size(), static_cast<std::size_t>(20 * 12 * 12 * 3));
@@ -111,7 +115,7 @@ TEST(SplitReference, TheTestSplitHasTheSizeOfTheTrainingSplit) {
 // The first images of a class would otherwise always be the ones held out.
 TEST(SplitReference, WhichImagesOfAClassAreHeldOutAndTheirOrderAreRandom) {
   const data::DataSpec spec = data::parse_data_spec("synthetic:400");
-  const data::LabelledImages all = data::make_synthetic(400, data::Split::train);
+  const test::LabelledImages all = test::read_all(data::list_synthetic(400, data::Split::train));
   const data::TrainingData training = data::load_training_data(spec, 1, 0.25);
   const data::ImageSet& held = training.validation;
   int of_the_first = 0;  // ten of each class, which stand in turn: images 0 to 99

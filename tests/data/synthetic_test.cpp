@@ -17,7 +17,7 @@ class Synthetic : public DeviceTest {
   Synthetic()
       : spec_(data::parse_data_spec("synthetic:4000")),
         data_(data::load_training_data(spec_, 1, 0.05)),
-        test_(data::load_test_split(spec_, data_.classes)) {}
+        test_(data::load_test_split(spec_, data_).images) {}
 
   data::DataSpec spec_;
   data::TrainingData data_;

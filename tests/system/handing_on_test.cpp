@@ -217,7 +217,7 @@ TEST_F(HandingOn, WrongUse) {
   refuse({"classify", weights}, 2, "IMAGE");
   refuse({"classify"}, 2, "RUN_DIR");
   refuse({"classify", weights, path("none.png")}, 1, "none.png");
-  refuse({"classify", weights, path("net.json")}, 1, "not a PNG or JPEG");
+  refuse({"classify", weights, path("net.json")}, 1, "text, not an image");
   refuse({"inspect"}, 2, "nothing to inspect");
   refuse({"inspect", path("net.json"), "--space", "tiny"}, 2, "both");
   refuse({"inspect", path("net.json"), "--dot", "--json"}, 2, "--json");

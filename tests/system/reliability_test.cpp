@@ -168,7 +168,7 @@ TEST_F(Reliability, DataThatVanishesOrChangesBetweenStartAndResume) {
   fs::rename(images, away);
   expect_one_line(run(resumed(arguments)), failed, "images/train");
   fs::create_directories(images / "train" / "cat");
-  expect_one_line(run(resumed(arguments)), failed, "holds no PNG or JPEG");
+  expect_one_line(run(resumed(arguments)), failed, "holds no image");
   fs::remove_all(images);
   fs::rename(away, images);
   fs::rename(images / "train/cat/3.png", place() / "3.png");
@@ -200,7 +200,7 @@ TEST_F(Reliability, NoImagesOneImageOneClass) {
   const std::string data = "folder:" + (place() / "images").string();
   expect_one_line(run(search(data)), failed, "holds no class folders");
   fs::create_directories(place() / "images/train/cat");
-  expect_one_line(run(search(data)), failed, "holds no PNG or JPEG");
+  expect_one_line(run(search(data)), failed, "holds no image");
   folder({"cat"}, 1);
   expect_one_line(run(search(data)), failed, "expected 2 or more");
   folder({"cat"}, 30);  // a class alone: no problem, and nothing to learn

@@ -188,7 +188,7 @@ TEST(ProgramsReference, ARecipeTrainsAsItSays) {
   io::write_atomically((place.path() / "network.json").string(), network.to_json());
   const std::string data = "synthetic:200?size=16";
   const data::TrainingData training = data::load_training_data(data::parse_data_spec(data), 6, 0.2);
-  const data::ImageSet test = data::load_test_split(data::parse_data_spec(data), training.classes);
+  const data::ImageSet test = data::load_test_split(data::parse_data_spec(data), training).images;
   for (const bool strong : {false, true}) {
     const fs::path out = place.path() / (strong ? "strong" : "standard");
     const Finished finished = run({ADWP_TRAIN,

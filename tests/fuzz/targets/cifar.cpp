@@ -1,6 +1,7 @@
 // CIFAR-10's and CIFAR-100's binary form. Accepted: all of the file's pixels are there, in their places.
 #include "data/readers.h"
 #include "tests/fuzz/support.h"
+#include "tests/support/listed.h"
 
 using namespace adwp;
 
@@ -8,8 +9,10 @@ namespace {
 
 void read(std::string_view bytes, bool hundred) {
   const std::size_t label_bytes = hundred ? 2 : 1, record = label_bytes + 3072;
-  data::LabelledImages read;
-  if (!fuzz::accepts([&] { read = data::read_cifar(fuzz::folder().string(), hundred, data::Split::test); }))
+  test::LabelledImages read;
+  if (!fuzz::accepts([&] {
+        read = test::read_all(data::list_cifar(fuzz::folder().string(), hundred, data::Split::test));
+      }))
     return;
   const data::ImageSet& set = read.images;
   fuzz::expect(static_cast<std::size_t>(set.count()) * record == bytes.size(), "an image a record");

@@ -1,6 +1,7 @@
 // A data set as folders of images. Each file: a byte for its class, one for its name, two with its length.
 #include "data/readers.h"
 #include "tests/fuzz/support.h"
+#include "tests/support/listed.h"
 
 using namespace adwp;
 namespace fs = std::filesystem;
@@ -19,8 +20,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::write_file(name + "/" + names[kind], input.take(length));
   }
   for (std::int64_t side : {0, 6}) {
-    data::LabelledImages read;
-    if (!fuzz::accepts([&] { read = data::read_folder(fuzz::folder().string(), data::Split::test, side); }))
+    test::LabelledImages read;
+    if (!fuzz::accepts([&] {
+          read = test::read_all(data::list_folder({.directory = fuzz::folder().string()}, data::Split::test),
+                                side);
+        }))
       continue;
     const data::ImageSet& set = read.images;
     fuzz::expect(set.height == set.width && (side == 0 || set.height == side),

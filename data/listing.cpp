@@ -1,0 +1,91 @@
+// Listings of images that lie in memory, and names of classes.
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#ifdef ADWP_HAS_UTF8PROC
+#include <utf8proc.h>
+#endif
+
+#include "data/readers.h"
+#include "framework/core/error.h"
+#include "framework/core/fnv.h"
+#include "framework/io/atomic_file.h"
+
+namespace adwp::data {
+namespace {
+
+ReadImages read_from(const ImageSet& set, std::span<const std::int32_t> indices, std::int64_t size,
+                     Inventory& inventory) {
+  if (size == 0 && set.height != set.width) {
+    fail("data", "images must be square, got {} x {}; give ?size=PIXELS", set.height, set.width);
+  }
+  const std::int64_t side = size > 0 ? size : set.height;
+  require_room(std::ssize(indices), side, side, set.channels);
+  ReadImages result;
+  result.images = {.height = side, .width = side, .channels = set.channels};
+  result.images.pixels.reserve(indices.size() * result.images.image_bytes());
+  for (const std::int32_t index : indices) {
+    const std::uint8_t* image = set.pixels.data() + index * set.image_bytes();
+    std::vector<std::uint8_t>& pixels = result.images.pixels;
+    if (side == set.height && side == set.width) {
+      pixels.insert(pixels.end(), image, image + set.image_bytes());
+    } else {
+      const auto resized = resize(image, set.height, set.width, set.channels, side);
+      pixels.insert(pixels.end(), resized.begin(), resized.end());
+    }
+    result.images.labels.push_back(set.labels[index]);
+  }
+  result.indices.assign(indices.begin(), indices.end());
+  inventory.sizes[{set.height, set.width}] += std::ssize(indices);
+  return result;
+}
+
+}  // namespace
+
+Listing listing_of(ImageSet images, std::vector<std::string> classes) {
+  Listing listing;
+  listing.labels = images.labels;
+  for (const std::string& name : classes) listing.inventory.classes.push_back({name, 0});
+  for (const std::int32_t label : images.labels) ++listing.inventory.classes[label].images;
+  listing.classes = std::move(classes);
+  listing.read = [set = std::make_shared<const ImageSet>(std::move(images))](
+                     std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory) {
+    return read_from(*set, indices, size, inventory);
+  };
+  return listing;
+}
+
+std::string normal_name(const std::string& name) {
+#ifdef ADWP_HAS_UTF8PROC
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(name.c_str());
+  const std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> normal(utf8proc_NFC(bytes), std::free);
+  if (normal) return reinterpret_cast<const char*>(normal.get());
+#endif
+  return name;
+}
+
+std::vector<std::string> read_names(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return {};
+  const std::string text = io::read_text(path.string(), std::size_t{1} << 20);
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string line = text.substr(at, end - at);
+    const std::size_t first = line.find_first_not_of(" \t\r"), last = line.find_last_not_of(" \t\r");
+    if (first != line.npos) names.push_back(normal_name(line.substr(first, last - first + 1)));
+    at = end + 1;
+  }
+  return names;
+}
+
+std::vector<std::uint64_t> pixel_hashes(const ImageSet& set) {
+  std::vector<std::uint64_t> hashes(set.count());
+  for (std::int64_t n = 0; n < set.count(); ++n) {
+    hashes[n] = fnv1a(std::as_bytes(std::span(set.pixels).subspan(n * set.image_bytes(), set.image_bytes())));
+  }
+  return hashes;
+}
+
+}  // namespace adwp::data
