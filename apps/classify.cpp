@@ -10,7 +10,8 @@
 #include "apps/common/run_directory.h"
 #include "apps/common/settings.h"
 #include "apps/common/terminal.h"
-#include "data/readers.h"
+#include "data/data_set.h"
+#include "data/image_file.h"
 #include "framework/core/error.h"
 #include "nas/network/inference.h"
 
@@ -24,32 +25,46 @@ struct Options {
   std::int64_t batch = 100;
   std::uint64_t top = 5;
   int threads = 0;
-  bool json = false;
+  bool json = false, as_stored = false;
 };
 
 void declare(apps::Settings& settings, Options& o) {
   settings.argument(o.network, "RUN_DIR|CHECKPOINT",
                     "A run of train, one of its checkpoints, or a safetensors file of export",
                     apps::Settings::Presence::required);
-  settings.arguments(o.images, "IMAGE", "PNG or JPEG files; brought to the network's size, as data sets are");
+  settings.arguments(o.images, "IMAGE",
+                     "PNG, JPEG, WebP, BMP or GIF files; brought to the network's size, as data sets are");
   settings.integer("top", o.top, "Classes per image", 1, 10'000);
   settings.flag("json", o.json, "Print JSON, with all logits");
+  settings.flag("exif-ignore", o.as_stored, "Take pictures as they are stored, not as EXIF says they stand");
   settings.text("device", o.device, "DEVICE", "auto, or a device that --version lists");
   settings.integer("threads", o.threads, "Threads of the CPU device; 0: one per core", 0, 1024);
   settings.integer("batch", o.batch, "Images at a time", 1, 65536);
 }
 
-data::ImageSet read_images(const std::vector<std::string>& paths, const nas::Task& task) {
+struct Pictures {
+  data::ImageSet set;
+  std::vector<std::string> paths;   // of its images
+  std::vector<std::string> faults;  // of the files that cannot be read
+};
+
+Pictures read_pictures(const Options& options, const nas::Task& task) {
   if (task.channels != 1 && task.channels != 3) {
     fail("classify", "the network takes {} channels, expected 1 or 3", task.channels);
   }
-  data::ImageSet set{task.image_size, task.image_size, task.channels, {}, {}};
-  for (const std::string& path : paths) {
-    const auto pixels = data::read_image(path, task.channels, task.image_size);
-    set.pixels.insert(set.pixels.end(), pixels.begin(), pixels.end());
+  const auto orientation = options.as_stored ? data::Orientation::ignore : data::Orientation::apply;
+  Pictures pictures{{task.image_size, task.image_size, task.channels, {}, {}}, {}, {}};
+  for (const std::string& path : options.images) {
+    try {
+      const auto pixels = data::read_image(path, task.channels, task.image_size, orientation);
+      pictures.set.pixels.insert(pictures.set.pixels.end(), pixels.begin(), pixels.end());
+      pictures.set.labels.push_back(0);
+      pictures.paths.push_back(path);
+    } catch (const Error& error) {
+      pictures.faults.emplace_back(error.what());
+    }
   }
-  set.labels.assign(paths.size(), 0);
-  return set;
+  return pictures;
 }
 
 // What the network says about one image.
@@ -108,18 +123,33 @@ std::string json_of(const std::vector<Answer>& answers) {
   return list.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";  // paths need not be UTF-8
 }
 
+// The good files have their answers; the bad ones are named, the last as what the program ends with.
+void report(const Pictures& pictures) {
+  if (pictures.faults.empty()) return;
+  for (std::size_t i = 0; i + 1 < pictures.faults.size(); ++i) {
+    fmt::print(stderr, "error: {}\n", pictures.faults[i]);
+  }
+  const std::string_view where = "[data] ";
+  std::string last = pictures.faults.back();
+  if (last.starts_with(where)) last.erase(0, where.size());
+  fail("data", "{}", last);
+}
+
 void classify(int argc, char** argv) {
   Options options;
   apps::Settings settings("classify", "Says what a trained network sees in images.");
   declare(settings, options);
   if (!settings.parse(argc, argv)) return;
   const auto network = nas::StoredNetwork::from(apps::trained_network(options.network));
-  const data::ImageSet images = read_images(options.images, network.plan.task);
-  const std::unique_ptr<Backend> backend = apps::devices(options.threads).open(options.device);
-  nas::Inference inference(*backend, network, std::min(options.batch, images.count()));
-  const std::vector<float> logits = inference.logits(images);
-  const std::vector<Answer> answers = answers_of(options.images, logits, network.classes, options.top);
-  fmt::print("{}", options.json ? json_of(answers) : table_of(answers));
+  const Pictures pictures = read_pictures(options, network.plan.task);
+  if (!pictures.paths.empty()) {
+    const std::unique_ptr<Backend> backend = apps::devices(options.threads).open(options.device);
+    nas::Inference inference(*backend, network, std::min(options.batch, pictures.set.count()));
+    const std::vector<float> logits = inference.logits(pictures.set);
+    const std::vector<Answer> answers = answers_of(pictures.paths, logits, network.classes, options.top);
+    fmt::print("{}", options.json ? json_of(answers) : table_of(answers));
+  }
+  report(pictures);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Shows what is inside an architecture, or inside a search space.
+// Shows what is inside an architecture, a search space, or a data set.
 #include <fmt/core.h>
 
 #include "apps/common/main.h"
@@ -12,7 +12,7 @@ namespace {
 using namespace adwp;
 
 struct Options {
-  std::string what, space;
+  std::string what, space, data;
   std::int64_t image = 0, classes = 0, sample = 8;
   std::uint64_t seed = 0;
   bool json = false, dot = false;
@@ -22,6 +22,8 @@ void declare(apps::Settings& settings, Options& o) {
   settings.argument(o.what, "ARCHITECTURE|RUN_DIR",
                     "An architecture's JSON file, a run of train, or a run of search (its best)");
   settings.text("space", o.space, "tiny|cifar|FILE", "A search space instead");
+  settings.text("data", o.data, "SPEC",
+                "A data set instead: its classes, sizes, and what is left out of it, file by file");
   settings.integer("image", o.image, "Height and width of the images; 0: the run's, else 32", 0, 4096);
   settings.integer("classes", o.classes, "Classes; 0: the run's, else 10", 0, 10'000);
   settings.flag("json", o.json, "Print JSON");
@@ -32,16 +34,23 @@ void declare(apps::Settings& settings, Options& o) {
 
 void inspect(int argc, char** argv) {
   Options options;
-  apps::Settings settings("inspect", "Shows what is inside an architecture or a search space.");
+  apps::Settings settings("inspect", "Shows what is inside an architecture, a search space or a data set.");
   declare(settings, options);
   if (!settings.parse(argc, argv)) return;
-  if (options.what.empty() == options.space.empty()) {
-    fail_usage("inspect", "got {}, expected either an architecture or --space; see inspect --help",
-               options.what.empty() ? "nothing to inspect" : "both");
+  const int asked = !options.what.empty() + !options.space.empty() + !options.data.empty();
+  if (asked != 1) {
+    fail_usage("inspect", "got {}, expected either an architecture, --space or --data; see inspect --help",
+               asked == 0 ? "nothing to inspect" : "more than one");
   }
-  if (options.dot && (options.json || !options.space.empty())) {
+  if (options.dot && (options.json || options.what.empty())) {
     fail_usage("inspect", "--dot draws one architecture, got {} as well; leave out one of them",
-               options.json ? "--json" : "--space");
+               options.json           ? "--json"
+               : options.data.empty() ? "--space"
+                                      : "--data");
+  }
+  if (!options.data.empty()) {
+    fmt::print("{}", options.json ? apps::data_as_json(options.data) : apps::data_as_text(options.data));
+    return;
   }
   if (!options.space.empty()) {
     const nas::Task task{options.image > 0 ? options.image : 32, 3,

@@ -112,12 +112,13 @@ TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double
   return data;
 }
 
-TestData load_test_split(const DataSpec& spec, const TrainingData& training) {
-  const std::filesystem::path folder = std::filesystem::path(spec.directory) / "test";
+bool has_test_split(const DataSpec& spec) {
   std::error_code ignored;
-  if (spec.kind == DataSpec::Kind::folder && !std::filesystem::exists(folder, ignored)) {
-    fail("data", "no test split, expected {}", folder.string());
-  }
+  return spec.kind != DataSpec::Kind::folder || std::filesystem::exists(spec.directory + "/test", ignored);
+}
+
+TestData load_test_split(const DataSpec& spec, const TrainingData& training) {
+  if (!has_test_split(spec)) fail("data", "no test split, expected {}", spec.directory + "/test");
   Listing listing = list_split(spec, Split::test);
   TestData test;
   test.inventory = std::move(listing.inventory);

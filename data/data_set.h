@@ -46,6 +46,7 @@ struct Inventory {
   };
   struct LeftOut {
     std::string path, reason;  // the reason in a few words, the same for all of a kind
+    std::string detail = {};   // more of it, of a file that cannot be decoded
   };
   std::vector<Class> classes;
   std::vector<LeftOut> left_out;

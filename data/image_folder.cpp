@@ -191,6 +191,11 @@ class FolderReader {
   }
 
  private:
+  static std::string without_where(const std::string& fault) {
+    const std::string_view where = "[data] ";
+    return fault.starts_with(where) ? fault.substr(where.size()) : fault;
+  }
+
   // body(i, path) for each that has no fault yet; what it throws becomes its fault.
   template <typename Body>
   void on_each(std::span<const std::int32_t> indices, std::vector<std::string>& faults, Body&& body) const {
@@ -228,8 +233,7 @@ class FolderReader {
       ++bad;
       if (bad == 1 || files_[indices[i]] < files_[indices[first]]) first = i;
     }
-    std::string reason = faults[first];
-    if (const std::string_view where = "[data] "; reason.starts_with(where)) reason.erase(0, where.size());
+    const std::string reason = without_where(faults[first]);
     if (bad == 1) fail("data", "{}; ?skip-bad leaves such files out", reason);
     fail(
         "data",
@@ -246,7 +250,7 @@ class FolderReader {
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const std::int32_t index = indices[i];
       if (!faults[i].empty()) {
-        inventory.left_out.push_back({files_[index].string(), "cannot be decoded"});
+        inventory.left_out.push_back({files_[index].string(), "cannot be decoded", without_where(faults[i])});
         continue;
       }
       ++inventory.sizes[sizes[i]];

@@ -13,6 +13,9 @@ struct TestData {
   std::int64_t duplicates = 0;       // images that equal one of the training data (both its parts)
 };
 
+// False for a folder without one; the other kinds come with theirs.
+bool has_test_split(const DataSpec& spec);
+
 // Reads and decodes the whole test split. To be asked before hours of training, so that a file that is
 // damaged or a class that is unknown is named then; its figures are for the end. Throws an Error that names
 // them.

@@ -38,4 +38,11 @@ class SpaceView {
   std::vector<nas::NetworkPlan> sample_;
 };
 
+// A data set: its classes, the sizes of its images, and every file that is left out, with the reason; each
+// split.
+std::string data_as_text(const std::string& spec);
+// {"data", "splits": [{"split", "classes": [{"name", "images"}], "sizes": [{"height", "width", "images"}],
+// "duplicates", "left_out": [{"path", "reason", "detail"}]}]}
+std::string data_as_json(const std::string& spec);
+
 }  // namespace adwp::apps
