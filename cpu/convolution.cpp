@@ -2,6 +2,8 @@
 // rest.
 #include "cpu/convolution.h"
 
+#include <cstring>
+
 #include "cpu/cpu_class.h"
 #include "cpu/loops.h"
 #include "framework/core/error.h"
@@ -55,6 +57,7 @@ std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
     hash ^= hash >> 29;
   };
   mix(int(key.pass) * 2 + (key.separate_result ? 1 : 0));
+  mix(key.part);
   mix(key.conv.kernel * 64 + key.conv.stride * 8 + key.conv.padding);
   for (int axis = 0; axis < 4; ++axis) {
     mix(key.x[axis]);
@@ -64,8 +67,8 @@ std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
 }
 
 Convolution& ConvolutionCache::get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
-                                   bool separate_result) {
-  const Key key{pass, conv, x, w, separate_result};
+                                   bool separate_result, std::int32_t part) {
+  const Key key{pass, conv, x, w, separate_result, part};
   auto found = entries_.find(key);
   if (found == entries_.end()) found = entries_.emplace(key, make(key)).first;
   return found->second;
@@ -137,6 +140,92 @@ void add_to(const Tensor& target, const void* computed) {
   });
 }
 
+// The gradient of the kernel sums over images. oneDNN would cut the batch by the number of threads; here it
+// is cut into parts whose number depends on the batch alone, each part is one thread's, and their sum has a
+// fixed order.
+class WgradParts {
+ public:
+  WgradParts(const ConvWgrad& op, ConvolutionCache& cache) : op_(op), cache_(cache) {
+    const Shape& x = op.x.shape();
+    const OneThread alone;  // for which primitives are made
+    const std::int64_t macs = op.dy.elements() * op.dw.tensor.elements() / op.dw.tensor.shape()[0];
+    const std::int64_t count = std::min(x[0], std::clamp<std::int64_t>(macs / least_macs, 1, most_parts));
+    for (std::int64_t part = 0; part < count; ++part) {
+      Part& p = parts_.emplace_back();
+      p.first = x[0] * part / count;
+      const Shape images{x[0] * (part + 1) / count - p.first, x[1], x[2], x[3]};
+      p.primitive = &cache.get(ConvPass::wgrad, op.conv, images, op.dw.tensor.shape(), false, part);
+      p.packed = bytes_;
+      p.scratchpad = p.packed + aligned(p.primitive->packed.get_size());
+      bytes_ = p.scratchpad + aligned(p.primitive->scratchpad.get_size());
+    }
+    result_ = bytes_;
+    if (op.dw.adds()) bytes_ += op.dw.tensor.elements() * sizeof(float);
+  }
+
+  std::size_t bytes() const { return bytes_; }
+
+  void compute(void* workspace) {
+    const Tensor& dw = op_.dw.tensor;
+    on_parts(std::ssize(parts_), [&](std::int64_t part) { compute_part(parts_[part], workspace); });
+    add_parts(workspace);
+    Convolution& c = *parts_.front().primitive;
+    void* packed = at(workspace, parts_.front().packed);
+    void* result = !op_.dw.adds() ? dw.address() : c.repack ? at(workspace, result_) : packed;
+    if (c.repack) {
+      c.w.set_data_handle(result);
+      c.w_packed.set_data_handle(packed);
+      c.unpack.execute(cache_.stream(), c.w_packed, c.w);
+    } else if (result != packed) {
+      std::memcpy(result, packed, dw.elements() * sizeof(float));
+    }
+    if (op_.dw.adds()) add_to(dw, result);
+  }
+
+ private:
+  static constexpr std::int64_t most_parts = 8,
+                                least_macs = 4'000'000;  // of a part, which costs a call and a sum
+
+  struct Part {
+    std::int64_t first = 0;  // image
+    Convolution* primitive = nullptr;
+    std::size_t packed = 0, scratchpad = 0;  // in the workspace
+  };
+
+  void compute_part(const Part& part, void* workspace) const {
+    const auto from = [&](const Tensor& images) {
+      const std::int64_t image = images.elements() / images.shape()[0];
+      return static_cast<void*>(images.data<float>() + part.first * image);
+    };
+    Convolution& c = *part.primitive;
+    c.x.set_data_handle(from(op_.x));
+    c.y.set_data_handle(from(op_.dy));
+    c.w_packed.set_data_handle(at(workspace, part.packed));
+    c.pad.set_data_handle(at(workspace, part.scratchpad));
+    c.primitive.execute(cache_.stream(), {{DNNL_ARG_SRC, c.x},
+                                          {DNNL_ARG_DIFF_DST, c.y},
+                                          {DNNL_ARG_DIFF_WEIGHTS, c.w_packed},
+                                          {DNNL_ARG_SCRATCHPAD, c.pad}});
+  }
+
+  // Into the first part, in order.
+  void add_parts(void* workspace) const {
+    const std::int64_t n = parts_.front().primitive->packed.get_size() / sizeof(float);
+    float* sum = reinterpret_cast<float*>(at(workspace, parts_.front().packed));
+    parallel_for(n, 16384, [&](std::int64_t begin, std::int64_t end) {
+      for (std::size_t part = 1; part < parts_.size(); ++part) {
+        const auto* more = reinterpret_cast<const float*>(at(workspace, parts_[part].packed));
+        for (std::int64_t i = begin; i < end; ++i) sum[i] += more[i];
+      }
+    });
+  }
+
+  const ConvWgrad& op_;
+  ConvolutionCache& cache_;
+  std::vector<Part> parts_;
+  std::size_t bytes_ = 0, result_ = 0;
+};
+
 }  // namespace
 
 std::size_t CpuBackend::workspace(const ConvForward& op) {
@@ -146,7 +235,9 @@ std::size_t CpuBackend::workspace(const ConvDgrad& op) {
   return bytes_for(ConvPass::dgrad, op.conv, op.dx.tensor.shape(), op.w.shape(), op.dx.adds());
 }
 std::size_t CpuBackend::workspace(const ConvWgrad& op) {
-  return bytes_for(ConvPass::wgrad, op.conv, op.x.shape(), op.dw.tensor.shape(), op.dw.adds());
+  if (op.x.elements() == 0 || op.dw.tensor.elements() == 0) return 0;
+  if (op.conv.depthwise) return depthwise_workspace(ConvPass::wgrad, op.conv, op.x.shape());
+  return WgradParts(op, *convolutions_).bytes();
 }
 
 std::size_t CpuBackend::bytes_for(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
@@ -183,16 +274,7 @@ void CpuBackend::compute(const ConvDgrad& op, void* workspace) {
 
 void CpuBackend::compute(const ConvWgrad& op, void* workspace) {
   if (op.conv.depthwise) return depthwise_wgrad(op, workspace);
-  const Tensor& dw = op.dw.tensor;
-  Convolution& c = convolutions_->get(ConvPass::wgrad, op.conv, op.x.shape(), dw.shape(), op.dw.adds());
-  void* result = op.dw.adds() ? at(workspace, c.result_offset) : dw.address();
-  bind(c, op.x.address(), result, op.dy.address(), workspace);
-  c.primitive.execute(convolutions_->stream(), {{DNNL_ARG_SRC, c.x},
-                                                {DNNL_ARG_DIFF_DST, c.y},
-                                                {DNNL_ARG_DIFF_WEIGHTS, c.w_packed},
-                                                {DNNL_ARG_SCRATCHPAD, c.pad}});
-  if (c.repack) c.unpack.execute(convolutions_->stream(), c.w_packed, c.w);
-  if (op.dw.adds()) add_to(dw, result);
+  WgradParts(op, *convolutions_).compute(workspace);
 }
 
 }  // namespace adwp::cpu

@@ -27,8 +27,10 @@ class ConvolutionCache {
  public:
   ConvolutionCache();
 
-  // `separate_result`: room in the workspace for the result, to be summed afterwards.
-  Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, bool separate_result);
+  // `separate_result`: room in the workspace for the result, to be summed afterwards. `part`: of those that
+  // run at once and are otherwise the same, each has one of its own.
+  Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, bool separate_result,
+                   std::int32_t part = 0);
   dnnl::stream& stream() { return stream_; }
 
  private:
@@ -37,6 +39,7 @@ class ConvolutionCache {
     Conv2d conv;
     Shape x, w;
     bool separate_result;
+    std::int32_t part;
     bool operator==(const Key&) const = default;
   };
   struct Hash {

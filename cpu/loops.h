@@ -27,6 +27,32 @@ void parallel_for(std::int64_t n, std::int64_t grain, Body&& body) {
   }
 }
 
+// Within, this thread has one thread: oneDNN makes primitives for it, and runs them on it.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+// Calls body(part) for 0 .. parts, each on one thread, oneDNN's work in it too. oneDNN by itself cuts sums by
+// the number of threads; cut into parts whose number does not depend on it, they are the same for any number.
+template <typename Body>
+void on_parts(std::int64_t parts, Body&& body) {
+  const std::int64_t threads = std::min<std::int64_t>(parts, omp_get_max_threads());
+  if (threads <= 1) {
+    const OneThread alone;
+    for (std::int64_t part = 0; part < parts; ++part) body(part);
+    return;
+  }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+  for (std::int64_t part = 0; part < parts; ++part) body(part);
+}
+
 // Iterations that are worth another thread when each handles `elements` numbers.
 inline std::int64_t grain_for(std::int64_t elements) {
   return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(elements, 1));
