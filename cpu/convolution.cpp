@@ -58,6 +58,7 @@ std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
   };
   mix(int(key.pass) * 2 + (key.separate_result ? 1 : 0));
   mix(key.part);
+  mix(key.threads);
   mix(key.conv.kernel * 64 + key.conv.stride * 8 + key.conv.padding);
   for (int axis = 0; axis < 4; ++axis) {
     mix(key.x[axis]);
@@ -68,7 +69,7 @@ std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
 
 Convolution& ConvolutionCache::get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
                                    bool separate_result, std::int32_t part) {
-  const Key key{pass, conv, x, w, separate_result, part};
+  const Key key{pass, conv, x, w, separate_result, part, omp_get_max_threads()};
   auto found = entries_.find(key);
   if (found == entries_.end()) found = entries_.emplace(key, make(key)).first;
   return found->second;
@@ -229,6 +230,7 @@ class WgradParts {
 }  // namespace
 
 std::size_t CpuBackend::workspace(const ConvForward& op) {
+  threads_.watch();
   return bytes_for(ConvPass::forward, op.conv, op.x.shape(), op.w.shape(), false);
 }
 std::size_t CpuBackend::workspace(const ConvDgrad& op) {

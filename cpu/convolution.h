@@ -40,6 +40,7 @@ class ConvolutionCache {
     Shape x, w;
     bool separate_result;
     std::int32_t part;
+    int threads;  // that the primitive was made for; none of its results depends on it
     bool operator==(const Key&) const = default;
   };
   struct Hash {

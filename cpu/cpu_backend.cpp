@@ -41,8 +41,8 @@ std::string processor_name() {
 
 std::unique_ptr<Backend> open_cpu(int threads) { return std::make_unique<CpuBackend>(threads); }
 
-CpuBackend::CpuBackend(int threads) : convolutions_(std::make_unique<ConvolutionCache>()) {
-  if (threads > 0) omp_set_num_threads(threads);
+CpuBackend::CpuBackend(int threads)
+    : threads_(take_threads(threads)), convolutions_(std::make_unique<ConvolutionCache>()) {
 #pragma omp parallel
   flush_denormals();
 }
@@ -50,8 +50,11 @@ CpuBackend::CpuBackend(int threads) : convolutions_(std::make_unique<Convolution
 CpuBackend::~CpuBackend() = default;
 
 std::string CpuBackend::description() const {
-  return fmt::format("{}, {} threads", processor_name(), omp_get_max_threads());
+  return fmt::format("{}, {} thread{}", processor_name(), threads_.all(), threads_.all() == 1 ? "" : "s");
 }
+
+// Not the number of threads: what is computed does not depend on it.
+std::string CpuBackend::identity() const { return processor_name(); }
 
 void* CpuBackend::do_allocate(std::size_t bytes) {
   constexpr std::size_t page = std::size_t{2} << 20;

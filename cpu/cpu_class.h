@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cpu/cpu_backend.h"
+#include "cpu/threads.h"
 
 namespace adwp::cpu {
 
@@ -16,6 +17,7 @@ class CpuBackend : public Backend {
 
   std::string name() const override { return "cpu"; }
   std::string description() const override;
+  std::string identity() const override;
   void synchronize() override {}
 
  private:
@@ -38,6 +40,7 @@ class CpuBackend : public Backend {
 
   std::size_t bytes_for(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, bool adds);
 
+  ThreadGovernor threads_;
   std::unique_ptr<ConvolutionCache> convolutions_;
 };
 

@@ -41,6 +41,10 @@ std::string full_name(const Backend& backend) {
   return fmt::format("{} ({})", backend.name(), backend.description());
 }
 
+std::string bits_name(const Backend& backend) {
+  return fmt::format("{} ({})", backend.name(), backend.identity());
+}
+
 std::unique_ptr<Arena> measured_arena(Backend& backend, const ArenaNeed& need, std::size_t megabytes,
                                       const std::function<void(const std::string&)>& say) {
   Arena counting = Arena::counting(backend);

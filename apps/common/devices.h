@@ -19,6 +19,8 @@ Registry devices(int threads = 0, const std::string& precision = "f32", const st
 
 // The device and its hardware, e.g. "cpu (Intel(R) Xeon(R) Processor, 2 threads)": its name in results.
 std::string full_name(const Backend& backend);
+// The same as far as bits depend on it: what a run that is resumed must find again.
+std::string bits_name(const Backend& backend);
 
 // What a run allocates, measured.
 struct ArenaNeed {

@@ -45,8 +45,8 @@ void run_program(Settings& settings, const Options& options) {
   const std::unique_ptr<Backend> backend =
       devices(options.threads, options.precision, options.engine).open(options.device);
   const RunDirectory directory(options.out, options.resume);
-  // The number of threads is found with the device; nothing else of --threads matters.
-  const std::vector<std::string> free{"out", "device", "threads", "arena-mb", "tensorboard"};
+  // No bit depends on these: the device is found, and the data are known by their fingerprint.
+  const std::vector<std::string> free{"out", "data", "device", "threads", "arena-mb", "tensorboard"};
   if (directory.resumes()) settings.require_same(directory.config(), free);  // before data is read
   Run run(*backend, options, directory);
   for (const auto& [name, value] : run.found()) settings.found(name, value);

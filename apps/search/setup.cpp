@@ -127,7 +127,7 @@ void SearchSetup::require_fast_enough() {
 
 std::vector<std::pair<std::string, std::string>> SearchSetup::found() const {
   std::vector<std::pair<std::string, std::string>> facts{
-      {"device", full_name(backend)},
+      {"device", bits_name(backend)},
       {"data", data::fingerprint(data)},
       {"space", fmt::format("{:016x}", fnv1a(space.to_toml()))}};
   if (options.budget_minutes > 0) facts.emplace_back(budget_fact, fmt::format("{:.0f}", budget));

@@ -74,7 +74,7 @@ nas::NetworkTrainingOptions TrainSetup::training() const {
 }
 
 std::vector<std::pair<std::string, std::string>> TrainSetup::found() const {
-  return {{"device", full_name(backend)},
+  return {{"device", bits_name(backend)},
           {"data", data::fingerprint(data)},
           {"architecture", plan.architecture.id()}};
 }

@@ -21,7 +21,10 @@ class Backend : public Memory {
  public:
   virtual std::string name() const = 0;         // "cpu", "cuda", "emulated"
   virtual std::string description() const = 0;  // the hardware, for logs and results
-  virtual void synchronize() = 0;               // waits until all issued work is done
+  virtual std::string identity() const {
+    return description();
+  }                                // as far as the bits of results depend on it
+  virtual void synchronize() = 0;  // waits until all issued work is done
   // What the end of a run should say of how the device worked, beyond its description; one entry per line.
   virtual std::vector<std::string> notes() const { return {}; }
 
