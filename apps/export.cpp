@@ -41,7 +41,7 @@ nas::StoredNetwork open_network(const Options& o) {
                o.network.empty() ? "nothing to export" : "both");
   }
   if (!o.network.empty()) return nas::StoredNetwork::from(apps::trained_network(o.network));
-  const auto architecture = nas::Architecture::from_json(io::read_text(o.architecture, 1 << 20));
+  const auto architecture = nas::Architecture::from_file(o.architecture);
   const nas::NetworkPlan plan = nas::plan_network(architecture, {o.image, 3, o.classes});
   if (o.format == "dot" || o.format == "svg") return {plan, {}, {}, {}};  // drawn without weights
   return nas::random_network(*apps::devices().open("auto"), plan, o.seed);

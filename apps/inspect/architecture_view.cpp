@@ -83,7 +83,7 @@ nas::NetworkPlan open_plan(const std::string& path, std::int64_t image, std::int
     architecture = plan.architecture;
   } else {
     if (directory) task = task_of_search(path, task);
-    architecture = nas::Architecture::from_json(io::read_text(directory ? best.string() : path, 1 << 20));
+    architecture = nas::Architecture::from_file(directory ? best.string() : path);
   }
   if (image > 0) task.image_size = image;
   if (classes > 0) task.classes = classes;

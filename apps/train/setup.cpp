@@ -11,7 +11,7 @@ namespace {
 
 nas::NetworkPlan read_plan(const std::string& path, const data::TrainingData& data) {
   const nas::Task task{data.train.height, data.train.channels, std::ssize(data.classes)};
-  return nas::plan_network(nas::Architecture::from_json(io::read_text(path, 1 << 20)), task);
+  return nas::plan_network(nas::Architecture::from_file(path), task);
 }
 
 }  // namespace

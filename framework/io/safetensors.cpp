@@ -10,6 +10,7 @@
 
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
+#include "framework/io/json.h"
 #include "framework/io/nesting.h"
 
 namespace adwp::io {
@@ -77,25 +78,15 @@ std::size_t header_length(std::string_view start, std::size_t file_bytes, const 
   return length;
 }
 
-// A name twice would silently hide a tensor: the parser is told to object.
-Json parse_without_repeats(std::string_view text, const std::string& path) {
+Json read_header(std::string_view text, const std::string& path) {
   if (json_exceeds(text, most_depth, most_values)) reject(path, "header nested too deeply, or too long");
-  std::vector<std::unordered_set<std::string>> seen(most_depth + 1);  // keys of the object open at each depth
-  bool twice = false;
-  Json header = Json::parse(
-      text,
-      [&](int depth, Json::parse_event_t event, Json& parsed) {
-        // An object's start is told at the depth around it, its keys at the depth within.
-        if (event == Json::parse_event_t::object_start) seen[depth + 1].clear();
-        if (event == Json::parse_event_t::key) {
-          twice |= !seen[depth].insert(parsed.get<std::string>()).second;
-        }
-        return true;
-      },
-      false);
-  if (header.is_discarded() || !header.is_object()) reject(path, "header is not a JSON object");
-  if (twice) reject(path, "a name stands twice");
-  return header;
+  try {
+    Json header = parse_json(text);  // a name twice would silently hide a tensor
+    if (!header.is_object()) reject(path, "header is not a JSON object");
+    return header;
+  } catch (const BadJson& bad) {
+    reject(path, "header: {}", bad.what());
+  }
 }
 
 void read_metadata(const Json& entries, const std::string& path, SafeTensors& file) {
@@ -141,7 +132,7 @@ Place read_entry(const Json& entry, const std::string& name, std::size_t data_by
 // Metadata and tensors, their bytes still to be filled in: side by side, in the order given back.
 std::vector<Place> read_header(std::string_view text, std::size_t data_bytes, const std::string& path,
                                SafeTensors& file) {
-  const Json header = parse_without_repeats(text, path);
+  const Json header = read_header(text, path);
   std::vector<Place> places;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") {

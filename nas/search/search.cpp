@@ -97,20 +97,19 @@ std::vector<Candidate> Search::propose(Random& random) {
   };
   for (int tries = 0; breed && may_try(tries); ++tries) {
     const Candidate& first = tournament();
-    if (random.uniform() < settings_.mutation_only) {
-      admit(space_.mutate(first.architecture, random), {first.hash}, proposed);
-    } else {
+    Architecture child = first.architecture;
+    std::vector<std::uint64_t> parents{first.hash};
+    if (random.uniform() >= settings_.mutation_only) {
       const Candidate& second = tournament();
-      const Architecture child = space_.crossover(first.architecture, second.architecture, random);
-      admit(space_.mutate(child, random), {first.hash, second.hash}, proposed);
+      child = space_.crossover(first.architecture, second.architecture, random);
+      parents.push_back(second.hash);
     }
+    const auto found = space_.within(space_.mutate(child, random), settings_.limits, settings_.task, random);
+    if (found) admit(*found, std::move(parents), proposed);
   }
-  // The first generation, random search, and places that breeding left empty. The first sample
-  // under the limits also tells when they are impossible.
+  // The first generation, random search, and places that breeding left empty.
   for (int tries = 0; may_try(tries); ++tries) {
-    const Architecture sampled =
-        tries == 0 ? space_.sample(random, settings_.limits, settings_.task) : space_.sample(random);
-    admit(sampled, {}, proposed);
+    admit(space_.sample(random, settings_.limits, settings_.task), {}, proposed);
   }
   return proposed;
 }

@@ -10,6 +10,8 @@
 
 #include "framework/core/error.h"
 #include "framework/core/fnv.h"
+#include "framework/io/atomic_file.h"
+#include "framework/io/json.h"
 #include "framework/io/nesting.h"
 
 namespace adwp::nas {
@@ -246,8 +248,12 @@ Architecture Architecture::from_json(std::string_view text) {
     fail_usage("architecture", "not an architecture, got {} bytes, expected flat JSON of at most {}",
                text.size(), most_text);
   }
-  const Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded()) fail_usage("architecture", "not JSON, got {} bytes", text.size());
+  Json json;
+  try {
+    json = io::parse_json(text);
+  } catch (const io::BadJson& bad) {
+    fail_usage("architecture", "{}", bad.what());
+  }
   Reader reader(json, "");
   reader.integer("version", 1, 1);
   Architecture architecture;
@@ -270,6 +276,17 @@ Architecture Architecture::from_json(std::string_view text) {
   reader.finish();
   architecture.validate();
   return architecture;
+}
+
+Architecture Architecture::from_file(const std::string& path) {
+  try {
+    return from_json(io::read_text(path, std::size_t{1} << 20));
+  } catch (const Error& error) {
+    const std::string_view where = "[architecture] ";
+    const std::string what = error.what();
+    if (!what.starts_with(where)) throw;
+    fail_usage("architecture", "{}: {}", path, what.substr(where.size()));
+  }
 }
 
 std::uint64_t Architecture::hash() const { return fnv1a(to_json()); }

@@ -76,6 +76,7 @@ struct Architecture {
   // `[architecture] stages[1].blocks[0].kernel: got 4, expected one of 3, 5, 7`.
   std::string to_json() const;
   static Architecture from_json(std::string_view text);
+  static Architecture from_file(const std::string& path);  // names the file as well
 
   // Throws a usage Error when a field is out of its documented range.
   void validate() const;

@@ -49,8 +49,13 @@ struct SearchSpace {
   void validate() const;
 
   Architecture sample(Random& random) const;  // every choice uniform
-  // Rejection sampling; throws a usage Error naming the limit when 10,000 tries find nothing.
+  // Uniform among those within the limits where they are not rare, else a sample brought within them
+  // (within()). Throws a usage Error that names the space's true minimum when nothing is within them.
   Architecture sample(Random& random, const Limits& limits, const Task& task) const;
+  // The architecture, changed at random until it is within the limits on parameters and multiply-accumulates;
+  // nothing when no change brings it nearer.
+  std::optional<Architecture> within(Architecture architecture, const Limits& limits, const Task& task,
+                                     Random& random) const;
   // One random choice changed (width, depth, an operation, a residual, a join); never the same.
   Architecture mutate(const Architecture& architecture, Random& random) const;
   // Each stage from one parent or the other, uniformly; blocks recombined at a cut when alike.

@@ -117,20 +117,6 @@ Architecture SearchSpace::sample(Random& random) const {
   return architecture;
 }
 
-Architecture SearchSpace::sample(Random& random, const Limits& limits, const Task& task) const {
-  constexpr int tries = 10'000;
-  for (int i = 0; i < tries; ++i) {
-    Architecture architecture = sample(random);
-    if (limits.admit(plan_network(architecture, task))) return architecture;
-  }
-  const NetworkPlan least = plan_network(smallest(), task);
-  fail_usage("search space",
-             "no architecture within the limits in {} tries, got --max-params {} and --max-macs {}, "
-             "expected at least about {} parameters and {} MACs",
-             tries, limits.max_params.value_or(0), limits.max_macs.value_or(0), least.parameters(),
-             least.macs());
-}
-
 Architecture SearchSpace::mutate(const Architecture& architecture, Random& random) const {
   for (int i = 0; i < 1000; ++i) {
     Architecture child = architecture;
