@@ -2,7 +2,10 @@
 """Searches on NAS-Bench-Macro by table look-up, at equal cost: the tables of docs/results/nas_bench_macro.md.
 
     bench/nas_bench_macro/arms.py TABLE.json [--repetitions 1000] [--errors measured|independent|leaning|weak]
+                                             [--scores scores.jsonl]
 
+--scores: what a HyperNetwork trained for this space predicts of each network, as `ranking_study scores` writes it for
+the file of networks.py; its arms stand beside those of simulated predictions, and are charged for it (PREDICTION).
 TABLE.json is nas-bench-macro_cifar10.json of github.com/xiusu/NAS-Bench-Macro; needs numpy. Costs are counted in full
 trainings of 50 epochs. A full training is looked up: the network is chosen by one of its three stored accuracies and
 judged by the mean of the other two. SHORT TRAININGS ARE NOT IN THE TABLE; they are simulated (class World), and so are
@@ -26,6 +29,9 @@ WEAK = {1: .30, 5: .50, 10: .60, 20: .70}
 ERRORS = {"measured": (.20, .15), "independent": (0, 0), "leaning": (.40, .30), "weak": (.20, .15)}
 # (epochs, share of the cost): each rung takes what the one before ranks best. Of six schedules, the best for
 # random + halving and for size + halving.
+# What the real predictions cost, in full trainings of 50 epochs of 50,000 images of 32 pixels: 60 epochs of 9,000 images
+# of 16 pixels, a quarter of the work each; and 3,969 networks on 500 such images, forward only, a third.
+PREDICTION = (60 * 9_000 + 3_969 * 500 / 3) / 4 / (FULL * 50_000)
 RUNGS = ((1, 1 / 3), (10, 1 / 3), (FULL, 1 / 3))
 
 
@@ -60,7 +66,7 @@ def beside(direction, z):
 class Networks:
     """Those of the table within a limit on MACs."""
 
-    def __init__(self, table, limit):
+    def __init__(self, table, limit, predicted=None):
         codes = sorted({canonical(code) for code in table if table[code]["flops"] <= limit * 1e6})
         self.count = len(codes)
         self.accuracy = np.array([table[c]["test_acc"] for c in codes])
@@ -71,6 +77,7 @@ class Networks:
         spread = features.std(0)
         self.features = features[:, spread > 1e-9] / spread[spread > 1e-9]
         self.directions = np.linalg.svd(self.features, full_matrices=False)[0]
+        self.predicted = None if predicted is None else normal_scores(np.array([predicted[c] for c in codes]))
         self.depth = np.array([len(c) - c.count("0") for c in codes], float)
         self.z = [normal_scores(self.accuracy[:, seed]) for seed in range(3)]
         self.truth = [np.delete(self.accuracy, seed, 1).mean(1) for seed in range(3)]
@@ -173,11 +180,11 @@ class Ridge:
         return with_own, without
 
 
-def guided(world, order, cost, prediction=None, steps=3, rungs=RUNGS):
+def guided(world, order, cost, prediction=None, steps=3, rungs=RUNGS, first=None):
     """Ours: a rank sample, and rungs that a ridge guides, refitted with the results of each.
 
-    The rank sample is trained in equal steps. Half of the first are the largest networks within the limit, half come
-    in the (random) order; each later step takes what the fit so far ranks best. With one step all come in the order.
+    The rank sample is trained in equal steps. Half of the first are the largest networks within the limit (or those of
+    the highest `first`), half come in the (random) order; each later step takes what the fit so far ranks best. With one step all come in the order.
     """
     n = world.networks
     features = n.features
@@ -191,7 +198,8 @@ def guided(world, order, cost, prediction=None, steps=3, rungs=RUNGS):
 
     epochs, share = rungs[0]
     step = max(8, rung_size(cost, share, epochs)) // steps
-    largest = order[np.argsort(-n.macs[order], kind="stable")][:step // 2 if steps > 1 else 0]
+    size = n.macs if first is None else first
+    largest = order[np.argsort(-size[order], kind="stable")][:step // 2 if steps > 1 else 0]
     rest = order[~np.isin(order, largest)]
     train(np.concatenate([largest, rest[:step - len(largest)]]), epochs)
     for _ in range(steps - 1):
@@ -212,6 +220,14 @@ def arms(world, cost):
     by_size = order[np.argsort(-n.macs[order], kind="stable")]
     by_depth = np.lexsort((-n.macs, -n.depth))
     weak, good = world.prediction(.2), world.prediction(.3)
+    real = {} if n.predicted is None else {
+        "prediction (real) + halving": lambda: halving(world, np.argsort(-n.predicted), cost - PREDICTION),
+        "prediction (real), its best in full": lambda: halving(world, np.argsort(-n.predicted), cost - PREDICTION,
+                                                               ((FULL, 1),)),
+        "ours (real prediction)": lambda: guided(world, order, cost - PREDICTION, n.predicted),
+        "ours (real prediction), first those it ranks best": lambda: guided(world, order, cost - PREDICTION, n.predicted,
+                                                                            first=n.predicted),
+    }
     known = n.features @ np.linalg.lstsq(n.features, world.z, rcond=None)[0]
     return {
         "random + halving": lambda: halving(world, order, cost),
@@ -223,6 +239,7 @@ def arms(world, cost):
         "ours without prediction, rank sample all random": lambda: guided(world, order, cost, steps=1),
         "ours, prediction of τ .2 (simulated)": lambda: guided(world, order, cost, weak),
         "ours, prediction of τ .3 (simulated)": lambda: guided(world, order, cost, good),
+        **real,
         "oracle: structure fitted to all accuracies; in full": lambda: halving(world, np.argsort(-known), cost,
                                                                                ((FULL, 1),)),
         "oracle: all networks in full": lambda: world.regret(np.arange(n.count)),
@@ -259,14 +276,21 @@ def main():
     parser.add_argument("--errors", choices=ERRORS, default="measured")
     parser.add_argument("--costs", type=int, nargs="+", default=[8, 4, 16])
     parser.add_argument("--limits", default="none,60,80,all", help="MMACs; all: 14 of them, sharing repetitions")
+    parser.add_argument("--scores")
     options = parser.parse_args()
     with open(options.table) as file:
         stored = json.load(file)
-    print(f"Short trainings and predictions are a model, not measured: errors '{options.errors}'. Regret in points of "
+    predicted = None
+    if options.scores:
+        with open(options.scores) as file:
+            row = json.loads(file.readline())
+        codes = sorted({canonical(code) for code in stored})
+        predicted = {code: -loss for code, loss in zip(codes, row["loss"], strict=True)}
+    print(f"Short trainings and simulated predictions are a model, not measured: errors '{options.errors}'. Regret in points of "
           f"accuracy; mean of {options.repetitions} repetitions, 95 % bootstrap intervals of them.")
     for limit in options.limits.split(","):
         limits = range(35, 105, 5) if limit == "all" else [np.inf if limit == "none" else float(limit)]
-        sets = [Networks(stored, one) for one in limits]
+        sets = [Networks(stored, one, predicted) for one in limits]
         share = options.repetitions // len(sets)
         worlds = [lambda n=n, s=s: World(n, s, options.errors) for n in sets for s in range(share)]
         name = {"none": "No limit", "all": "Mean over the limits 35, 40, ..., 100 MMACs"}.get(limit, f"{limit} MMACs")
