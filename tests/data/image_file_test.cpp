@@ -163,5 +163,36 @@ TEST_F(ImageFile, SidesAreBounded) {
   }
 }
 
+// EXIF's orientations, told by where a bright corner comes to stand: stored at the top left of 16 x 8 pixels.
+TEST_F(ImageFile, PhotosStandUprightAsExifSays) {
+  std::vector<unsigned char> pixels(16 * 8 * 3, 0);
+  for (int y = 0; y < 4; ++y) std::fill_n(pixels.begin() + y * 16 * 3, 4 * 3, 255);
+  stbi_write_jpg(path().c_str(), 16, 8, 3, pixels.data(), 100);
+  const std::string plain = contents(path());
+  const auto with = [&](char orientation) {
+    const std::string tiff = std::string("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", 19) +
+                             orientation + std::string("\0\0\0\0\0\0", 6);
+    const std::string exif = std::string("Exif\0\0", 6) + tiff;
+    return plain.substr(0, 2) + "\xff\xe1" + big_endian(exif.size() + 2).substr(2) + exif + plain.substr(2);
+  };
+  struct Expected {
+    bool turned, bottom, right;
+  };
+  const Expected expected[] = {{false, false, false}, {false, false, true}, {false, true, true},
+                               {false, true, false},  {true, false, false}, {true, false, true},
+                               {true, true, true},    {true, true, false}};
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    const Expected& e = expected[orientation - 1];
+    const data::DecodedImage image = data::decode_image(write(with(static_cast<char>(orientation))), 1);
+    ASSERT_EQ(image.height, e.turned ? 16 : 8) << orientation;
+    const std::int64_t y = e.bottom ? image.height - 2 : 1, x = e.right ? image.width - 2 : 1;
+    EXPECT_GT(image.pixels[y * image.width + x], 200) << orientation;
+    EXPECT_LT(image.pixels[(image.height - 1 - y) * image.width + image.width - 1 - x], 50) << orientation;
+    const data::DecodedImage stored = data::decode_image(path(), 1, data::Orientation::ignore);
+    EXPECT_EQ(stored.height, 8);
+    EXPECT_GT(stored.pixels[17], 200);
+  }
+}
+
 }  // namespace
 }  // namespace adwp::test

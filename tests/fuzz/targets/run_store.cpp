@@ -12,7 +12,7 @@ std::string read(const std::string& path) {
   for (int phase = 0; phase < 4; ++phase) all += fmt::format("{} ", store.cost(nas::Phase{phase}).seconds);
   all += fmt::format("{} {}\n", store.total().seconds, store.total().arena_peak);
   for (const nas::Measured& m : store.rank_sample())
-    all += fmt::format("{} {}\n", m.params, m.trained_accuracy);
+    all += fmt::format("{} {}\n", m.params, m.trained.loss);
   for (const auto& [of, microseconds] : store.latencies("device", 16)) {
     fuzz::expect(microseconds > 0, "latencies are positive");
     all += fmt::format("{:x} {} {}\n", of.first, of.second, microseconds);
@@ -22,7 +22,7 @@ std::string read(const std::string& path) {
     for (const nas::Candidate& c : *list) {
       fuzz::expect(c.hash == c.architecture.hash(), "candidates are what their id says");
       fuzz::expect(c.generation >= 0 && c.generation < state.next_generation, "generations are counted");
-      all += fmt::format("{} {} {}\n", c.hash, c.score, store.trained_accuracy(c, 3).value_or(-1));
+      all += fmt::format("{} {} {}\n", c.hash, c.score, store.trained(c, 3).value_or(nas::Trained{}).accuracy);
     }
   }
   return all;
