@@ -11,12 +11,12 @@ namespace adwp::cuda {
 
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
+  cudaGetLastError();  // the runtime keeps the error too: the next launch would report it as its own
   const char* hint = "";
   if (status == cudaErrorMemoryAllocation) hint = "; lower --arena-mb or --batch";
   if (status == cudaErrorNoKernelImageForDevice) {
     hint = "; this binary was not built for this GPU: add its architecture to -DCMAKE_CUDA_ARCHITECTURES";
   }
-  if (status == cudaErrorInsufficientDriver) hint = "; the driver is older than the CUDA runtime: update it";
   fail("cuda", "{}: {}{}", what, cudaGetErrorString(status), hint);
 }
 
