@@ -8,12 +8,15 @@ namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
 
-// A block takes 32 channels by 8 rows of pixels.
+// Of the kernels that sum over pixels, a block takes an image (along x, for there may be more than the 65,535
+// that y has room for) and 32 channels by 8 rows of pixels.
+__device__ __forceinline__ std::int64_t own_channel() { return block_index_y() * 32 + threadIdx.x; }
+
 __global__ void __launch_bounds__(256)
     global_mean(const float* x, float* y, std::int64_t pixels, std::int64_t channels) {
   SHARED(float, sums, [8][32]);
-  const std::int64_t channel = first_index();
-  const float* image = x + block_index_y() * pixels * channels;
+  const std::int64_t channel = own_channel();
+  const float* image = x + block_index() * pixels * channels;
   float sum = 0;
   if (channel < channels) {
     for (std::int64_t p = threadIdx.y; p < pixels; p += 8) sum += image[p * channels + channel];
@@ -23,7 +26,7 @@ __global__ void __launch_bounds__(256)
   if (threadIdx.y == 0 && channel < channels) {
     float total = 0;
     for (int row = 0; row < 8; ++row) total += sums[row][threadIdx.x];
-    y[blockIdx.y * channels + channel] = total / pixels;
+    y[block_index() * channels + channel] = total / pixels;
   }
 }
 
@@ -44,13 +47,12 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
-// ds[n, c] = sum over pixels of dy x: a block takes 32 channels by 8 rows of pixels and sums over the
-// rows in ascending order.
+// ds[n, c] = sum over pixels of dy x: the sums of 8 rows of pixels in ascending order.
 __global__ void __launch_bounds__(256)
     scale_gradient(const float* dy, const float* x, float* ds, bool accumulate, std::int64_t pixels,
                    std::int64_t channels) {
   SHARED(float, sums, [8][32]);
-  const std::int64_t channel = first_index(), image = block_index_y() * pixels * channels;
+  const std::int64_t channel = own_channel(), image = block_index() * pixels * channels;
   float sum = 0;
   if (channel < channels) {
     for (std::int64_t p = threadIdx.y; p < pixels; p += 8) {
@@ -63,7 +65,7 @@ __global__ void __launch_bounds__(256)
   if (threadIdx.y == 0 && channel < channels) {
     float total = 0;
     for (int row = 0; row < 8; ++row) total += sums[row][threadIdx.x];
-    put(ds[blockIdx.y * channels + channel], total, accumulate);
+    put(ds[block_index() * channels + channel], total, accumulate);
   }
 }
 
@@ -74,7 +76,7 @@ struct Images {
   explicit Images(const Shape& s) : count(s[0]), pixels(s[1] * s[2]), channels(s[3]) {}
   std::int64_t elements() const { return count * pixels * channels; }
   // Of the kernels that sum over pixels.
-  Grid grid() const { return {ceil_divide(channels, 32), count}; }
+  Grid grid() const { return {count, ceil_divide(channels, 32)}; }
 };
 
 }  // namespace
