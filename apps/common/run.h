@@ -34,7 +34,9 @@ void declare_run(Settings& settings, RunOptions& options, double least_validatio
 template <typename Run, typename Options>
 void run_program(Settings& settings, const Options& options) {
   const std::unique_ptr<Backend> backend =
-      devices(options.threads, options.precision, options.engine).open(options.device);
+      devices(options.threads, options.precision, options.engine).open(options.device, [&](const auto& line) {
+        if (!options.quiet) fmt::print(stderr, "{}\n", line);
+      });
   const RunDirectory directory(options.out, options.resume);
   // The number of threads is found with the device; nothing else of --threads matters.
   const std::vector<std::string> free{"out", "device", "threads", "arena-mb", "tensorboard"};
