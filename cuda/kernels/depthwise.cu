@@ -8,9 +8,10 @@
 //        outputs above and below it, k reads where k * k were.
 // dgrad with stride 1 is the forward pass with the kernel turned about; with stride 2 every input gathers
 // from the outputs that it went to. wgrad: a block sums 32 channels over one part of the output rows in
-// registers; a second kernel adds the parts in ascending order.
+// registers; a second kernel adds the parts.
 #include "cuda/kernels/convolution.h"
 #include "cuda/kernels/math.cuh"
+#include "cuda/kernels/part_sums.cuh"
 #include "cuda/runtime/gpu_backend.h"
 
 namespace adwp::ADWP_GPU {
@@ -154,16 +155,16 @@ __global__ void __launch_bounds__(256)
   }
 }
 
-// dw (channels, taps) from partial (parts, taps, channels), parts in ascending order.
-__global__ void __launch_bounds__(threads_per_block)
-    wgrad_totals(const float* partial, std::int64_t parts, float* dw, bool accumulate, std::int64_t taps,
-                 std::int64_t channels) {
-  for (std::int64_t i = first_index(); i < taps * channels; i += index_step()) {
-    float sum = 0;
-    for (std::int64_t part = 0; part < parts; ++part) sum += partial[part * taps * channels + i];
+// dw (channels, taps) from sums (taps, channels).
+struct StoreTaps {
+  float* dw;
+  bool accumulate;
+  int taps, channels;
+  __device__ void operator()(std::int64_t column, float sum) const {
+    const int i = column;
     put(dw[i % channels * taps + i / channels], sum, accumulate);
   }
-}
+};
 
 // --- launching ---------------------------------------------------------------------------------------
 
@@ -247,8 +248,8 @@ void depthwise(Stream stream, KernelLevel level, const ConvWgrad& op, float* scr
     launch(name, wgrad_partials<K>, {ceil_divide(s.channels, 32), parts, K > 0 ? 1 : taps}, dim3(32, 8), 0,
            stream, s, floats(op.x), floats(op.dy), scratch);
   });
-  launch(name, wgrad_totals, blocks_for(taps * s.channels), threads_per_block, 0, stream, scratch, parts,
-         floats(op.dw), op.dw.adds(), taps, s.channels);
+  run_add_parts(name, stream, StoreTaps{floats(op.dw), op.dw.adds(), s.taps(), s.channels}, scratch, parts,
+                taps * s.channels);
 }
 
 }  // namespace adwp::ADWP_GPU

@@ -25,6 +25,7 @@
 
 #include "cuda/cuda_backend.h"
 #include "cuda/kernels/math.cuh"
+#include "cuda/kernels/part_sums.cuh"
 #include "cuda/kernels/product.h"
 #include "cuda/kernels/tile_moments.cuh"
 
@@ -144,12 +145,12 @@ struct FmaSums {
     UNROLL for (int k = 0; k < tile_k; k += 4) {
       float x[8][4], y[4][4];
       if constexpr (AlongA) {
-        UNROLL for (int i = 0; i < 8; ++i) load4(x[i], a + TileA::offset(row(i), k));
+        UNROLL for (int i = 0; i < 8; ++i) load(x[i], a + TileA::offset(row(i), k));
       } else {
         UNROLL for (int d = 0; d < 4; ++d) {
           float low[4], high[4];
-          load4(low, a + TileA::offset(row(0), k + d));
-          load4(high, a + TileA::offset(row(4), k + d));
+          load(low, a + TileA::offset(row(0), k + d));
+          load(high, a + TileA::offset(row(4), k + d));
           UNROLL for (int i = 0; i < 4; ++i) {
             x[i][d] = low[i];
             x[i + 4][d] = high[i];
@@ -157,11 +158,11 @@ struct FmaSums {
         }
       }
       if constexpr (AlongB) {
-        UNROLL for (int j = 0; j < 4; ++j) load4(y[j], b + TileB::offset(column(j), k));
+        UNROLL for (int j = 0; j < 4; ++j) load(y[j], b + TileB::offset(column(j), k));
       } else {
         UNROLL for (int d = 0; d < 4; ++d) {
           float four[4];
-          load4(four, b + TileB::offset(column(0), k + d));
+          load(four, b + TileB::offset(column(0), k + d));
           UNROLL for (int j = 0; j < 4; ++j) y[j][d] = four[j];
         }
       }
@@ -177,15 +178,6 @@ struct FmaSums {
   __device__ static float over_lanes(float value) { return value + __shfl_xor_sync(~0u, value, 16); }
   __device__ static bool first_of_lanes() { return threadIdx.x % 32 < 16; }
   __device__ static int group() { return thread_index() / 32; }
-
- private:
-  __device__ static void load4(float (&to)[4], const float* from) {
-    const float4 v = *reinterpret_cast<const float4*>(from);
-    to[0] = v.x;
-    to[1] = v.y;
-    to[2] = v.z;
-    to[3] = v.w;
-  }
 };
 
 // A warp's 32 x 32 elements, as 2 x 4 fragments of 16 x 8.
@@ -344,17 +336,15 @@ __global__ void __launch_bounds__(256)
   if (row < m && column < n) out.store(row, column, sum);
 }
 
-// c = what the splits have summed, in ascending order, through the output's epilogue. A template, for it
-// stands in a header; Tag: the product's operand.
-template <typename Tag>
-__global__ void __launch_bounds__(256)
-    add_splits(const float* partial, std::int64_t splits, Output out, std::int64_t m, std::int64_t n) {
-  for (std::int64_t i = first_index(); i < m * n; i += index_step()) {
-    float sum = 0;
-    for (std::int64_t split = 0; split < splits; ++split) sum += partial[split * m * n + i];
+// c = what the splits have summed, through the output's epilogue.
+struct StoreSplits {
+  Output out;
+  int n;
+  __device__ void operator()(std::int64_t column, float sum) const {
+    const int i = column;  // a product that is split has few elements (ProductShape::splits)
     out.store(i / n, i % n, sum);
   }
-}
+};
 
 // --- launching ---------------------------------------------------------------------------------------
 
@@ -391,7 +381,7 @@ void run_product(const char* name, Stream stream, const GpuOptions& options, boo
   };
   if (splits == 1) return run(out);
   run(Output{scratch, n, 1, nullptr, Activation::none, false, m * n});
-  launch(name, add_splits<A>, blocks_for(m * n), 256, 0, stream, scratch, splits, out, m, n);
+  run_add_parts(name, stream, StoreSplits{out, static_cast<int>(n)}, scratch, splits, m * n);
 }
 
 }  // namespace adwp::ADWP_GPU
