@@ -16,11 +16,6 @@ cmake -S . -B "$gpu_build" -G Ninja -DADWP_CPU=OFF -DADWP_NATIVE=OFF -DADWP_TEST
       -DCMAKE_EXE_LINKER_FLAGS="-static-libstdc++ -static-libgcc -Wl,-rpath,'\$ORIGIN/../lib'"
 cmake --build "$gpu_build" -j "${JOBS:-$(nproc)}"
 
-for code in sm_80 sm_90 sm_100 sm_120; do
-  cuobjdump --list-elf "$gpu_build/apps/search" | grep -q "\.$code\." ||
-    { echo "error: [gpu-bundle] search has no machine code for $code" >&2; exit 1; }
-done
-
 rm -rf "$bundle"
 mkdir -p "$bundle/programs" "$bundle/expected"
 cp "$gpu_build"/apps/{search,train} "$gpu_build"/tests/adwp_tests \
@@ -34,7 +29,7 @@ search() {  # NAME OPTION...
   "$build/apps/search" --config apps/search/tiny.toml --out "$bundle/expected/$1" --device cpu --quiet \
       "${@:2}" > /dev/null
 }
-search step --data 'synthetic:40?size=16'
+search step --data 'synthetic:48?size=16'
 search epoch
 du -sh "$bundle"
 tar -cJf "$bundle.tar.xz" -C "$(dirname "$bundle")" "$(basename "$bundle")"

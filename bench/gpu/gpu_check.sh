@@ -64,7 +64,7 @@ print(f"HyperNetwork loss of one {name}: cuda {gpu:.8f}, cpu {cpu:.8f}, relative
 sys.exit(not difference <= most)
 P
 }
-compare_losses step 1e-6 --data 'synthetic:40?size=16'
+compare_losses step 1e-6 --data 'synthetic:48?size=16'
 compare_losses epoch 1e-2
 
 step "what an evaluation and a training step cost"
