@@ -65,15 +65,19 @@ __global__ void __launch_bounds__(threads_per_block)
 constexpr int tile_width = 8;
 constexpr int tile_height(int stride) { return stride == 1 ? 8 : 4; }
 
-// 32 lanes (channels) by 8 columns of outputs. `Turned`: the kernel about both axes.
-template <int K, int S, bool Turned>
+// 32 lanes (channels) by 8 columns of outputs. `Turned`: the kernel about both axes. Inputs come V channels
+// at a time. Kernels lie (channels, taps): read lane by lane, every tap would cost a sector a lane; so the
+// block's kernels, which are one piece of memory, come through shared memory, where an odd number of taps
+// meets in no bank.
+template <int K, int S, bool Turned, int V>
 __global__ void __launch_bounds__(256)
     forward_tiled(ConvShape s, const float* x, const float* w, float* y, bool accumulate) {
   constexpr int out_rows = tile_height(S), in_rows = (out_rows - 1) * S + K;
   constexpr int in_columns = (tile_width - 1) * S + K;
   SHARED(float, tile, [in_rows][in_columns][32]);
-  const int lane = threadIdx.x, column = threadIdx.y;
-  const int c = blockIdx.y * 32 + lane;
+  SHARED(float, kernels, [32 * K * K]);
+  const int lane = threadIdx.x, column = threadIdx.y, thread = column * 32 + lane;
+  const int first_channel = blockIdx.y * 32, c = first_channel + lane;
   const bool inside = c < s.channels;
   const int across = (s.out_width + tile_width - 1) / tile_width;
   const int down = (s.out_height + out_rows - 1) / out_rows;
@@ -81,17 +85,24 @@ __global__ void __launch_bounds__(256)
   const int first_p = blockIdx.x / across % down * out_rows;
   const std::int64_t n = blockIdx.x / across / down;
   const float* image = x + n * s.height * s.width * s.channels;
-  for (int i = column; i < in_rows * in_columns; i += 8) {
+  constexpr int lanes = 32 / V;  // for one pixel
+  const int own = thread % lanes * V;
+  for (int i = thread / lanes; i < in_rows * in_columns; i += 256 / lanes) {
     const int row = i / in_columns, at = i % in_columns;
     const int h = first_p * S - s.padding + row, v = first_q * S - s.padding + at;
-    const bool there = inside && h >= 0 && h < s.height && v >= 0 && v < s.width;
-    tile[row][at][lane] = there ? image[pixel(h, s.width, v, s.channels) + c] : 0.0f;
+    float values[V] = {};
+    if (first_channel + own < s.channels && h >= 0 && h < s.height && v >= 0 && v < s.width) {
+      load(values, image + pixel(h, s.width, v, s.channels) + first_channel + own);
+    }
+    store(&tile[row][at][own], values);
   }
-  float taps[K * K];
-  UNROLL for (int i = 0; i < K * K; ++i) {
-    taps[i] = inside ? w[pixel(c, K, 0, K) + (Turned ? K * K - 1 - i : i)] : 0.0f;
+  const int first_tap = first_channel * K * K, all_taps = s.channels * K * K;
+  for (int i = thread; i < 32 * K * K; i += 256) {
+    kernels[i] = first_tap + i < all_taps ? w[first_tap + i] : 0.0f;
   }
   __syncthreads();
+  float taps[K * K];
+  UNROLL for (int i = 0; i < K * K; ++i) taps[i] = kernels[lane * K * K + (Turned ? K * K - 1 - i : i)];
 
   float sums[out_rows] = {};
   UNROLL for (int row = 0; row < in_rows; ++row) {
@@ -178,8 +189,11 @@ void run_tiled(const char* name, Stream stream, const ConvShape& s, const float*
                bool accumulate) {
   const std::int64_t tiles =
       s.images * ceil_divide(s.out_width, tile_width) * ceil_divide(s.out_height, tile_height(S));
-  launch(name, forward_tiled<K, S, Turned>, {tiles, ceil_divide(s.channels, 32)}, dim3(32, tile_width), 0,
-         stream, s, x, w, y, accumulate);
+  const auto run = [&]<int V>() {
+    launch(name, forward_tiled<K, S, Turned, V>, {tiles, ceil_divide(s.channels, 32)}, dim3(32, tile_width),
+           0, stream, s, x, w, y, accumulate);
+  };
+  dispatch_width(s.channels, run, x);
 }
 
 // Calls body.template operator()<K>() for the kernels that have code of their own, or <0>.
