@@ -114,6 +114,9 @@ struct SharedTile {
     const int swizzle = (row >> 1 & 1) << 1 | (row >> 2 & 1);
     return row * pitch + ((k >> 2 ^ swizzle) << 2) + (k & 3);
   }
+  // From an element to that so many rows on, a multiple of 8: these are exchanged alike, and the distance is
+  // an immediate of the load.
+  static constexpr int rows_on(int rows) { return AlongK ? rows * pitch : rows; }
 };
 
 // Brings an operand's tiles to shared memory; every thread has its chunks of V elements.
@@ -172,7 +175,8 @@ struct FmaSums {
     UNROLL for (int k = 0; k < tile_k; k += 4) {
       float x[8][4], y[4][4];
       if constexpr (AlongA) {
-        UNROLL for (int i = 0; i < 8; ++i) load(x[i], a + TileA::offset(row(i), k));
+        const float* from = a + TileA::offset(row(0), k);
+        UNROLL for (int i = 0; i < 8; ++i) load(x[i], from + TileA::rows_on(16 * i));
       } else {
         UNROLL for (int d = 0; d < 4; ++d) {
           float low[4], high[4];
@@ -185,7 +189,8 @@ struct FmaSums {
         }
       }
       if constexpr (AlongB) {
-        UNROLL for (int j = 0; j < 4; ++j) load(y[j], b + TileB::offset(column(j), k));
+        const float* from = b + TileB::offset(column(0), k);
+        UNROLL for (int j = 0; j < 4; ++j) load(y[j], from + TileB::rows_on(16 * j));
       } else {
         UNROLL for (int d = 0; d < 4; ++d) {
           float four[4];
@@ -223,16 +228,16 @@ struct MmaSums {
   __device__ static int warp_row() { return thread_index() / 32 % 4 * 32; }
   __device__ static int warp_column() { return thread_index() / 128 * 32; }
 
-  // One register of a fragment: element (row, k), in bf16 with its neighbour in k.
+  // One register of a fragment: the element at `at`, in bf16 with its neighbour in k.
   template <typename Tile>
-  __device__ static std::uint32_t fragment(const float* tile, int row, int k) {
+  __device__ static std::uint32_t fragment(const float* at) {
     if constexpr (precision == Precision::bf16 && Tile::pairs_along_k) {
-      const float2 pair = *reinterpret_cast<const float2*>(tile + Tile::offset(row, k));
+      const float2 pair = *reinterpret_cast<const float2*>(at);
       return ptx::to_bf16x2(pair.x, pair.y);
     } else if constexpr (precision == Precision::bf16) {
-      return ptx::to_bf16x2(tile[Tile::offset(row, k)], tile[Tile::offset(row, k + 1)]);
+      return ptx::to_bf16x2(at[0], at[Tile::pitch]);
     } else {
-      return ptx::to_tf32(tile[Tile::offset(row, k)]);
+      return ptx::to_tf32(*at);
     }
   }
 
@@ -240,15 +245,14 @@ struct MmaSums {
     const int group = lane() / 4, in = lane() % 4 * (depth / 8);
     UNROLL for (int k = 0; k < tile_k; k += depth) {
       std::uint32_t x[2][4], y[4][2];
-      UNROLL for (int i = 0; i < 2; ++i) {
-        UNROLL for (int r = 0; r < 4; ++r) {
-          x[i][r] = fragment<TileA>(a, warp_row() + i * 16 + group + r % 2 * 8, k + in + r / 2 * (depth / 2));
+      UNROLL for (int half = 0; half < 2; ++half) {  // of the fragment's k
+        const int at = k + in + half * (depth / 2);
+        const float* from_a = a + TileA::offset(warp_row() + group, at);
+        const float* from_b = b + TileB::offset(warp_column() + group, at);
+        UNROLL for (int i = 0; i < 4; ++i) {
+          x[i / 2][half * 2 + i % 2] = fragment<TileA>(from_a + TileA::rows_on(8 * i));
         }
-      }
-      UNROLL for (int j = 0; j < 4; ++j) {
-        UNROLL for (int r = 0; r < 2; ++r) {
-          y[j][r] = fragment<TileB>(b, warp_column() + j * 8 + group, k + in + r * (depth / 2));
-        }
+        UNROLL for (int j = 0; j < 4; ++j) y[j][half] = fragment<TileB>(from_b + TileB::rows_on(8 * j));
       }
       UNROLL for (int i = 0; i < 2; ++i) {
         UNROLL for (int j = 0; j < 4; ++j) {
@@ -300,10 +304,11 @@ __device__ __forceinline__ void store_row(const Sums& sums, int i, const Out& ou
   }
 }
 
-// (256, 1): told nothing of blocks per SM, ptxas for sm_80 spills to fit one more.
-template <Precision precision, int V, typename A, typename B, typename Out>
-__global__ void __launch_bounds__(256, 1) tile_product(A a, B b, Out out, std::int64_t m, std::int64_t n,
-                                                       std::int64_t k, std::int64_t k_per_split, bool wide) {
+// Two blocks an SM where chunks of four are loaded: 128 registers, which none of them spills over. Told
+// nothing, ptxas for sm_80 spills to fit one more.
+__global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
+    tile_product(A a, B b, Out out, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t k_per_split,
+                 bool wide) {
   using TileA = SharedTile<A::along_k, tile_m, precision>;
   using TileB = SharedTile<B::along_k, tile_n, precision>;
   SHARED(float, tiles, [stages][TileA::elements + TileB::elements]);
