@@ -147,7 +147,7 @@ __device__ __forceinline__ void wgrad_row(const ConvShape& s, const float* gradi
 
 // partial (parts, taps, channels) from one part of the output rows (n, p): 32 lanes (channels) by 8 rows.
 template <int K, int S>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 2)  // told nothing of blocks an SM, ptxas for sm_80 spills at K = 5
     wgrad_partials(ConvShape s, const float* x, const float* dy, float* partial) {
   SHARED(float, sums, [K][8][32]);
   const int lane = threadIdx.x, c = blockIdx.x * 32 + lane;
