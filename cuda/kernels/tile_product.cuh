@@ -306,6 +306,7 @@ __device__ __forceinline__ void store_row(const Sums& sums, int i, const Out& ou
 
 // Two blocks an SM where chunks of four are loaded: 128 registers, which none of them spills over. Told
 // nothing, ptxas for sm_80 spills to fit one more.
+template <Precision precision, int V, typename A, typename B, typename Out>
 __global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
     tile_product(A a, B b, Out out, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t k_per_split,
                  bool wide) {
