@@ -32,12 +32,14 @@ namespace cuda {
 // Throws Error when there is no GPU, or none that this binary was built for, or a library of the engine is
 // missing; a usage Error when the binary was built without that engine.
 std::unique_ptr<Backend> open(const GpuOptions& options = {});
-bool usable();
+// Why open() would give no device that computes, one kernel tried; empty where it would.
+std::string obstacle();
 }  // namespace cuda
 
 namespace emulated {
 // Throws a usage Error for any engine but hand.
 std::unique_ptr<Backend> open(const GpuOptions& options = {});
+std::string obstacle();
 }  // namespace emulated
 
 }  // namespace adwp

@@ -6,5 +6,5 @@ set -euo pipefail
 build=$1 schedules=${2:-10}
 for (( seed = 1; seed <= schedules; ++seed )); do
   ADWPNAS_EMULATION_SEED=$seed "$build/tests/adwp_tests" --gtest_brief=1 \
-      --gtest_filter='*Operators*emulated*:*Contract*emulated*:*Fragments*emulated*:Emulated/*'
+      --gtest_filter='*Operators*emulated*:*Contract*emulated*:*Fragments*emulated*:*PrecisionTest*emulated*:Emulated/*'
 done

@@ -16,7 +16,7 @@ Registry devices([[maybe_unused]] int threads, const std::string& precision, con
   Registry registry;
 #if defined(ADWP_HAS_CUDA)
   registry.add(
-      "cuda", [options] { return cuda::open(options); }, [] { return cuda::usable(); });
+      "cuda", [options] { return cuda::open(options); }, [] { return cuda::obstacle(); });
 #endif
 #if defined(ADWP_HAS_CPU)
   const auto open_cpu = [threads, options] {
@@ -28,11 +28,11 @@ Registry devices([[maybe_unused]] int threads, const std::string& precision, con
     }
     return cpu::open_cpu(threads);
   };
-  registry.add("cpu", open_cpu, [] { return true; });
+  registry.add("cpu", open_cpu, [] { return std::string(); });
 #endif
 #if defined(ADWP_HAS_EMULATED)
   registry.add(
-      "emulated", [options] { return emulated::open(options); }, [] { return true; });
+      "emulated", [options] { return emulated::open(options); }, [] { return emulated::obstacle(); });
 #endif
   return registry;
 }

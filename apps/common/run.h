@@ -43,7 +43,9 @@ void declare_run(Settings& settings, RunOptions& options, double least_validatio
 template <typename Run, typename Options>
 void run_program(Settings& settings, const Options& options) {
   const std::unique_ptr<Backend> backend =
-      devices(options.threads, options.precision, options.engine).open(options.device);
+      devices(options.threads, options.precision, options.engine).open(options.device, [&](const auto& line) {
+        if (!options.quiet) fmt::print(stderr, "{}\n", line);
+      });
   const RunDirectory directory(options.out, options.resume);
   // No bit depends on these: the device is found, and the data are known by their fingerprint.
   const std::vector<std::string> free{"out", "data", "device", "threads", "arena-mb", "tensorboard"};

@@ -56,8 +56,15 @@ Settings::Settings(std::string program, const std::string& description)
   app_->set_help_flag("-h,--help", "Print this help and exit");
   app_->set_version_flag("--version", [program = program_] {
     const Registry registry = devices();
-    return fmt::format("{} (adwpnas) {}; devices here: {}", program, version,
-                       fmt::join(registry.usable_names(), ", "));
+    std::vector<std::string> usable;
+    std::string others;
+    for (const std::string& name : registry.names()) {
+      const std::string obstacle = registry.obstacle(name);
+      if (obstacle.empty()) usable.push_back(name);
+      if (!obstacle.empty()) others += fmt::format("; not {}: {}", name, obstacle);
+    }
+    return fmt::format("{} (adwpnas) {}; devices here: {}{}", program, version, fmt::join(usable, ", "),
+                       others);
   });
   app_->add_option("--config", config_path_, "Read settings from a TOML file; unknown keys are errors")
       ->option_text("FILE");

@@ -2,8 +2,10 @@
 // tiles, and one to normalise and activate; backward likewise, one pass for the two sums per channel and
 // one for dx.
 //
-// All of it is bound by memory. Backward computes normalised values and the activation's derivative
-// from x again rather than read them from memory: arithmetic is free here, bytes are not.
+// All of it should be bound by memory. Backward computes normalised values and the activation's derivative
+// from x again rather than read them from memory. What is left of arithmetic is kept small: a thread has the
+// same channels all the way, and what it wants of them in registers; it moves 16 bytes at a time and counts
+// in 32 bits (docs/results/cuda_counts.md).
 #include "cuda/kernels/column_reduce.cuh"
 #include "cuda/kernels/tile_moments.cuh"
 #include "cuda/runtime/gpu_backend.h"
@@ -14,101 +16,130 @@ namespace {
 // --- kernels -----------------------------------------------------------------------------------------
 
 // Sums of the difference from the first row and of its square: no cancellation when the mean is large.
+template <int V>
 struct Moments {
   const float* x;
-  std::int64_t channels;
-  __device__ void operator()(std::int64_t row, std::int64_t channel, float& first, float& second) const {
-    const float difference = x[row * channels + channel] - x[channel];
-    first += difference;
-    second += difference * difference;
+  float pivot[V];
+
+  __device__ void begin(std::int64_t channel) { load(pivot, x + channel); }
+  __device__ void add(std::int64_t at, float (&first)[V], float (&second)[V]) const {
+    float value[V];
+    load(value, x + at);
+    UNROLL for (int v = 0; v < V; ++v) {
+      const float difference = value[v] - pivot[v];
+      first[v] += difference;
+      second[v] = fmaf(difference, difference, second[v]);
+    }
   }
 };
+
+// Mean and biased variance of a channel from the sums of differences from a number nearby, and of their
+// squares.
+__device__ void store_moments(double pivot, double first, double second, double rows, float* mean,
+                              float* var) {
+  const double difference = first / rows, square = second / rows - difference * difference;
+  *mean = pivot + difference;
+  *var = square > 0 ? square : 0.0;
+}
 
 struct StoreMoments {
   const float* x;
   float *mean, *var;
   double rows;
   __device__ void operator()(std::int64_t channel, double first, double second) const {
-    const double difference = first / rows, square = second / rows - difference * difference;
-    mean[channel] = x[channel] + difference;
-    var[channel] = square > 0 ? square : 0.0;
-  }
-};
-
-// Count, mean and sum of squared deviations of some rows of a channel.
-struct ChannelMoments {
-  double count, mean, squares;
-
-  // After Chan, Golub & LeVeque 1979.
-  __device__ void merge(const ChannelMoments& other) {
-    if (other.count == 0) return;
-    const double total = count + other.count, difference = other.mean - mean;
-    mean += difference * (other.count / total);
-    squares += other.squares + difference * difference * (count * other.count / total);
-    count = total;
+    store_moments(x[channel], first, second, rows, mean + channel, var + channel);
   }
 };
 
 // Mean and variance from the moments of tiles of rows (tiles, 3, channels), as tile_moments.cuh leaves them.
-// A block takes 32 channels; each of its 8 warps merges its part of the tiles in ascending order, the first
-// warp then the parts.
-__global__ void __launch_bounds__(256)
+// Every tile's sums are moved from its own mean to the first tile's, which takes no division, and added: in
+// double, where what the move cancels is far below f32. A block takes 8 channels.
+__global__ void __launch_bounds__(1024)
     merge_moments(const float* moments, float* mean, float* var, std::int64_t rows, std::int64_t tiles,
                   std::int64_t channels) {
-  SHARED(ChannelMoments, parts, [8][32]);
-  const std::int64_t channel = first_index();
-  ChannelMoments sum{0, 0, 0};
+  using Sums = PartSums<8, 1024, double, 2>;
+  const std::int64_t channel = block_index() * 8 + Sums::column();
+  const double pivot = channel < channels ? moments[channel] : 0.0f;
+  double sums[2] = {};
   if (channel < channels) {
-    for (std::int64_t tile = tiles * threadIdx.y / 8; tile < tiles * (threadIdx.y + 1) / 8; ++tile) {
+    for (std::int64_t tile = Sums::row(); tile < tiles; tile += Sums::rows) {
       const float* from = moments + tile * 3 * channels + channel;
       const std::int64_t left = rows - tile * tile_m;
-      const double count = left < tile_m ? left : tile_m;
-      const double pivot = from[0], first = from[channels], second = from[2 * channels];
-      sum.merge({count, pivot + first / count, second - first * first / count});
+      const int count = left < tile_m ? left : tile_m;
+      const double move = from[0] - pivot, first = from[channels], second = from[2 * channels];
+      const double moved = count * move;
+      sums[0] += first + moved;
+      sums[1] += second + move * (first + first + moved);
     }
   }
-  parts[threadIdx.y][threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.y > 0 || channel >= channels) return;
-  for (int part = 1; part < 8; ++part) sum.merge(parts[part][threadIdx.x]);
-  mean[channel] = sum.mean;
-  const double variance = sum.squares / sum.count;
-  var[channel] = variance > 0 ? variance : 0.0;
+  Sums::add(sums);
+  if (Sums::row() == 0 && channel < channels) {
+    store_moments(pivot, sums[0], sums[1], rows, mean + channel, var + channel);
+  }
 }
 
+// Of V channels, what a thread keeps in registers: y = (x - mean) factor + shift. As x factor + (shift - mean
+// factor), one operation less, it would lose the digits that a large mean takes.
 struct Normalised {
   const float *mean, *var, *scale, *shift;
   float epsilon;
-
-  __device__ float inverse(std::int64_t channel) const { return 1.0f / sqrtf(var[channel] + epsilon); }
-  __device__ float unit(float x, std::int64_t channel) const {
-    return (x - mean[channel]) * inverse(channel);
-  }
-  __device__ float affine(float x, std::int64_t channel) const {
-    return unit(x, channel) * scale[channel] + shift[channel];
-  }
 };
 
-template <Activation act>
+template <int V>
+struct NormalisedChannels {
+  float mean[V], inverse[V], scale[V], shift[V];
+
+  __device__ NormalisedChannels() {}
+  __device__ NormalisedChannels(const Normalised& norm, std::int64_t channel) {
+    load(mean, norm.mean + channel);
+    load(inverse, norm.var + channel);
+    load(scale, norm.scale + channel);
+    load(shift, norm.shift + channel);
+    UNROLL for (int v = 0; v < V; ++v) inverse[v] = 1.0f / sqrtf(inverse[v] + norm.epsilon);
+  }
+  __device__ float unit(float x, int v) const { return (x - mean[v]) * inverse[v]; }
+};
+
+// A thread has the same V channels in every step of the grid (blocks_in_step).
+template <int V>
+__device__ __forceinline__ int own_channel(int channels) {
+  return static_cast<int>(first_index()) % (channels / V) * V;
+}
+
+template <Activation act, int V>
 __global__ void __launch_bounds__(threads_per_block)
-    normalise(Normalised norm, const float* x, float* y, std::int64_t channels, std::int64_t n) {
-  for (std::int64_t i = first_index(); i < n; i += index_step()) {
-    y[i] = activate<act>(norm.affine(x[i], i % channels));
+    normalise(Normalised norm, const float* x, float* y, int channels, int count) {
+  NormalisedChannels<V> own(norm, own_channel<V>(channels));
+  UNROLL for (int v = 0; v < V; ++v) own.scale[v] *= own.inverse[v];
+  const int step = index_step();
+  for (int i = first_index(); i < count; i += step) {
+    float value[V];
+    load(value, x + std::int64_t{i} * V);
+    UNROLL for (int v = 0; v < V; ++v) {
+      value[v] = activate<act>(fmaf(value[v] - own.mean[v], own.scale[v], own.shift[v]));
+    }
+    store(y + std::int64_t{i} * V, value);
   }
 }
 
 // The gradient by the normalised value, before scale: dy act'(..), and its product with that value.
-template <Activation act>
+template <Activation act, int V>
 struct Gradients {
   Normalised norm;
   const float *dy, *x;
-  std::int64_t channels;
-  __device__ void operator()(std::int64_t row, std::int64_t channel, float& first, float& second) const {
-    const std::int64_t i = row * channels + channel;
-    const float unit = norm.unit(x[i], channel);
-    const float g = dy[i] * derivative<act>(unit * norm.scale[channel] + norm.shift[channel]);
-    first += g;
-    second += g * unit;
+  NormalisedChannels<V> own;
+
+  __device__ void begin(std::int64_t channel) { own = NormalisedChannels<V>(norm, channel); }
+  __device__ void add(std::int64_t at, float (&first)[V], float (&second)[V]) const {
+    float value[V], gradient[V];
+    load(value, x + at);
+    load(gradient, dy + at);
+    UNROLL for (int v = 0; v < V; ++v) {
+      const float unit = own.unit(value[v], v);
+      const float g = gradient[v] * derivative<act>(fmaf(unit, own.scale[v], own.shift[v]));
+      first[v] += g;
+      second[v] = fmaf(g, unit, second[v]);
+    }
   }
 };
 
@@ -125,18 +156,32 @@ struct StoreGradients {
   }
 };
 
-template <Activation act>
+// share: 1 / rows of the whole.
+template <Activation act, int V>
 __global__ void __launch_bounds__(threads_per_block)
     input_gradient(Normalised norm, const float* dy, const float* x, const float* totals, float* dx,
-                   bool accumulate, std::int64_t rows, std::int64_t channels) {
-  const std::int64_t n = rows * channels;
-  const float share = 1.0f / rows;
-  for (std::int64_t i = first_index(); i < n; i += index_step()) {
-    const std::int64_t channel = i % channels;
-    const float unit = norm.unit(x[i], channel), scale = norm.scale[channel];
-    const float g = dy[i] * derivative<act>(unit * scale + norm.shift[channel]);
-    const float centred = g - share * (totals[channel] + unit * totals[channels + channel]);
-    put(dx[i], scale * norm.inverse(channel) * centred, accumulate);
+                   bool accumulate, float share, int channels, int count) {
+  const int channel = own_channel<V>(channels);
+  const NormalisedChannels<V> own(norm, channel);
+  float factor[V], first[V], second[V];
+  load(first, totals + channel);
+  load(second, totals + channels + channel);
+  UNROLL for (int v = 0; v < V; ++v) {
+    factor[v] = own.scale[v] * own.inverse[v];
+    first[v] *= share;
+    second[v] *= share;
+  }
+  const int step = index_step();
+  for (int i = first_index(); i < count; i += step) {
+    float value[V], gradient[V];
+    load(value, x + std::int64_t{i} * V);
+    load(gradient, dy + std::int64_t{i} * V);
+    UNROLL for (int v = 0; v < V; ++v) {
+      const float unit = own.unit(value[v], v);
+      const float g = gradient[v] * derivative<act>(fmaf(unit, own.scale[v], own.shift[v]));
+      value[v] = factor[v] * (g - fmaf(unit, second[v], first[v]));
+    }
+    put(dx + std::int64_t{i} * V, value, accumulate);
   }
 }
 
@@ -147,20 +192,35 @@ Normalised normalised(const Op& op) {
   return {floats(op.mean), floats(op.var), floats(op.scale), floats(op.shift), op.epsilon};
 }
 
+// Where all that is read and written of a norm allows it, four channels at a time.
+template <typename Body, typename... Pointers>
+void dispatch_norm_width(const Normalised& norm, std::int64_t channels, Body&& body, Pointers... others) {
+  dispatch_width(channels, body, norm.mean, norm.var, norm.scale, norm.shift, others...);
+}
+
 template <typename Op>
 void run_normalise(Stream stream, const Op& op) {
-  const std::int64_t n = op.x.elements();
-  dispatch(op.act, [&]<Activation act>() {
-    launch("batch_norm_normalise", normalise<act>, blocks_for(n), threads_per_block, 0, stream,
-           normalised(op), floats(op.x), floats(op.y), op.x.shape().back(), n);
-  });
+  const Normalised norm = normalised(op);
+  const float* x = floats(op.x);
+  float* y = floats(op.y);
+  const std::int64_t channels = op.x.shape().back();
+  const auto run = [&]<int V>() {
+    dispatch(op.act, [&]<Activation act>() {
+      in_pieces(op.x.shape().rows(), channels, [&](std::int64_t at, std::int64_t rows) {
+        const std::int64_t count = rows * channels / V;
+        launch("batch_norm_normalise", normalise<act, V>, blocks_in_step(count, channels / V),
+               threads_per_block, 0, stream, norm, x + at, y + at, channels, count);
+      });
+    });
+  };
+  dispatch_norm_width(norm, channels, run, x, y);
 }
 
 }  // namespace
 
 void batch_norm_of_moments(Stream stream, const BatchNormForward& op, const float* moments) {
   const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
-  launch("batch_norm_merge", merge_moments, ceil_divide(channels, 32), dim3(32, 8), 0, stream, moments,
+  launch("batch_norm_merge", merge_moments, ceil_divide(channels, 8), 1024, 0, stream, moments,
          floats(op.mean), floats(op.var), rows, ceil_divide(rows, tile_m), channels);
   run_normalise(stream, op);
 }
@@ -171,8 +231,12 @@ void GpuBackend::compute(const BatchNormForward& op, void* workspace) {
   const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
   const float* x = floats(op.x);
   const double count = rows;
-  column_reduce("batch_norm_statistics", stream(), Moments{x, channels},
-                StoreMoments{x, floats(op.mean), floats(op.var), count}, scratch(workspace), rows, channels);
+  const StoreMoments finish{x, floats(op.mean), floats(op.var), count};
+  const auto run = [&]<int V>() {
+    column_reduce<V>("batch_norm_statistics", stream(), Moments<V>{x}, finish, scratch(workspace), rows,
+                     channels);
+  };
+  dispatch_width(channels, run, x);
   run_normalise(stream(), op);
 }
 
@@ -181,16 +245,24 @@ void GpuBackend::compute(const BatchNormInference& op, void*) { run_normalise(st
 void GpuBackend::compute(const BatchNormBackward& op, void* workspace) {
   const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
   const float *dy = floats(op.dy), *x = floats(op.x);
+  float* dx = floats(op.dx);
   const Normalised norm = normalised(op);
   float* totals = scratch(workspace) + reduction_parts(rows) * 2 * channels;
   const StoreGradients store{floats(op.dscale), floats(op.dshift), op.dscale.adds(), op.dshift.adds(), totals,
                              channels};
-  dispatch(op.act, [&]<Activation act>() {
-    column_reduce("batch_norm_gradients", stream(), Gradients<act>{norm, dy, x, channels}, store,
-                  scratch(workspace), rows, channels);
-    launch("batch_norm_input_gradient", input_gradient<act>, blocks_for(rows * channels), threads_per_block,
-           0, stream(), norm, dy, x, totals, floats(op.dx), op.dx.adds(), rows, channels);
-  });
+  const auto run = [&]<int V>() {
+    dispatch(op.act, [&]<Activation act>() {
+      column_reduce<V>("batch_norm_gradients", stream(), Gradients<act, V>{norm, dy, x, {}}, store,
+                       scratch(workspace), rows, channels);
+      in_pieces(rows, channels, [&](std::int64_t at, std::int64_t in_piece) {
+        const std::int64_t count = in_piece * channels / V;
+        launch("batch_norm_input_gradient", input_gradient<act, V>, blocks_in_step(count, channels / V),
+               threads_per_block, 0, stream(), norm, dy + at, x + at, totals, dx + at, op.dx.adds(),
+               1.0f / rows, channels, count);
+      });
+    });
+  };
+  dispatch_norm_width(norm, channels, run, dy, x, dx, totals);
 }
 
 }  // namespace adwp::ADWP_GPU

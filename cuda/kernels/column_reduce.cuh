@@ -1,61 +1,77 @@
 // Two sums per channel over the rows of (rows, channels): the skeleton of batch norm's statistics and
 // gradients and of bias gradients.
 //
-// A block takes 32 channels and one part of the rows. Its 8 warps go down the rows 8 apart, so that
-// every read is 128 bytes side by side; the 8 sums of a channel are then added in shared memory, in
-// ascending order. A second, small kernel adds the parts in ascending order, in double. No atomics:
-// the same shape gives the same order and the same bits.
+// A block takes 32 channels and one part of the rows. A thread has V channels side by side (4 where they fill
+// quads: one load of 16 bytes), so that a warp reads V rows of 128 bytes; it keeps what it knows of its
+// channels in registers. A block's sums are added by shuffles and in shared memory; a second, small kernel
+// adds the parts (part_sums.cuh), in double. No atomics: the same shape gives the same order and the same
+// bits.
 #pragma once
 
 #include "cuda/kernels/math.cuh"
+#include "cuda/kernels/part_sums.cuh"
 
 namespace adwp::ADWP_GPU {
 
-// partial (parts, 2, channels) from term(row, channel, first, second), which adds to the two sums.
-template <typename Term>
+// partial (parts, 2, channels). Term: term.begin(channel) is told the first of its V channels, then
+// term.add(at, first, second) adds to V sums each from the elements at and behind it.
+template <int V, typename Term>
 __global__ void __launch_bounds__(256)
     column_partials(Term term, float* partial, std::int64_t rows, std::int64_t channels) {
+  constexpr int lanes = 32 / V, rows_a_step = 8 * V;
   SHARED(float, sums, [2][8][32]);
-  const std::int64_t channel = first_index();
+  const int lane = thread_index() % lanes, warp = thread_index() / 32;
+  const std::int64_t channel = block_index() * 32 + lane * V;
   const std::int64_t part = blockIdx.y, parts = gridDim.y;
-  float first = 0, second = 0;
+  float first[V] = {}, second[V] = {};
   if (channel < channels) {
+    term.begin(channel);
     const std::int64_t end = rows * (part + 1) / parts;
-    for (std::int64_t row = rows * part / parts + threadIdx.y; row < end; row += 8) {
-      term(row, channel, first, second);
+    std::int64_t row = rows * part / parts + thread_index() / lanes, at = row * channels + channel;
+    for (; row < end; row += rows_a_step, at += rows_a_step * channels) term.add(at, first, second);
+  }
+  UNROLL for (int v = 0; v < V; ++v) {
+    first[v] = over_lanes<lanes>(first[v]);
+    second[v] = over_lanes<lanes>(second[v]);
+    if (thread_index() % 32 < lanes) {
+      sums[0][warp][lane * V + v] = first[v];
+      sums[1][warp][lane * V + v] = second[v];
     }
   }
-  sums[0][threadIdx.y][threadIdx.x] = first;
-  sums[1][threadIdx.y][threadIdx.x] = second;
   __syncthreads();
-  if (threadIdx.y < 2 && channel < channels) {
+  const int own = thread_index() % 32;
+  if (warp < 2 && block_index() * 32 + own < channels) {
     float total = 0;
-    for (int row = 0; row < 8; ++row) total += sums[threadIdx.y][row][threadIdx.x];
-    partial[(part * 2 + threadIdx.y) * channels + channel] = total;
+    UNROLL for (int row = 0; row < 8; ++row) total += sums[warp][row][own];
+    partial[(part * 2 + warp) * channels + block_index() * 32 + own] = total;
   }
 }
 
 // finish(channel, first, second) for every channel, with the sums over all parts.
 template <typename Finish>
-__global__ void __launch_bounds__(64)
+__global__ void __launch_bounds__(256)
     column_totals(Finish finish, const float* partial, std::int64_t parts, std::int64_t channels) {
-  const std::int64_t channel = first_index();
-  if (channel >= channels) return;
-  double first = 0, second = 0;
-  for (std::int64_t part = 0; part < parts; ++part) {
-    first += partial[part * 2 * channels + channel];
-    second += partial[(part * 2 + 1) * channels + channel];
+  using Sums = PartSums<8, 256, double, 2>;
+  const std::int64_t channel = block_index() * 8 + Sums::column();
+  double totals[2] = {};
+  if (channel < channels) {
+    for (std::int64_t part = Sums::row(); part < parts; part += Sums::rows) {
+      totals[0] += partial[part * 2 * channels + channel];
+      totals[1] += partial[(part * 2 + 1) * channels + channel];
+    }
   }
-  finish(channel, first, second);
+  Sums::add(totals);
+  if (Sums::row() == 0 && channel < channels) finish(channel, totals[0], totals[1]);
 }
 
-template <typename Term, typename Finish>
-void column_reduce(const char* name, Stream stream, Term term, Finish finish, float* scratch,
+// term of V channels, by Term<V>.
+template <int V, typename Term, typename Finish>
+void column_reduce(const char* name, Stream stream, const Term& term, const Finish& finish, float* scratch,
                    std::int64_t rows, std::int64_t channels) {
   const std::int64_t parts = reduction_parts(rows);
-  launch(name, column_partials<Term>, {ceil_divide(channels, 32), parts}, dim3(32, 8), 0, stream, term,
-         scratch, rows, channels);
-  launch(name, column_totals<Finish>, ceil_divide(channels, 64), 64, 0, stream, finish, scratch, parts,
+  launch(name, column_partials<V, Term>, {ceil_divide(channels, 32), parts}, 256, 0, stream, term, scratch,
+         rows, channels);
+  launch(name, column_totals<Finish>, ceil_divide(channels, 8), 256, 0, stream, finish, scratch, parts,
          channels);
 }
 

@@ -1,4 +1,5 @@
-// Dense convolution as implicit GEMMs (tile_product.cuh, convolution_operands.cuh):
+// Dense convolution as implicit GEMMs (tile_product.cuh, convolution_operands.cuh), of 1x1 kernels with
+// stride 1 as plain ones (gemm.cu), for there x and dy are matrices as they stand:
 //   y    (N P Q, K) = windows of x (N P Q, R S C) w^T
 //   dx   (N H W, C) = gradients that reach a pixel (N H W, R S K) w, rearranged to (R S K, C)
 //   dw^T (R S C, K) = windows of x, transposed (R S C, N P Q), times dy (N P Q, K)
@@ -13,7 +14,11 @@ namespace {
 
 ProductShape forward_product(const ConvShape& s) { return {s.outputs(), s.filters, s.taps() * s.channels}; }
 ProductShape dgrad_product(const ConvShape& s) { return {s.inputs(), s.channels, s.taps() * s.filters}; }
-ProductShape wgrad_product(const ConvShape& s) { return {s.taps() * s.channels, s.filters, s.outputs()}; }
+// Transposed where windows are gathered; of stored matrices as dw stands.
+ProductShape wgrad_product(const ConvShape& s) {
+  if (s.pointwise()) return {s.filters, s.channels, s.outputs()};
+  return {s.taps() * s.channels, s.filters, s.outputs()};
+}
 
 MatrixOperand<true> weights(const Tensor& w, const ProductShape& product) {
   return {floats(w), product.k, product.n, product.k};
@@ -30,7 +35,12 @@ void GpuBackend::compute(const ConvForward& op, void* workspace) {
   if (op.conv.depthwise) return depthwise(stream(), options_.level, op);
   const ConvShape shape = shape_of(op);
   const ProductShape product = forward_product(shape);
-  const Output out{floats(op.y), product.n, 1, nullptr, Activation::none, false};
+  if (shape.pointwise()) {
+    const Output out{floats(op.y), product.n, 1, nullptr, Activation::none, false};
+    return matrix_product("conv2d_forward", stream(), options_, false, true, floats(op.x), floats(op.w), out,
+                          product, scratch(workspace));
+  }
+  const PlainOutput out{floats(op.y), product.n, 1, nullptr, Activation::none, false};
   run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
                     WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product,
                     scratch(workspace));
@@ -42,7 +52,12 @@ std::size_t GpuBackend::workspace(const ConvDgrad& op) {
 void GpuBackend::compute(const ConvDgrad& op, void* workspace) {
   if (op.conv.depthwise) return depthwise(stream(), options_.level, op);
   const ConvShape shape = shape_of(op);
-  const Output out{floats(op.dx), shape.channels, 1, nullptr, Activation::none, op.dx.adds()};
+  if (shape.pointwise()) {
+    const Output out{floats(op.dx), shape.channels, 1, nullptr, Activation::none, op.dx.adds()};
+    return matrix_product("conv2d_dgrad", stream(), options_, false, false, floats(op.dy), floats(op.w), out,
+                          dgrad_product(shape), scratch(workspace));
+  }
+  const PlainOutput out{floats(op.dx), shape.channels, 1, nullptr, Activation::none, op.dx.adds()};
   run_product<false>("conv2d_dgrad", stream(), options_, shape.channels % 4 == 0 && shape.filters % 4 == 0,
                      GradientOperand{floats(op.dy), shape}, KernelOperand{floats(op.w), shape}, out,
                      dgrad_product(shape), scratch(workspace));
@@ -56,6 +71,11 @@ void GpuBackend::compute(const ConvWgrad& op, void* workspace) {
   if (op.conv.depthwise) return depthwise(stream(), options_.level, op, scratch(workspace));
   const ConvShape shape = shape_of(op);
   const ProductShape product = wgrad_product(shape);
+  if (shape.pointwise()) {
+    const Output out{floats(op.dw), product.n, 1, nullptr, Activation::none, op.dw.adds()};
+    return matrix_product("conv2d_wgrad", stream(), options_, true, false, floats(op.dy), floats(op.x), out,
+                          product, scratch(workspace));
+  }
   const Output out{floats(op.dw), 1, product.m, nullptr, Activation::none, op.dw.adds()};
   run_product<true>("conv2d_wgrad", stream(), options_, shape.channels % 4 == 0 && shape.filters % 4 == 0,
                     TransposedWindowOperand{floats(op.x), shape},
@@ -76,8 +96,12 @@ void GpuBackend::compute(const ConvBatchNormForward& op, void* workspace) {
   const ProductShape product = forward_product(shape);
   const OutputWithMoments out{{floats(op.y), product.n, 1, nullptr, Activation::none, false},
                               scratch(workspace)};
-  run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
-                    WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product, nullptr);
+  if (shape.pointwise()) {
+    matrix_product("conv2d_forward", stream(), options_, floats(op.x), floats(op.w), out, product);
+  } else {
+    run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
+                      WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product, nullptr);
+  }
   batch_norm_of_moments(stream(), op.normalization(), scratch(workspace));
 }
 

@@ -14,6 +14,7 @@ struct ConvShape {
   constexpr std::int64_t inputs() const { return images * height * width; }  // rows of x
   constexpr std::int64_t outputs() const { return images * out_height * out_width; }
   constexpr int taps() const { return kernel * kernel; }
+  constexpr bool pointwise() const { return kernel == 1 && stride == 1 && padding == 0; }
 };
 
 inline ConvShape shape_of(const Conv2d& conv, const Shape& x, const Shape& w) {

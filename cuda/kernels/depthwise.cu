@@ -7,10 +7,11 @@
 //        meet in no bank. A thread makes a column of outputs: every input it reads serves all the
 //        outputs above and below it, k reads where k * k were.
 // dgrad with stride 1 is the forward pass with the kernel turned about; with stride 2 every input gathers
-// from the outputs that it went to. wgrad: a block sums 32 channels over one part of the output rows in
-// registers; a second kernel adds the parts in ascending order.
+// from the outputs that it went to, four channels at a time. wgrad: a block sums 32 channels over one part of
+// the output rows in registers; a second kernel adds the parts.
 #include "cuda/kernels/convolution.h"
 #include "cuda/kernels/math.cuh"
+#include "cuda/kernels/part_sums.cuh"
 #include "cuda/runtime/gpu_backend.h"
 
 namespace adwp::ADWP_GPU {
@@ -37,42 +38,50 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
-// Gathers what reaches an input; K of 0: any kernel.
-template <int K>
+// Gathers what reaches V channels of an input; K and S of 0: any kernel, any stride.
+template <int K, int S, int V>
 __global__ void __launch_bounds__(threads_per_block)
-    dgrad_gather(ConvShape s, const float* dy, const float* w, float* dx, bool accumulate, std::int64_t n) {
-  const int kernel = K > 0 ? K : s.kernel;
-  for (std::int64_t i = first_index(); i < n; i += index_step()) {
-    const int c = i % s.channels, v = i / s.channels % s.width + s.padding;
-    const std::int64_t rest = i / s.channels / s.width;
-    const int h = rest % s.height + s.padding;
-    const float* image = dy + rest / s.height * s.out_height * s.out_width * s.channels;
-    float sum = 0;
-    for (int r = h % s.stride; r < kernel && r <= h; r += s.stride) {
-      const int p = (h - r) / s.stride;
+    dgrad_gather(ConvShape s, const float* dy, const float* w, float* dx, bool accumulate, int count) {
+  const int kernel = K > 0 ? K : s.kernel, stride = S > 0 ? S : s.stride, width = s.channels / V;
+  const int step = index_step();
+  for (int i = first_index(); i < count; i += step) {
+    const int c = i % width * V, at = i / width, row = at / s.width;
+    const int v = at % s.width + s.padding, h = row % s.height + s.padding;
+    const std::int64_t n = row / s.height;
+    const float* image = dy + n * s.out_height * s.out_width * s.channels + c;
+    float sums[V] = {};
+    for (int r = h % stride; r < kernel && r <= h; r += stride) {
+      const int p = (h - r) / stride;
       if (p >= s.out_height) continue;
-      for (int t = v % s.stride; t < kernel && t <= v; t += s.stride) {
-        const int q = (v - t) / s.stride;
+      for (int t = v % stride; t < kernel && t <= v; t += stride) {
+        const int q = (v - t) / stride;
         if (q >= s.out_width) continue;
-        sum = fmaf(image[pixel(p, s.out_width, q, s.channels) + c], w[pixel(c, kernel, r, kernel) + t], sum);
+        float values[V];
+        load(values, image + pixel(p, s.out_width, q, s.channels));
+        const float* tap = w + pixel(c, kernel, r, kernel) + t;
+        UNROLL for (int j = 0; j < V; ++j) sums[j] = fmaf(values[j], tap[j * kernel * kernel], sums[j]);
       }
     }
-    put(dx[i], sum, accumulate);
+    put(dx + std::int64_t{i} * V, sums, accumulate);
   }
 }
 
 constexpr int tile_width = 8;
 constexpr int tile_height(int stride) { return stride == 1 ? 8 : 4; }
 
-// 32 lanes (channels) by 8 columns of outputs. `Turned`: the kernel about both axes.
-template <int K, int S, bool Turned>
+// 32 lanes (channels) by 8 columns of outputs. `Turned`: the kernel about both axes. Inputs come V channels
+// at a time. Kernels lie (channels, taps): read lane by lane, every tap would cost a sector a lane; so the
+// block's kernels, which are one piece of memory, come through shared memory, where an odd number of taps
+// meets in no bank.
+template <int K, int S, bool Turned, int V>
 __global__ void __launch_bounds__(256)
     forward_tiled(ConvShape s, const float* x, const float* w, float* y, bool accumulate) {
   constexpr int out_rows = tile_height(S), in_rows = (out_rows - 1) * S + K;
   constexpr int in_columns = (tile_width - 1) * S + K;
   SHARED(float, tile, [in_rows][in_columns][32]);
-  const int lane = threadIdx.x, column = threadIdx.y;
-  const int c = blockIdx.y * 32 + lane;
+  SHARED(float, kernels, [32 * K * K]);
+  const int lane = threadIdx.x, column = threadIdx.y, thread = column * 32 + lane;
+  const int first_channel = blockIdx.y * 32, c = first_channel + lane;
   const bool inside = c < s.channels;
   const int across = (s.out_width + tile_width - 1) / tile_width;
   const int down = (s.out_height + out_rows - 1) / out_rows;
@@ -80,17 +89,24 @@ __global__ void __launch_bounds__(256)
   const int first_p = blockIdx.x / across % down * out_rows;
   const std::int64_t n = blockIdx.x / across / down;
   const float* image = x + n * s.height * s.width * s.channels;
-  for (int i = column; i < in_rows * in_columns; i += 8) {
+  constexpr int lanes = 32 / V;  // for one pixel
+  const int own = thread % lanes * V;
+  for (int i = thread / lanes; i < in_rows * in_columns; i += 256 / lanes) {
     const int row = i / in_columns, at = i % in_columns;
     const int h = first_p * S - s.padding + row, v = first_q * S - s.padding + at;
-    const bool there = inside && h >= 0 && h < s.height && v >= 0 && v < s.width;
-    tile[row][at][lane] = there ? image[pixel(h, s.width, v, s.channels) + c] : 0.0f;
+    float values[V] = {};
+    if (first_channel + own < s.channels && h >= 0 && h < s.height && v >= 0 && v < s.width) {
+      load(values, image + pixel(h, s.width, v, s.channels) + first_channel + own);
+    }
+    store(&tile[row][at][own], values);
   }
-  float taps[K * K];
-  UNROLL for (int i = 0; i < K * K; ++i) {
-    taps[i] = inside ? w[pixel(c, K, 0, K) + (Turned ? K * K - 1 - i : i)] : 0.0f;
+  const int first_tap = first_channel * K * K, all_taps = s.channels * K * K;
+  for (int i = thread; i < 32 * K * K; i += 256) {
+    kernels[i] = first_tap + i < all_taps ? w[first_tap + i] : 0.0f;
   }
   __syncthreads();
+  float taps[K * K];
+  UNROLL for (int i = 0; i < K * K; ++i) taps[i] = kernels[lane * K * K + (Turned ? K * K - 1 - i : i)];
 
   float sums[out_rows] = {};
   UNROLL for (int row = 0; row < in_rows; ++row) {
@@ -111,59 +127,97 @@ __global__ void __launch_bounds__(256)
   }
 }
 
-// partial (parts, taps, channels) from one part of the output rows (n, p): 32 lanes (channels) by 8
-// rows. K of 0: any kernel, `first_tap` is the only tap summed.
-template <int K>
-__global__ void __launch_bounds__(256)
+// Adds the products of a row of gradients and a row of x to the sums of a row of taps. The K inputs that the
+// taps see stand in registers; from output to output they move by S, so that S are read where K would be.
+template <int K, int S>
+__device__ __forceinline__ void wgrad_row(const ConvShape& s, const float* gradients, const float* inputs,
+                                          float (&own)[K]) {
+  const auto input = [&](int v) {
+    return v >= 0 && v < s.width ? inputs[std::int64_t{v} * s.channels] : 0.0f;
+  };
+  float window[K] = {};
+  UNROLL for (int t = S; t < K; ++t) window[t] = input(t - S - s.padding);
+  for (int q = 0; q < s.out_width; ++q, gradients += s.channels) {
+    UNROLL for (int t = 0; t < K; ++t) {
+      window[t] = t + S < K ? window[t + S < K ? t + S : 0] : input(q * S - s.padding + t);
+      own[t] = fmaf(*gradients, window[t], own[t]);
+    }
+  }
+}
+
+// partial (parts, taps, channels) from one part of the output rows (n, p): 32 lanes (channels) by 8 rows.
+template <int K, int S>
+__global__ void __launch_bounds__(256, 2)  // told nothing of blocks an SM, ptxas for sm_80 spills at K = 5
     wgrad_partials(ConvShape s, const float* x, const float* dy, float* partial) {
-  constexpr int held = K > 0 ? K * K : 1;  // taps a thread sums
-  SHARED(float, sums, [8][32]);
-  const int lane = threadIdx.x;
-  const int c = blockIdx.x * 32 + lane;
+  SHARED(float, sums, [K][8][32]);
+  const int lane = threadIdx.x, c = blockIdx.x * 32 + lane;
   const bool inside = c < s.channels;
-  const int kernel = K > 0 ? K : s.kernel, first_tap = K > 0 ? 0 : blockIdx.z;
-  const std::int64_t rows = s.images * s.out_height, pitch = s.channels;
-  const std::int64_t part = blockIdx.y, parts = gridDim.y;
-  float own[held] = {};
+  const std::int64_t rows = s.images * s.out_height, part = blockIdx.y, parts = gridDim.y;
+  float own[K][K] = {};
   const std::int64_t end = inside ? rows * (part + 1) / parts : 0;
   for (std::int64_t row = rows * part / parts + threadIdx.y; row < end; row += 8) {
     const std::int64_t n = row / s.out_height;
-    const int p = row % s.out_height, top = p * s.stride - s.padding;
+    const int p = row % s.out_height, top = p * S - s.padding;
     const float* image = x + n * s.height * s.width * s.channels + c;
     const float* gradients = dy + row * s.out_width * s.channels + c;
-    for (int q = 0; q < s.out_width; ++q) {
-      const float g = gradients[q * pitch];
-      const int left = q * s.stride - s.padding;
-      UNROLL for (int i = 0; i < held; ++i) {
-        const int h = top + (first_tap + i) / kernel, v = left + (first_tap + i) % kernel;
-        if (h >= 0 && h < s.height && v >= 0 && v < s.width) {
-          own[i] = fmaf(g, image[(h * s.width + v) * pitch], own[i]);
-        }
+    UNROLL for (int r = 0; r < K; ++r) {
+      const int h = top + r;
+      if (h >= 0 && h < s.height) {
+        wgrad_row<K, S>(s, gradients, image + pixel(h, s.width, 0, s.channels), own[r]);
       }
     }
   }
-  UNROLL for (int i = 0; i < held; ++i) {
-    sums[threadIdx.y][lane] = own[i];
+  UNROLL for (int r = 0; r < K; ++r) {
+    UNROLL for (int t = 0; t < K; ++t) sums[t][threadIdx.y][lane] = own[r][t];
     __syncthreads();
-    if (threadIdx.y == 0 && inside) {
+    for (int t = threadIdx.y; t < K; t += 8) {
       float total = 0;
-      for (int row = 0; row < 8; ++row) total += sums[row][lane];
-      partial[(part * kernel * kernel + first_tap + i) * s.channels + c] = total;
+      UNROLL for (int row = 0; row < 8; ++row) total += sums[t][row][lane];
+      if (inside) partial[(part * K * K + r * K + t) * s.channels + c] = total;
     }
     __syncthreads();
   }
 }
 
-// dw (channels, taps) from partial (parts, taps, channels), parts in ascending order.
-__global__ void __launch_bounds__(threads_per_block)
-    wgrad_totals(const float* partial, std::int64_t parts, float* dw, bool accumulate, std::int64_t taps,
-                 std::int64_t channels) {
-  for (std::int64_t i = first_index(); i < taps * channels; i += index_step()) {
-    float sum = 0;
-    for (std::int64_t part = 0; part < parts; ++part) sum += partial[part * taps * channels + i];
+// The same for any kernel and stride, the first step of the ladder: one tap, blockIdx.z, at a time.
+__global__ void __launch_bounds__(256)
+    wgrad_naive(ConvShape s, const float* x, const float* dy, float* partial) {
+  SHARED(float, sums, [8][32]);
+  const int lane = threadIdx.x, c = blockIdx.x * 32 + lane;
+  const bool inside = c < s.channels;
+  const int r = blockIdx.z / s.kernel, t = blockIdx.z % s.kernel;
+  const std::int64_t rows = s.images * s.out_height, part = blockIdx.y, parts = gridDim.y;
+  float own = 0;
+  const std::int64_t end = inside ? rows * (part + 1) / parts : 0;
+  for (std::int64_t row = rows * part / parts + threadIdx.y; row < end; row += 8) {
+    const std::int64_t n = row / s.out_height;
+    const int p = row % s.out_height, h = p * s.stride - s.padding + r;
+    if (h < 0 || h >= s.height) continue;
+    const float* line = x + (n * s.height + h) * s.width * s.channels + c;
+    const float* gradients = dy + row * s.out_width * s.channels + c;
+    for (int q = 0; q < s.out_width; ++q) {
+      const int v = q * s.stride - s.padding + t;
+      if (v >= 0 && v < s.width) own = fmaf(gradients[q * s.channels], line[v * s.channels], own);
+    }
+  }
+  sums[threadIdx.y][lane] = own;
+  __syncthreads();
+  if (threadIdx.y > 0 || !inside) return;
+  float total = 0;
+  for (int row = 0; row < 8; ++row) total += sums[row][lane];
+  partial[(part * s.kernel * s.kernel + blockIdx.z) * s.channels + c] = total;
+}
+
+// dw (channels, taps) from sums (taps, channels).
+struct StoreTaps {
+  float* dw;
+  bool accumulate;
+  int taps, channels;
+  __device__ void operator()(std::int64_t column, float sum) const {
+    const int i = column;
     put(dw[i % channels * taps + i / channels], sum, accumulate);
   }
-}
+};
 
 // --- launching ---------------------------------------------------------------------------------------
 
@@ -177,8 +231,26 @@ void run_tiled(const char* name, Stream stream, const ConvShape& s, const float*
                bool accumulate) {
   const std::int64_t tiles =
       s.images * ceil_divide(s.out_width, tile_width) * ceil_divide(s.out_height, tile_height(S));
-  launch(name, forward_tiled<K, S, Turned>, {tiles, ceil_divide(s.channels, 32)}, dim3(32, tile_width), 0,
-         stream, s, x, w, y, accumulate);
+  const auto run = [&]<int V>() {
+    launch(name, forward_tiled<K, S, Turned, V>, {tiles, ceil_divide(s.channels, 32)}, dim3(32, tile_width),
+           0, stream, s, x, w, y, accumulate);
+  };
+  dispatch_width(s.channels, run, x);
+}
+
+template <int K, int S>
+void run_gather(const char* name, Stream stream, const ConvShape& s, const float* dy, const float* w,
+                float* dx, bool accumulate) {
+  const std::int64_t input = std::int64_t{s.height} * s.width * s.channels;
+  const std::int64_t output = std::int64_t{s.out_height} * s.out_width * s.channels;
+  const auto run = [&]<int V>() {
+    in_pieces(s.images, input, [&](std::int64_t at, std::int64_t images) {
+      const std::int64_t count = images * input / V;
+      launch(name, dgrad_gather<K, S, V>, blocks_for(count), threads_per_block, 0, stream, s,
+             dy + at / input * output, w, dx + at, accumulate, count);
+    });
+  };
+  dispatch_width(s.channels, run, dy, dx);
 }
 
 // Calls body.template operator()<K>() for the kernels that have code of their own, or <0>.
@@ -232,8 +304,8 @@ void depthwise(Stream stream, KernelLevel level, const ConvDgrad& op) {
         return run_tiled<K, 1, true>(name, stream, turned, dy, w, dx, op.dx.adds());
       }
     }
-    const std::int64_t n = s.inputs() * s.channels;
-    launch(name, dgrad_gather<K>, blocks_for(n), threads_per_block, 0, stream, s, dy, w, dx, op.dx.adds(), n);
+    if (s.stride == 2) return run_gather<K, 2>(name, stream, s, dy, w, dx, op.dx.adds());
+    run_gather<K, 0>(name, stream, s, dy, w, dx, op.dx.adds());
   });
 }
 
@@ -243,12 +315,19 @@ void depthwise(Stream stream, KernelLevel level, const ConvWgrad& op, float* scr
   const char* name = "depthwise_wgrad";
   const ConvShape s = shape_of(op);
   const std::int64_t parts = wgrad_parts(s), taps = s.taps();
+  const auto run = [&](auto* kernel, std::int64_t taps_apart) {
+    launch(name, kernel, {ceil_divide(s.channels, 32), parts, taps_apart}, dim3(32, 8), 0, stream, s,
+           floats(op.x), floats(op.dy), scratch);
+  };
   dispatch_kernel(level, s.kernel, [&]<int K>() {
-    launch(name, wgrad_partials<K>, {ceil_divide(s.channels, 32), parts, K > 0 ? 1 : taps}, dim3(32, 8), 0,
-           stream, s, floats(op.x), floats(op.dy), scratch);
+    if constexpr (K > 0) {
+      if (s.stride == 1) return run(wgrad_partials<K, 1>, 1);
+      if (s.stride == 2) return run(wgrad_partials<K, 2>, 1);
+    }
+    run(wgrad_naive, taps);
   });
-  launch(name, wgrad_totals, blocks_for(taps * s.channels), threads_per_block, 0, stream, scratch, parts,
-         floats(op.dw), op.dw.adds(), taps, s.channels);
+  run_add_parts(name, stream, StoreTaps{floats(op.dw), op.dw.adds(), s.taps(), s.channels}, scratch, parts,
+                taps * s.channels);
 }
 
 }  // namespace adwp::ADWP_GPU

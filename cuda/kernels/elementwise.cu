@@ -48,20 +48,28 @@ struct Towards {  // what moves b towards a
   __device__ float operator()(float a, float b) const { return t * (a - b); }
 };
 
+// Rows of a and b side by side; V columns at a time.
+template <int V>
 __global__ void __launch_bounds__(threads_per_block)
-    join(const float* a, const float* b, float* y, std::int64_t first, std::int64_t second, std::int64_t n) {
-  const std::int64_t width = first + second;
-  for (std::int64_t i = first_index(); i < n; i += index_step()) {
-    const std::int64_t row = i / width, column = i % width;
-    y[i] = column < first ? a[row * first + column] : b[row * second + column - first];
+    join(const float* a, const float* b, float* y, int first, int second, int count) {
+  const int width = (first + second) / V, step = index_step();
+  for (int i = first_index(); i < count; i += step) {
+    const int row = i / width, column = i % width * V;
+    float values[V];
+    load(values, column < first ? a + row * first + column : b + row * second + column - first);
+    store(y + i * V, values);
   }
 }
 
+// dx (rows, channels) from the first columns of dy (rows, width).
+template <int V>
 __global__ void __launch_bounds__(threads_per_block)
-    cut(const float* dy, std::int64_t width, std::int64_t begin, float* dx, bool accumulate,
-        std::int64_t channels, std::int64_t n) {
-  for (std::int64_t i = first_index(); i < n; i += index_step()) {
-    put(dx[i], dy[i / channels * width + begin + i % channels], accumulate);
+    cut(const float* dy, int width, float* dx, bool accumulate, int channels, int count) {
+  const int own = channels / V, step = index_step();
+  for (int i = first_index(); i < count; i += step) {
+    float values[V];
+    load(values, dy + i / own * width + i % own * V);
+    put(dx + i * V, values, accumulate);
   }
 }
 
@@ -108,15 +116,31 @@ void GpuBackend::compute(const Lerp& op, void*) {
 }
 
 void GpuBackend::compute(const ConcatForward& op, void*) {
-  const std::int64_t n = op.y.elements();
-  launch(op.name, join, blocks_for(n), threads_per_block, 0, stream(), floats(op.a), floats(op.b),
-         floats(op.y), op.a.shape().back(), op.b.shape().back(), n);
+  const std::int64_t first = op.a.shape().back(), second = op.b.shape().back(), width = first + second;
+  const float *a = floats(op.a), *b = floats(op.b);
+  float* y = floats(op.y);
+  const auto run = [&]<int V>() {
+    in_pieces(op.y.shape().rows(), width, [&](std::int64_t at, std::int64_t rows) {
+      const std::int64_t row = at / width, count = rows * width / V;
+      launch(op.name, join<V>, blocks_for(count), threads_per_block, 0, stream(), a + row * first,
+             b + row * second, y + at, first, second, count);
+    });
+  };
+  dispatch_width(first % 4 == 0 ? second : first, run, a, b, y);
 }
 
 void GpuBackend::compute(const ConcatBackward& op, void*) {
-  const std::int64_t n = op.dx.tensor.elements();
-  launch(op.name, cut, blocks_for(n), threads_per_block, 0, stream(), floats(op.dy), op.dy.shape().back(),
-         op.channel, floats(op.dx), op.dx.adds(), op.dx.tensor.shape().back(), n);
+  const std::int64_t channels = op.dx.tensor.shape().back(), width = op.dy.shape().back();
+  const float* dy = floats(op.dy) + op.channel;
+  float* dx = floats(op.dx);
+  const auto run = [&]<int V>() {
+    in_pieces(op.dy.shape().rows(), width, [&](std::int64_t at, std::int64_t rows) {
+      const std::int64_t count = rows * channels / V;
+      launch(op.name, cut<V>, blocks_for(count), threads_per_block, 0, stream(), dy + at, width,
+             dx + at / width * channels, op.dx.adds(), channels, count);
+    });
+  };
+  dispatch_width(width % 4 == 0 ? channels : width, run, dy, dx);
 }
 
 }  // namespace adwp::ADWP_GPU

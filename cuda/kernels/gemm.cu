@@ -59,6 +59,33 @@ void bias_activation(Stream stream, const float* bias, Activation act, float* y,
   });
 }
 
+// --- products of stored matrices ------------------------------------------------------------------------
+
+void matrix_product(const char* name, Stream stream, const GpuOptions& options, bool transpose_a,
+                    bool transpose_b, const float* a, const float* b, const Output& out,
+                    const ProductShape& shape, float* scratch) {
+  const auto [m, n, k] = shape;
+  const std::int64_t pitch_a = transpose_a ? m : k, pitch_b = transpose_b ? k : n;
+  const bool vector = aligned(a, pitch_a) && aligned(b, pitch_b);
+  const auto run = [&](const auto& left, const auto& right) {
+    run_product<false>(name, stream, options, vector, left, right, out, shape, scratch);
+  };
+  const MatrixOperand<true> a_along{a, pitch_a, m, k}, b_along{b, pitch_b, n, k};
+  const MatrixOperand<false> a_across{a, pitch_a, m, k}, b_across{b, pitch_b, n, k};
+  if (transpose_a) {
+    transpose_b ? run(a_across, b_along) : run(a_across, b_across);
+  } else {
+    transpose_b ? run(a_along, b_along) : run(a_along, b_across);
+  }
+}
+
+void matrix_product(const char* name, Stream stream, const GpuOptions& options, const float* a,
+                    const float* b, const OutputWithMoments& out, const ProductShape& shape) {
+  const auto [m, n, k] = shape;
+  run_product<true>(name, stream, options, aligned(a, k) && aligned(b, k), MatrixOperand<true>{a, k, m, k},
+                    MatrixOperand<true>{b, k, n, k}, out, shape, nullptr);
+}
+
 // --- operator ----------------------------------------------------------------------------------------
 
 std::size_t GpuBackend::workspace(const Gemm& op) {
@@ -73,18 +100,8 @@ void GpuBackend::compute(const Gemm& op, void* workspace) {
   if (options_.level == KernelLevel::fast && m <= most_skinny_rows && !op.transpose_a && op.transpose_b) {
     return run_skinny<most_skinny_rows>(stream(), shape, a, b, out);
   }
-  const std::int64_t pitch_a = op.transpose_a ? m : k, pitch_b = op.transpose_b ? k : n;
-  const bool vector = aligned(a, pitch_a) && aligned(b, pitch_b);
-  const auto run = [&](const auto& left, const auto& right) {
-    run_product<false>("gemm", stream(), options_, vector, left, right, out, shape, scratch(workspace));
-  };
-  const MatrixOperand<true> a_along{a, pitch_a, m, k}, b_along{b, pitch_b, n, k};
-  const MatrixOperand<false> a_across{a, pitch_a, m, k}, b_across{b, pitch_b, n, k};
-  if (op.transpose_a) {
-    op.transpose_b ? run(a_across, b_along) : run(a_across, b_across);
-  } else {
-    op.transpose_b ? run(a_along, b_along) : run(a_along, b_across);
-  }
+  matrix_product("gemm", stream(), options_, op.transpose_a, op.transpose_b, a, b, out, shape,
+                 scratch(workspace));
 }
 
 }  // namespace adwp::ADWP_GPU

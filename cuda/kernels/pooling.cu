@@ -8,12 +8,15 @@ namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
 
-// A block takes 32 channels by 8 rows of pixels.
+// Of the kernels that sum over pixels, a block takes an image (along x, for there may be more than the 65,535
+// that y has room for) and 32 channels by 8 rows of pixels.
+__device__ __forceinline__ std::int64_t own_channel() { return block_index_y() * 32 + threadIdx.x; }
+
 __global__ void __launch_bounds__(256)
     global_mean(const float* x, float* y, std::int64_t pixels, std::int64_t channels) {
   SHARED(float, sums, [8][32]);
-  const std::int64_t channel = first_index();
-  const float* image = x + block_index_y() * pixels * channels;
+  const std::int64_t channel = own_channel();
+  const float* image = x + block_index() * pixels * channels;
   float sum = 0;
   if (channel < channels) {
     for (std::int64_t p = threadIdx.y; p < pixels; p += 8) sum += image[p * channels + channel];
@@ -23,34 +26,43 @@ __global__ void __launch_bounds__(256)
   if (threadIdx.y == 0 && channel < channels) {
     float total = 0;
     for (int row = 0; row < 8; ++row) total += sums[row][threadIdx.x];
-    y[blockIdx.y * channels + channel] = total / pixels;
+    y[block_index() * channels + channel] = total / pixels;
   }
 }
 
+// Of the kernels below, a thread takes V channels of a pixel; image: of so many such, width: of a pixel.
+template <int V>
 __global__ void __launch_bounds__(threads_per_block)
-    spread(const float* dy, float* dx, bool accumulate, std::int64_t pixels, std::int64_t channels,
-           std::int64_t n) {
-  const float share = 1.0f / pixels;
-  for (std::int64_t i = first_index(); i < n; i += index_step()) {
-    put(dx[i], dy[i / (pixels * channels) * channels + i % channels] * share, accumulate);
+    spread(const float* dy, float* dx, bool accumulate, float share, int image, int width, int count) {
+  const int step = index_step();
+  for (int i = first_index(); i < count; i += step) {
+    float values[V];
+    load(values, dy + (i / image * width + i % width) * V);
+    UNROLL for (int v = 0; v < V; ++v) values[v] *= share;
+    put(dx + i * V, values, accumulate);
   }
 }
 
+template <int V>
 __global__ void __launch_bounds__(threads_per_block)
-    scale_channels(const float* x, const float* s, float* y, bool accumulate, std::int64_t image,
-                   std::int64_t channels, std::int64_t n) {
-  for (std::int64_t i = first_index(); i < n; i += index_step()) {
-    put(y[i], x[i] * s[i / image * channels + i % channels], accumulate);
+    scale_channels(const float* x, const float* s, float* y, bool accumulate, int image, int width,
+                   int count) {
+  const int step = index_step();
+  for (int i = first_index(); i < count; i += step) {
+    float values[V], factors[V];
+    load(values, x + i * V);
+    load(factors, s + (i / image * width + i % width) * V);
+    UNROLL for (int v = 0; v < V; ++v) values[v] *= factors[v];
+    put(y + i * V, values, accumulate);
   }
 }
 
-// ds[n, c] = sum over pixels of dy x: a block takes 32 channels by 8 rows of pixels and sums over the
-// rows in ascending order.
+// ds[n, c] = sum over pixels of dy x: the sums of 8 rows of pixels in ascending order.
 __global__ void __launch_bounds__(256)
     scale_gradient(const float* dy, const float* x, float* ds, bool accumulate, std::int64_t pixels,
                    std::int64_t channels) {
   SHARED(float, sums, [8][32]);
-  const std::int64_t channel = first_index(), image = block_index_y() * pixels * channels;
+  const std::int64_t channel = own_channel(), image = block_index() * pixels * channels;
   float sum = 0;
   if (channel < channels) {
     for (std::int64_t p = threadIdx.y; p < pixels; p += 8) {
@@ -63,7 +75,7 @@ __global__ void __launch_bounds__(256)
   if (threadIdx.y == 0 && channel < channels) {
     float total = 0;
     for (int row = 0; row < 8; ++row) total += sums[row][threadIdx.x];
-    put(ds[blockIdx.y * channels + channel], total, accumulate);
+    put(ds[block_index() * channels + channel], total, accumulate);
   }
 }
 
@@ -72,10 +84,22 @@ struct Images {
   std::int64_t count, pixels, channels;
 
   explicit Images(const Shape& s) : count(s[0]), pixels(s[1] * s[2]), channels(s[3]) {}
-  std::int64_t elements() const { return count * pixels * channels; }
+  std::int64_t size() const { return pixels * channels; }  // of one
   // Of the kernels that sum over pixels.
-  Grid grid() const { return {ceil_divide(channels, 32), count}; }
+  Grid grid() const { return {count, ceil_divide(channels, 32)}; }
 };
+
+void run_scale(const char* name, Stream stream, const Images& shape, const float* x, const float* s, float* y,
+               bool accumulate) {
+  const auto run = [&]<int V>() {
+    in_pieces(shape.count, shape.size(), [&](std::int64_t at, std::int64_t images) {
+      const std::int64_t count = images * shape.size() / V;
+      launch(name, scale_channels<V>, blocks_for(count), threads_per_block, 0, stream, x + at,
+             s + at / shape.pixels, y + at, accumulate, shape.size() / V, shape.channels / V, count);
+    });
+  };
+  dispatch_width(shape.channels, run, x, s, y);
+}
 
 }  // namespace
 
@@ -88,21 +112,26 @@ void GpuBackend::compute(const GlobalPoolForward& op, void*) {
 }
 
 void GpuBackend::compute(const GlobalPoolBackward& op, void*) {
-  const Images dx(op.dx.tensor.shape());
-  launch(op.name, spread, blocks_for(dx.elements()), threads_per_block, 0, stream(), floats(op.dy),
-         floats(op.dx), op.dx.adds(), dx.pixels, dx.channels, dx.elements());
+  const Images shape(op.dx.tensor.shape());
+  const float* dy = floats(op.dy);
+  float* dx = floats(op.dx);
+  const auto run = [&]<int V>() {
+    in_pieces(shape.count, shape.size(), [&](std::int64_t at, std::int64_t images) {
+      const std::int64_t count = images * shape.size() / V;
+      launch(op.name, spread<V>, blocks_for(count), threads_per_block, 0, stream(), dy + at / shape.pixels,
+             dx + at, op.dx.adds(), 1.0f / shape.pixels, shape.size() / V, shape.channels / V, count);
+    });
+  };
+  dispatch_width(shape.channels, run, dy, dx);
 }
 
 void GpuBackend::compute(const ChannelScaleForward& op, void*) {
-  const Images x(op.x.shape());
-  launch(op.name, scale_channels, blocks_for(x.elements()), threads_per_block, 0, stream(), floats(op.x),
-         floats(op.s), floats(op.y), false, x.pixels * x.channels, x.channels, x.elements());
+  run_scale(op.name, stream(), Images(op.x.shape()), floats(op.x), floats(op.s), floats(op.y), false);
 }
 
 void GpuBackend::compute(const ChannelScaleBackward& op, void*) {
   const Images x(op.x.shape());
-  launch(op.name, scale_channels, blocks_for(x.elements()), threads_per_block, 0, stream(), floats(op.dy),
-         floats(op.s), floats(op.dx), op.dx.adds(), x.pixels * x.channels, x.channels, x.elements());
+  run_scale(op.name, stream(), x, floats(op.dy), floats(op.s), floats(op.dx), op.dx.adds());
   launch("channel_scale_gradient", scale_gradient, x.grid(), dim3(32, 8), 0, stream(), floats(op.dy),
          floats(op.x), floats(op.ds), op.ds.adds(), x.pixels, x.channels);
 }

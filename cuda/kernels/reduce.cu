@@ -9,9 +9,13 @@ namespace {
 
 struct Elements {
   const float* x;
-  std::int64_t columns;
-  __device__ void operator()(std::int64_t row, std::int64_t column, float& first, float&) const {
-    first += x[row * columns + column];
+
+  __device__ void begin(std::int64_t) const {}
+  template <int V>
+  __device__ void add(std::int64_t at, float (&first)[V], float (&)[V]) const {
+    float value[V];
+    load(value, x + at);
+    UNROLL for (int v = 0; v < V; ++v) first[v] += value[v];
   }
 };
 
@@ -58,8 +62,14 @@ std::size_t GpuBackend::reduction_workspace(std::int64_t rows, std::int64_t chan
 
 void GpuBackend::compute(const ColumnSum& op, void* workspace) {
   const std::int64_t rows = op.x.shape()[0], columns = op.x.shape()[1];
-  column_reduce(op.name, stream(), Elements{floats(op.x), columns}, StoreSum{floats(op.sum), op.sum.adds()},
-                scratch(workspace), rows, columns);
+  const float* x = floats(op.x);
+  dispatch_width(
+      columns,
+      [&]<int V>() {
+        column_reduce<V>(op.name, stream(), Elements{x}, StoreSum{floats(op.sum), op.sum.adds()},
+                         scratch(workspace), rows, columns);
+      },
+      x);
 }
 
 void GpuBackend::compute(const SumOfSquares& op, void* workspace) {

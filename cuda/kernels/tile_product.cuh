@@ -12,9 +12,10 @@
 //   - A block of 256 threads makes a tile of 128 x 64 of C, going down k in steps of 16.
 //   - Tiles travel by cp.async, 16 bytes at a time where channels allow (V = 4, else 4 bytes), through
 //     three stages: while one is multiplied two are under way.
-//   - In shared memory an operand keeps the order it has in memory: [row][k] or [k][row]. Rows are
-//     padded (by 4 or 8 floats), so that neither the vector loads of the f32 path nor the fragment
-//     loads of the matrix units meet in a bank.
+//   - In shared memory an operand keeps the order it has in memory: [row][k] or [k][row]. So that neither
+//     copies nor the loads of any path meet in a bank, the chunks of a row along k are exchanged by a bit
+//     pattern of the row (a swizzle), and rows across k are padded (SharedTile;
+//     tests/cuda/shared_banks_test.cpp counts).
 //   - Precision::f32: a thread sums 8 x 4 elements in registers, exact f32 FMA. tf32, bf16: each of 8 warps
 //     makes 32 x 32 by mma.sync from fragments that are rounded on their way out of shared memory;
 //     sums are f32.
@@ -25,6 +26,7 @@
 
 #include "cuda/cuda_backend.h"
 #include "cuda/kernels/math.cuh"
+#include "cuda/kernels/part_sums.cuh"
 #include "cuda/kernels/product.h"
 #include "cuda/kernels/tile_moments.cuh"
 
@@ -32,8 +34,8 @@ namespace adwp::ADWP_GPU {
 
 // Three stages, no more and no fewer. With two, a second barrier would be needed in each step: the stage that
 // is filled next would be the one that slower warps still read. With three it was last read before the step's
-// barrier. A fourth would not fit: a stage of two operands along k takes 15 KiB, and a block has 48 KiB of
-// static shared memory.
+// barrier. A fourth would not fit: a stage of two operands along k takes 12 KiB, of two across k 13, and a
+// block has 48 KiB of static shared memory.
 inline constexpr int tile_k = 16, stages = 3;
 
 // A stored matrix: element (row, k) at data[row * pitch + k] (along k) or data[k * pitch + row].
@@ -56,8 +58,10 @@ struct MatrixOperand {
   }
 };
 
-// C and what is done on the way there.
-struct Output {
+// C and what is done on the way there: Full with an epilogue that is known when it runs, else nothing but
+// overwriting or adding to rows of neighbouring columns.
+template <bool Full>
+struct OutputOf {
   float* c;
   std::int64_t row_pitch, column_pitch;
   const float* bias;  // by column; may be null
@@ -65,33 +69,59 @@ struct Output {
   bool accumulate;
   std::int64_t split_pitch = 0;  // elements from one split's c to the next's
 
-  __device__ void store(std::int64_t row, std::int64_t column, float value) const {
-    if (bias != nullptr) value += bias[column];
-    value = activated(act, value);
-    put(c[blockIdx.z * split_pitch + row * row_pitch + column * column_pitch], value, accumulate);
+  bool plain() const { return bias == nullptr && act == Activation::none && column_pitch == 1; }
+  // May V columns be stored in one access, where V divides their number?
+  bool aligned() const { return reinterpret_cast<std::uintptr_t>(c) % 16 == 0; }
+
+  __device__ float* row(std::int64_t index) const { return c + blockIdx.z * split_pitch + index * row_pitch; }
+  template <int V>
+  __device__ void store(float* row, std::int64_t column, float (&values)[V]) const {
+    if constexpr (Full) {
+      UNROLL for (int v = 0; v < V; ++v) {
+        if (bias != nullptr) values[v] += bias[column + v];
+        put(row[(column + v) * column_pitch], activated(act, values[v]), accumulate);
+      }
+    } else {
+      put(row + column, values, accumulate);
+    }
+  }
+  __device__ void store(std::int64_t row_index, std::int64_t column, float value) const {
+    float values[1] = {value};
+    store<1>(row(row_index), column, values);
   }
 };
+using Output = OutputOf<true>;
+using PlainOutput = OutputOf<false>;
 
 // The same, and also the moments of every column of C (tile_moments.cuh); for products that are not
 // split. moments: (tiles of rows, 3, n).
-struct OutputWithMoments : Output {
+struct OutputWithMoments : PlainOutput {
   float* moments;
 };
 
 // --- kernels -----------------------------------------------------------------------------------------
 
-// A tile of Rows x tile_k in shared memory.
-template <bool AlongK, int Rows>
+// A tile of Rows x tile_k in shared memory. Along k the four chunks of a row are exchanged by bits 1 and 2 of
+// the row: rows that lie 32 floats apart, and so in the same banks, then have a chunk in different ones.
+// Across k the padding differs: a fragment in bf16 takes every second k, one in TF32 every k.
+template <bool AlongK, int Rows, Precision precision>
 struct SharedTile {
-  static constexpr int pitch = AlongK ? tile_k + 4 : Rows + 8;
+  static constexpr int pitch = AlongK ? tile_k : Rows + (precision == Precision::bf16 ? 4 : 8);
   static constexpr int elements = AlongK ? Rows * pitch : tile_k * pitch;
-  __device__ static int offset(int row, int k) { return AlongK ? row * pitch + k : k * pitch + row; }
+  static constexpr bool pairs_along_k = AlongK;  // do k and k + 1 (k even) lie side by side?
+  __device__ static constexpr int offset(int row, int k) {
+    if constexpr (!AlongK) return k * pitch + row;
+    const int swizzle = (row >> 1 & 1) << 1 | (row >> 2 & 1);
+    return row * pitch + ((k >> 2 ^ swizzle) << 2) + (k & 3);
+  }
+  // From an element to that so many rows on, a multiple of 8: these are exchanged alike, and the distance is
+  // an immediate of the load.
+  static constexpr int rows_on(int rows) { return AlongK ? rows * pitch : rows; }
 };
 
 // Brings an operand's tiles to shared memory; every thread has its chunks of V elements.
-template <typename Operand, int Rows, int V>
+template <typename Operand, typename Tile, int Rows, int V>
 struct TileLoader {
-  using Tile = SharedTile<Operand::along_k, Rows>;
   static constexpr int chunks = Rows * tile_k / V / 256;
   static_assert(Rows * tile_k % (V * 256) == 0);
 
@@ -128,6 +158,7 @@ struct TileLoader {
 template <typename TileA, typename TileB, bool AlongA, bool AlongB>
 struct FmaSums {
   static constexpr int rows = 8, columns = 4, groups = 8;
+  static constexpr int side = AlongB ? 1 : 4;  // columns that lie side by side
   float sums[rows][columns] = {};
 
   __device__ float at(int i, int j) const { return sums[i][j]; }
@@ -144,12 +175,13 @@ struct FmaSums {
     UNROLL for (int k = 0; k < tile_k; k += 4) {
       float x[8][4], y[4][4];
       if constexpr (AlongA) {
-        UNROLL for (int i = 0; i < 8; ++i) load4(x[i], a + TileA::offset(row(i), k));
+        const float* from = a + TileA::offset(row(0), k);
+        UNROLL for (int i = 0; i < 8; ++i) load(x[i], from + TileA::rows_on(16 * i));
       } else {
         UNROLL for (int d = 0; d < 4; ++d) {
           float low[4], high[4];
-          load4(low, a + TileA::offset(row(0), k + d));
-          load4(high, a + TileA::offset(row(4), k + d));
+          load(low, a + TileA::offset(row(0), k + d));
+          load(high, a + TileA::offset(row(4), k + d));
           UNROLL for (int i = 0; i < 4; ++i) {
             x[i][d] = low[i];
             x[i + 4][d] = high[i];
@@ -157,11 +189,12 @@ struct FmaSums {
         }
       }
       if constexpr (AlongB) {
-        UNROLL for (int j = 0; j < 4; ++j) load4(y[j], b + TileB::offset(column(j), k));
+        const float* from = b + TileB::offset(column(0), k);
+        UNROLL for (int j = 0; j < 4; ++j) load(y[j], from + TileB::rows_on(16 * j));
       } else {
         UNROLL for (int d = 0; d < 4; ++d) {
           float four[4];
-          load4(four, b + TileB::offset(column(0), k + d));
+          load(four, b + TileB::offset(column(0), k + d));
           UNROLL for (int j = 0; j < 4; ++j) y[j][d] = four[j];
         }
       }
@@ -177,15 +210,6 @@ struct FmaSums {
   __device__ static float over_lanes(float value) { return value + __shfl_xor_sync(~0u, value, 16); }
   __device__ static bool first_of_lanes() { return threadIdx.x % 32 < 16; }
   __device__ static int group() { return thread_index() / 32; }
-
- private:
-  __device__ static void load4(float (&to)[4], const float* from) {
-    const float4 v = *reinterpret_cast<const float4*>(from);
-    to[0] = v.x;
-    to[1] = v.y;
-    to[2] = v.z;
-    to[3] = v.w;
-  }
 };
 
 // A warp's 32 x 32 elements, as 2 x 4 fragments of 16 x 8.
@@ -193,6 +217,7 @@ template <Precision precision, typename TileA, typename TileB>
 struct MmaSums {
   static constexpr int depth = precision == Precision::bf16 ? 16 : 8;  // k of one mma
   static constexpr int rows = 4, columns = 8, groups = 4;
+  static constexpr int side = 2;
   float sums[2][4][4] = {};
 
   __device__ float at(int i, int j) const { return sums[i / 2][j / 2][i % 2 * 2 + j % 2]; }
@@ -203,13 +228,16 @@ struct MmaSums {
   __device__ static int warp_row() { return thread_index() / 32 % 4 * 32; }
   __device__ static int warp_column() { return thread_index() / 128 * 32; }
 
-  // One register of a fragment: element (row, k), in bf16 with its neighbour in k.
+  // One register of a fragment: the element at `at`, in bf16 with its neighbour in k.
   template <typename Tile>
-  __device__ static std::uint32_t fragment(const float* tile, int row, int k) {
-    if constexpr (precision == Precision::bf16) {
-      return ptx::to_bf16x2(tile[Tile::offset(row, k)], tile[Tile::offset(row, k + 1)]);
+  __device__ static std::uint32_t fragment(const float* at) {
+    if constexpr (precision == Precision::bf16 && Tile::pairs_along_k) {
+      const float2 pair = *reinterpret_cast<const float2*>(at);
+      return ptx::to_bf16x2(pair.x, pair.y);
+    } else if constexpr (precision == Precision::bf16) {
+      return ptx::to_bf16x2(at[0], at[Tile::pitch]);
     } else {
-      return ptx::to_tf32(tile[Tile::offset(row, k)]);
+      return ptx::to_tf32(*at);
     }
   }
 
@@ -217,15 +245,14 @@ struct MmaSums {
     const int group = lane() / 4, in = lane() % 4 * (depth / 8);
     UNROLL for (int k = 0; k < tile_k; k += depth) {
       std::uint32_t x[2][4], y[4][2];
-      UNROLL for (int i = 0; i < 2; ++i) {
-        UNROLL for (int r = 0; r < 4; ++r) {
-          x[i][r] = fragment<TileA>(a, warp_row() + i * 16 + group + r % 2 * 8, k + in + r / 2 * (depth / 2));
+      UNROLL for (int half = 0; half < 2; ++half) {  // of the fragment's k
+        const int at = k + in + half * (depth / 2);
+        const float* from_a = a + TileA::offset(warp_row() + group, at);
+        const float* from_b = b + TileB::offset(warp_column() + group, at);
+        UNROLL for (int i = 0; i < 4; ++i) {
+          x[i / 2][half * 2 + i % 2] = fragment<TileA>(from_a + TileA::rows_on(8 * i));
         }
-      }
-      UNROLL for (int j = 0; j < 4; ++j) {
-        UNROLL for (int r = 0; r < 2; ++r) {
-          y[j][r] = fragment<TileB>(b, warp_column() + j * 8 + group, k + in + r * (depth / 2));
-        }
+        UNROLL for (int j = 0; j < 4; ++j) y[j][half] = fragment<TileB>(from_b + TileB::rows_on(8 * j));
       }
       UNROLL for (int i = 0; i < 2; ++i) {
         UNROLL for (int j = 0; j < 4; ++j) {
@@ -257,12 +284,34 @@ struct SumsFor<Precision::f32, TileA, TileB, AlongA, AlongB> {
   using Type = FmaSums<TileA, TileB, AlongA, AlongB>;
 };
 
-// (256, 1): told nothing of blocks per SM, ptxas for sm_80 spills to fit one more.
+// Stores what a thread has of a row; `wide`: all columns side by side in one access.
+template <typename Sums, typename Out>
+__device__ __forceinline__ void store_row(const Sums& sums, int i, const Out& out, float* row,
+                                          std::int64_t first_column, std::int64_t n, bool wide) {
+  constexpr int side = Sums::side;
+  UNROLL for (int j = 0; j < Sums::columns; j += side) {
+    const std::int64_t column = first_column + Sums::column(j);
+    float values[side];
+    UNROLL for (int v = 0; v < side; ++v) values[v] = sums.at(i, j + v);
+    if (wide) {
+      if (column < n) out.template store<side>(row, column, values);
+    } else {
+      UNROLL for (int v = 0; v < side; ++v) {
+        float one[1] = {values[v]};
+        if (column + v < n) out.template store<1>(row, column + v, one);
+      }
+    }
+  }
+}
+
+// Two blocks an SM where chunks of four are loaded: 128 registers, which none of them spills over. Told
+// nothing, ptxas for sm_80 spills to fit one more.
 template <Precision precision, int V, typename A, typename B, typename Out>
-__global__ void __launch_bounds__(256, 1) tile_product(A a, B b, Out out, std::int64_t m, std::int64_t n,
-                                                       std::int64_t k, std::int64_t k_per_split) {
-  using TileA = SharedTile<A::along_k, tile_m>;
-  using TileB = SharedTile<B::along_k, tile_n>;
+__global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
+    tile_product(A a, B b, Out out, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t k_per_split,
+                 bool wide) {
+  using TileA = SharedTile<A::along_k, tile_m, precision>;
+  using TileB = SharedTile<B::along_k, tile_n, precision>;
   SHARED(float, tiles, [stages][TileA::elements + TileB::elements]);
   const std::int64_t first_row = block_index() * tile_m;
   const std::int64_t first_column = block_index_y() * tile_n;
@@ -270,8 +319,8 @@ __global__ void __launch_bounds__(256, 1) tile_product(A a, B b, Out out, std::i
   const std::int64_t end = begin + k_per_split < k ? begin + k_per_split : k;
   const int steps = (end - begin + tile_k - 1) / tile_k;
 
-  const TileLoader<A, tile_m, V> load_a(a, first_row);
-  const TileLoader<B, tile_n, V> load_b(b, first_column);
+  const TileLoader<A, TileA, tile_m, V> load_a(a, first_row);
+  const TileLoader<B, TileB, tile_n, V> load_b(b, first_column);
   auto load = [&](int step) {
     if (step < steps) {
       float* stage = tiles[step % stages];
@@ -292,10 +341,8 @@ __global__ void __launch_bounds__(256, 1) tile_product(A a, B b, Out out, std::i
     sums.add(stage, stage + TileA::elements);
   }
   UNROLL for (int i = 0; i < sums.rows; ++i) {
-    UNROLL for (int j = 0; j < sums.columns; ++j) {
-      const std::int64_t row = first_row + sums.row(i), column = first_column + sums.column(j);
-      if (row < m && column < n) out.store(row, column, sums.at(i, j));
-    }
+    const std::int64_t row = first_row + sums.row(i);
+    if (row < m) store_row(sums, i, out, out.row(row), first_column, n, wide);
   }
   if constexpr (std::is_same_v<Out, OutputWithMoments>) {
     tile_moments(sums, tiles[0], m - first_row, n - first_column,
@@ -344,40 +391,41 @@ __global__ void __launch_bounds__(256)
   if (row < m && column < n) out.store(row, column, sum);
 }
 
-// c = what the splits have summed, in ascending order, through the output's epilogue. A template, for it
-// stands in a header; Tag: the product's operand.
-template <typename Tag>
-__global__ void __launch_bounds__(256)
-    add_splits(const float* partial, std::int64_t splits, Output out, std::int64_t m, std::int64_t n) {
-  for (std::int64_t i = first_index(); i < m * n; i += index_step()) {
-    float sum = 0;
-    for (std::int64_t split = 0; split < splits; ++split) sum += partial[split * m * n + i];
+// c = what the splits have summed, through the output's epilogue.
+struct StoreSplits {
+  Output out;
+  int n;
+  __device__ void operator()(std::int64_t column, float sum) const {
+    const int i = column;  // a product that is split has few elements (ProductShape::splits)
     out.store(i / n, i % n, sum);
   }
-}
+};
 
 // --- launching ---------------------------------------------------------------------------------------
 
 // `vector`: may chunks of four be loaded? If not, the fast kernel runs on single elements where `Single`
 // has it compiled (images of 3 channels), the tiled one elsewhere. `scratch`: shape.scratch() floats.
-// Out: Output, or OutputWithMoments, which only the fast kernel fills, of a product without splits.
+// Out: Output, PlainOutput where it can be no other, or OutputWithMoments, which only the fast kernel fills,
+// of a product without splits.
 template <bool Single, typename A, typename B, typename Out>
 void run_product(const char* name, Stream stream, const GpuOptions& options, bool vector, const A& a,
                  const B& b, const Out& out, const ProductShape& shape, float* scratch) {
   const auto [m, n, k] = shape;
+  const Output full{out.c, out.row_pitch, out.column_pitch, out.bias, out.act, out.accumulate};
   if (options.level == KernelLevel::naive) {
-    return launch(name, naive_product<A, B>, blocks_for(m * n), 256, 0, stream, a, b, out, m, n, k);
+    return launch(name, naive_product<A, B>, blocks_for(m * n), 256, 0, stream, a, b, full, m, n, k);
   }
   if (options.level == KernelLevel::tiled || (!vector && !Single)) {
     return launch(name, tiled_product<A, B>, {ceil_divide(m, 16), ceil_divide(n, 16)}, 256, 0, stream, a, b,
-                  out, m, n, k);
+                  full, m, n, k);
   }
   const std::int64_t splits = shape.splits();
   const std::int64_t k_per_split = ceil_divide(ceil_divide(k, splits), tile_k) * tile_k;
   auto run = [&]<typename To>(const To& to) {
+    const bool wide = n % 4 == 0 && to.aligned();
     auto go = [&](auto* kernel) {
       launch(name, kernel, {ceil_divide(m, tile_m), ceil_divide(n, tile_n), splits}, 256, 0, stream, a, b, to,
-             m, n, k, k_per_split);
+             m, n, k, k_per_split, wide);
     };
     if (!vector) {
       if constexpr (Single) go(tile_product<Precision::f32, 1, A, B, To>);
@@ -389,9 +437,24 @@ void run_product(const char* name, Stream stream, const GpuOptions& options, boo
       go(tile_product<Precision::bf16, 4, A, B, To>);
     }
   };
-  if (splits == 1) return run(out);
-  run(Output{scratch, n, 1, nullptr, Activation::none, false, m * n});
-  launch(name, add_splits<A>, blocks_for(m * n), 256, 0, stream, scratch, splits, out, m, n);
+  if (splits > 1) {
+    run(PlainOutput{scratch, n, 1, nullptr, Activation::none, false, m * n});
+    return run_add_parts(name, stream, StoreSplits{full, static_cast<int>(n)}, scratch, splits, m * n);
+  }
+  if constexpr (std::is_same_v<Out, Output>) {
+    if (out.plain()) {
+      return run(PlainOutput{out.c, out.row_pitch, 1, nullptr, Activation::none, out.accumulate});
+    }
+  }
+  run(out);
 }
+
+// C of two stored matrices (gemm.cu): A (m, k), or (k, m) where transposed, B (k, n), or (n, k). Both
+// row-major and dense. Moments only of A times B transposed.
+void matrix_product(const char* name, Stream stream, const GpuOptions& options, bool transpose_a,
+                    bool transpose_b, const float* a, const float* b, const Output& out,
+                    const ProductShape& shape, float* scratch);
+void matrix_product(const char* name, Stream stream, const GpuOptions& options, const float* a,
+                    const float* b, const OutputWithMoments& out, const ProductShape& shape);
 
 }  // namespace adwp::ADWP_GPU

@@ -11,12 +11,12 @@ namespace adwp::cuda {
 
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
+  cudaGetLastError();  // the runtime keeps the error too: the next launch would report it as its own
   const char* hint = "";
   if (status == cudaErrorMemoryAllocation) hint = "; lower --arena-mb or --batch";
   if (status == cudaErrorNoKernelImageForDevice) {
     hint = "; this binary was not built for this GPU: add its architecture to -DCMAKE_CUDA_ARCHITECTURES";
   }
-  if (status == cudaErrorInsufficientDriver) hint = "; the driver is older than the CUDA runtime: update it";
   fail("cuda", "{}: {}{}", what, cudaGetErrorString(status), hint);
 }
 
@@ -30,12 +30,29 @@ constexpr std::size_t staging_bytes = std::size_t{1} << 20;
 
 cudaStream_t native(void* stream) { return static_cast<cudaStream_t>(stream); }
 
+std::string version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
+
+// Throws Error when there is none, with what stands in the way.
+void require_gpu() {
+  int count = 0, driver = 0, runtime = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaErrorInsufficientDriver) {
+    cudaDriverGetVersion(&driver);  // 0: none
+    cudaRuntimeGetVersion(&runtime);
+    require(driver != 0, "cuda", "no NVIDIA driver found; use --device cpu or --device emulated");
+    fail("cuda", "the driver is too old, got CUDA {}, expected {} or newer; update the driver",
+         version_text(driver), version_text(runtime));
+  }
+  if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
+    fail("cuda", "no GPU found; use --device cpu or --device emulated");
+  }
+  check(status, "looking for a GPU");
+}
+
 }  // namespace
 
 Device::Device() {
-  int count = 0;
-  check(cudaGetDeviceCount(&count), "looking for a GPU");
-  if (count == 0) fail("cuda", "no GPU found; use --device cpu or --device emulated");
+  require_gpu();
   cudaStream_t stream = nullptr;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
   stream_ = stream;
@@ -52,8 +69,8 @@ std::string Device::description() const {
   check(cudaGetDevice(&device), "device");
   check(cudaGetDeviceProperties(&properties, device), "device properties");
   check(cudaDriverGetVersion(&driver), "driver version");
-  return fmt::format("{}, compute capability {}.{}, CUDA driver {}.{}", properties.name, properties.major,
-                     properties.minor, driver / 1000, driver % 1000 / 10);
+  return fmt::format("{}, compute capability {}.{}, CUDA driver {}", properties.name, properties.major,
+                     properties.minor, version_text(driver));
 }
 
 void Device::synchronize() {
@@ -168,11 +185,6 @@ void Device::copy(void* to, const void* from, std::size_t bytes) {
 }
 void Device::fill(void* device, std::uint8_t value, std::size_t bytes) {
   check(cudaMemsetAsync(device, value, bytes, native(stream_)), "fill");
-}
-
-bool device_usable() {
-  int count = 0;
-  return cudaGetDeviceCount(&count) == cudaSuccess && count > 0;
 }
 
 }  // namespace adwp::ADWP_GPU

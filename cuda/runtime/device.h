@@ -45,7 +45,7 @@ class Device {
   bool capturing_ = false;
 };
 
-// Is there a device that this binary can use?
-bool device_usable();
+// Runs a kernel (cuda/kernels/probe.cu): has it written what it should? Throws Error where it cannot run.
+bool probe(Device& device);
 
 }  // namespace adwp::ADWP_GPU

@@ -92,6 +92,4 @@ void Device::fill(void* device, std::uint8_t value, std::size_t bytes) {
   emulation::do_or_keep([=] { std::memset(device, value, bytes); });
 }
 
-bool device_usable() { return true; }
-
 }  // namespace adwp::ADWP_GPU

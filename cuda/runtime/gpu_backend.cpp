@@ -14,7 +14,16 @@ std::unique_ptr<Backend> open(const GpuOptions& options) {
   if (options.engine == Engine::hand) return std::make_unique<GpuBackend>(options);
   return std::make_unique<EngineBackend>(options);
 }
-bool usable() { return device_usable(); }
+
+std::string obstacle() {
+  try {
+    Device device;
+    require(probe(device), ADWP_TEXT(ADWP_GPU), "{} computes nonsense", device.description());
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
 
 std::string GpuBackend::name() const { return ADWP_TEXT(ADWP_GPU); }
 

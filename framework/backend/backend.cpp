@@ -19,16 +19,18 @@ double Backend::seconds(const std::function<void()>& work) {
 
 void ProfileScope::start(Profile::Row& row, double bytes, double flops) {
   row_ = &row;
-  row.bytes += bytes;
-  row.flops += flops;
+  bytes_ = bytes;
+  flops_ = flops;
   backend_.synchronize();
   start_ = std::chrono::steady_clock::now();
 }
 
-ProfileScope::~ProfileScope() {
+void ProfileScope::stop() {
   if (row_ == nullptr) return;
   backend_.synchronize();
   ++row_->calls;
+  row_->bytes += bytes_;
+  row_->flops += flops_;
   row_->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
@@ -56,16 +58,17 @@ void Replay::run() {
   graph_->launch();
 }
 
-void Registry::add(std::string name, Factory factory, std::function<bool()> usable) {
-  entries_.push_back({std::move(name), std::move(factory), std::move(usable)});
+void Registry::add(std::string name, Factory factory, Obstacle obstacle) {
+  entries_.push_back({std::move(name), std::move(factory), std::move(obstacle)});
 }
 
-std::unique_ptr<Backend> Registry::open(const std::string& name) const {
+std::unique_ptr<Backend> Registry::open(const std::string& name, const Say& say) const {
   for (const Entry& entry : entries_) {
-    if (name == "auto" ? entry.usable() : name == entry.name) {
-      if (!entry.usable()) fail("device", "no {} device found on this machine", name);
-      return entry.factory();
-    }
+    if (name != "auto" && name != entry.name) continue;
+    const std::string obstacle = entry.obstacle();
+    if (obstacle.empty()) return entry.factory();
+    if (name != "auto") fail("device", "{} cannot be used here: {}", name, obstacle);
+    say(fmt::format("device {} cannot be used here: {}", entry.name, obstacle));
   }
   fail_usage("device", "unknown device, got '{}', expected auto or one of: {}", name,
              fmt::join(names(), ", "));
@@ -77,12 +80,11 @@ std::vector<std::string> Registry::names() const {
   return names;
 }
 
-std::vector<std::string> Registry::usable_names() const {
-  std::vector<std::string> names;
+std::string Registry::obstacle(const std::string& name) const {
   for (const Entry& entry : entries_) {
-    if (entry.usable()) names.push_back(entry.name);
+    if (entry.name == name) return entry.obstacle();
   }
-  return names;
+  return "this binary has no such device";
 }
 
 }  // namespace adwp

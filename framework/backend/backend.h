@@ -54,8 +54,9 @@ class Backend : public Memory {
     const std::shared_ptr<Block> memory = bytes > 0 ? operands.arena().allocate(bytes) : nullptr;
     if (operands.arena().counting()) return;
     if (operands.empty()) return operands.zero_targets();
-    const ProfileScope scope(*this, profile_, op, operands);
+    ProfileScope scope(*this, profile_, op, operands);
     compute(op, memory ? memory->data() : nullptr);
+    scope.stop();
   }
 
  protected:
@@ -97,20 +98,25 @@ class Registry {
  public:
   using Factory = std::function<std::unique_ptr<Backend>()>;
 
-  // `usable` says whether the device is there now (a binary may know CUDA and find no GPU).
-  void add(std::string name, Factory factory, std::function<bool()> usable);
+  // Why a device cannot be used now (a binary may know CUDA and find no GPU); empty where it can.
+  using Obstacle = std::function<std::string()>;
 
-  // Opens a device by name; "auto" takes the first usable one in the order they were added.
-  // Throws a usage Error that names the devices there are.
-  std::unique_ptr<Backend> open(const std::string& name) const;
-  std::vector<std::string> names() const;         // all, in order
-  std::vector<std::string> usable_names() const;  // those that `open` would open
+  void add(std::string name, Factory factory, Obstacle obstacle);
+
+  // Opens a device by name; "auto" takes the first usable one in the order they were added, and tells `say`
+  // the obstacle of each that it passes over. Throws an Error that gives the device's obstacle, or a usage
+  // Error that names the devices there are.
+  using Say = std::function<void(const std::string&)>;
+  std::unique_ptr<Backend> open(
+      const std::string& name, const Say& say = [](const std::string&) {}) const;
+  std::vector<std::string> names() const;  // all, in order
+  std::string obstacle(const std::string& name) const;
 
  private:
   struct Entry {
     std::string name;
     Factory factory;
-    std::function<bool()> usable;
+    Obstacle obstacle;
   };
   std::vector<Entry> entries_;
 };

@@ -30,7 +30,8 @@ struct Profile {
   bool by_shape = false;  // keep one row for each shape of the main operands
 };
 
-// Times the rest of the enclosing block when a profile is attached.
+// Times what stands between its making and stop() when a profile is attached. Both wait for the device, and
+// throw Error when it fails; a scope that an error leaves without stop() counts nothing.
 class ProfileScope {
  public:
   template <typename Op>
@@ -45,7 +46,7 @@ class ProfileScope {
     if constexpr (requires { op.flops(); }) flops = op.flops();
     start(profile->rows[key], operands.bytes(), flops);
   }
-  ~ProfileScope();
+  void stop();
   ProfileScope(const ProfileScope&) = delete;
   ProfileScope& operator=(const ProfileScope&) = delete;
 
@@ -54,6 +55,7 @@ class ProfileScope {
 
   Backend& backend_;
   Profile::Row* row_ = nullptr;
+  double bytes_ = 0, flops_ = 0;
   std::chrono::steady_clock::time_point start_;
 };
 

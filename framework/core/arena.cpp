@@ -76,7 +76,7 @@ struct ArenaState {
   std::map<std::size_t, Live> live;                         // offset -> block
   std::vector<std::uint64_t> epochs{0};                     // open frames; 0 is "no frame"
   std::uint64_t next_epoch = 1;
-  std::string damage;  // first overwritten sentinel, reported by the next allocation
+  std::string damage;  // first fault found where nothing may be thrown, reported by the next allocation
   Arena* owner = nullptr;
 
   ~ArenaState() {
@@ -92,15 +92,24 @@ struct ArenaState {
     gaps.erase(gap);
   }
 
-  void check_sentinel(std::size_t offset, const Live& block) {
+  // Called by destructors: a device that fails meanwhile, as after a fault in a kernel, is kept as damage.
+  void check_sentinel(std::size_t offset, const Live& block) noexcept {
     if (!guard || counting) return;
-    std::array<std::uint8_t, sentinel_bytes> found{};
-    memory->read(found.data(), base + offset + block.bytes - sentinel_bytes, sentinel_bytes);
-    auto intact = [](std::uint8_t byte) { return byte == sentinel_value; };
-    if (!std::all_of(found.begin(), found.end(), intact) && damage.empty()) {
-      damage = fmt::format("a tensor of {} bytes at offset {} was written past its end", block.used, offset);
+    try {
+      std::array<std::uint8_t, sentinel_bytes> found{};
+      memory->read(found.data(), base + offset + block.bytes - sentinel_bytes, sentinel_bytes);
+      auto intact = [](std::uint8_t byte) { return byte == sentinel_value; };
+      if (!std::all_of(found.begin(), found.end(), intact)) {
+        note(fmt::format("a tensor of {} bytes at offset {} was written past its end", block.used, offset));
+      }
+      memory->fill(base + offset, poison_value, block.bytes);
+    } catch (const Error& error) {
+      note(fmt::format("a tensor of {} bytes at offset {} cannot be checked: {}", block.used, offset,
+                       error.what()));
     }
-    memory->fill(base + offset, poison_value, block.bytes);
+  }
+  void note(std::string fault) {
+    if (damage.empty()) damage = std::move(fault);
   }
 
   // Gives the block back and merges the gap with its neighbours and the tail.

@@ -98,7 +98,7 @@ class Arena {
   ~Arena();
 
   // Throws Error naming need, size and what to change when no gap is large enough, and, in debug
-  // mode, when a returned block's sentinel had been overwritten.
+  // mode, when a returned block's sentinel had been overwritten or the device could not read it.
   std::shared_ptr<Block> allocate(std::size_t bytes);
 
   Memory& memory() const;

@@ -21,6 +21,15 @@ Variable record_conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const 
                      });
 }
 
+// Where a norm of so many channels leaves its batch's statistics: in `wanted` where that has tensors, else in
+// new ones, which `wanted` is told.
+BatchStatistics own_statistics(Tape& tape, std::int64_t channels, BatchStatistics* wanted) {
+  if (wanted != nullptr && wanted->mean.defined()) return *wanted;
+  const BatchStatistics own{tape.tensor(Shape{channels}), tape.tensor(Shape{channels})};
+  if (wanted != nullptr) *wanted = own;
+  return own;
+}
+
 // y, batch norm of x with these statistics, as a variable of the tape.
 Variable record_batch_norm(Tape& tape, const Variable& x, const Variable& scale, const Variable& shift,
                            Activation act, const Tensor& y, const BatchStatistics& statistics) {
@@ -47,12 +56,10 @@ Variable conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variabl
 
 Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const Variable& shift,
                     Activation act, BatchStatistics* statistics) {
-  const Shape channels{x.shape().back()};
-  const BatchStatistics own{tape.tensor(channels), tape.tensor(channels)};
+  const BatchStatistics own = own_statistics(tape, x.shape().back(), statistics);
   const Tensor y = tape.tensor(x.shape());
   tape.backend().compute(BatchNormForward{x.value(), scale.value(), shift.value(), batch_norm_epsilon, act, y,
                                           own.mean, own.var});
-  if (statistics != nullptr) *statistics = own;
   return record_batch_norm(tape, x, scale, shift, act, y, own);
 }
 
@@ -60,12 +67,10 @@ Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, co
                            const Variable& scale, const Variable& shift, Activation act,
                            BatchStatistics* statistics) {
   const Tensor y = tape.tensor(conv2d_output(conv, x.shape(), w.shape()));
-  const Shape channels{y.shape().back()};
-  const BatchStatistics own{tape.tensor(channels), tape.tensor(channels)};
+  const BatchStatistics own = own_statistics(tape, y.shape().back(), statistics);
   const Tensor z = tape.tensor(y.shape());
   tape.backend().compute(ConvBatchNormForward{conv, x.value(), w.value(), scale.value(), shift.value(),
                                               batch_norm_epsilon, act, y, z, own.mean, own.var});
-  if (statistics != nullptr) *statistics = own;
   return record_batch_norm(tape, record_conv2d(tape, conv, x, w, y), scale, shift, act, z, own);
 }
 

@@ -13,7 +13,8 @@ namespace adwp::ops {
 // x (N, H, W, C), w (K, R, R, C / groups) -> (N, P, Q, K).
 Variable conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w);
 
-// Batch norm over the rows of x with batch statistics, then `act`. scale, shift: (C).
+// Batch norm over the rows of x with batch statistics, then `act`. scale, shift: (C). The statistics go to
+// `statistics` where it has tensors; where it is empty, it gets new ones.
 struct BatchStatistics {
   Tensor mean, var;  // (C) each; var is biased
 };

@@ -1,6 +1,7 @@
 #include "nas/network/macro_network.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "framework/core/error.h"
 
@@ -33,7 +34,7 @@ Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weig
   require(images.shape() == Shape{images.shape()[0], task.image_size, task.image_size, task.channels},
           "macro-network", "images do not fit, got {}, expected (N, {}, {}, {})", images.text(),
           task.image_size, task.image_size, task.channels);
-  if (norm.collect != nullptr) norm.collect->assign(plan.layers.size(), {});
+  if (norm.collect != nullptr) norm.collect->resize(plan.layers.size());
 
   std::vector<Variable> values(plan.steps.size() + 1);
   values[0] = Variable::constant(images);
@@ -76,20 +77,26 @@ Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weig
 }
 
 RunningStatistics::RunningStatistics(Arena& arena, const NetworkPlan& plan) {
-  std::int64_t channels = 0;
-  for (const LayerSpec& layer : plan.layers) channels += layer.norm ? layer.out_channels : 0;
+  for (const LayerSpec& layer : plan.layers) channels_.push_back(layer.norm ? layer.out_channels : 0);
+  const std::int64_t channels = std::accumulate(channels_.begin(), channels_.end(), std::int64_t{0});
   flat_ = Tensor(arena, Shape{2 * channels});
-  std::int64_t offset = 0;
-  for (const LayerSpec& layer : plan.layers) {
-    if (!layer.norm) {
-      layers_.emplace_back();
-      continue;
-    }
-    const Shape shape{layer.out_channels};
-    layers_.push_back({flat_.view(offset, shape), flat_.view(channels + offset, shape)});
-    offset += layer.out_channels;
-  }
+  layers_ = views(flat_);
   reset();
+}
+
+std::vector<ops::BatchStatistics> RunningStatistics::views(const Tensor& flat) const {
+  require(flat.elements() == flat_.elements(), "statistics", "{} numbers, expected {}", flat.elements(),
+          flat_.elements());
+  std::vector<ops::BatchStatistics> layers;
+  std::int64_t offset = 0;
+  for (const std::int64_t channels : channels_) {
+    layers.emplace_back();
+    if (channels == 0) continue;
+    const Shape shape{channels};
+    layers.back() = {flat.view(offset, shape), flat.view(flat.elements() / 2 + offset, shape)};
+    offset += channels;
+  }
+  return layers;
 }
 
 void RunningStatistics::reset() {
@@ -98,13 +105,8 @@ void RunningStatistics::reset() {
   flat_.copy_from_host(std::span<const float>(values));
 }
 
-void RunningStatistics::update(Backend& backend, const std::vector<ops::BatchStatistics>& batch,
-                               float momentum) {
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    if (!layers_[i].mean.defined()) continue;
-    backend.compute(Lerp{batch[i].mean, momentum, layers_[i].mean});
-    backend.compute(Lerp{batch[i].var, momentum, layers_[i].var});
-  }
+void RunningStatistics::update(Backend& backend, const Tensor& batch, float momentum) {
+  backend.compute(Lerp{batch, momentum, flat_});
 }
 
 }  // namespace adwp::nas

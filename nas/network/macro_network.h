@@ -15,7 +15,8 @@ struct NormMode {
   // Evaluate with these, one entry per layer of the plan (empty tensors where there is no norm);
   // nullptr: with the statistics of the batch at hand.
   const std::vector<ops::BatchStatistics>* given = nullptr;
-  // Where to leave the statistics of the batch, likewise per layer; nullptr: nowhere.
+  // Where to leave the statistics of the batch, likewise per layer; nullptr: nowhere. Entries that have
+  // tensors are written, empty ones get new tensors.
   std::vector<ops::BatchStatistics>* collect = nullptr;
 };
 
@@ -30,14 +31,18 @@ class RunningStatistics {
   RunningStatistics(Arena& arena, const NetworkPlan& plan);
   // mean 0, variance 1
   void reset();
-  // Moves towards a batch's statistics, as `forward` collected them.
-  void update(Backend& backend, const std::vector<ops::BatchStatistics>& batch, float momentum);
+  // Moves towards a batch's statistics, flat like these: one pass for all layers. `forward` leaves them there
+  // when it collects into views(batch).
+  void update(Backend& backend, const Tensor& batch, float momentum);
   const std::vector<ops::BatchStatistics>& layers() const { return layers_; }
+  // The layers' parts of a buffer like flat(); empty where a layer has no norm.
+  std::vector<ops::BatchStatistics> views(const Tensor& flat) const;
   const Tensor& flat() const { return flat_; }
 
  private:
-  Tensor flat_;
-  std::vector<ops::BatchStatistics> layers_;  // views; empty where a layer has no norm
+  std::vector<std::int64_t> channels_;  // of each layer's norm; 0 where it has none
+  Tensor flat_;                         // all means, then all variances
+  std::vector<ops::BatchStatistics> layers_;
 };
 
 }  // namespace adwp::nas

@@ -34,13 +34,14 @@ NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan
 void NetworkTrainer::compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
   Tape tape(backend_, arena_, Tape::Recording::on);
   weights_.parameters().zero_gradients();
-  std::vector<ops::BatchStatistics> batch_statistics;
+  const Tensor batch = tape.tensor(statistics_.flat().shape());
+  std::vector<ops::BatchStatistics> batch_statistics = statistics_.views(batch);
   const NetworkWeights weights = weights_.weights(tape, plan_);
   const Variable logits = forward(tape, plan_, weights, x, {.collect = &batch_statistics});
   const Variable result = ops::cross_entropy(tape, logits, y, options_.label_smoothing);
   loss.copy_from(result.value());
   tape.backward(result, one_);
-  statistics_.update(backend_, batch_statistics, options_.norm_momentum);
+  statistics_.update(backend_, batch, options_.norm_momentum);
 }
 
 Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learning_rate) {

@@ -104,6 +104,19 @@ TEST_P(Contract, ConvolutionLeavesExactStatistics) {
   }
 }
 
+// More images than a grid has room for along y or z, 65,535.
+TEST_P(Contract, PoolsVeryLargeBatches) {
+  const std::int64_t images = 65'537;
+  const Array x = random_array(Shape{images, 1, 1, 1}, 21), s = random_array(x.shape, 22);
+  const Tensor y(arena(), x.shape), ds(arena(), x.shape), dx(arena(), x.shape);
+  backend().compute(GlobalPoolForward{upload(x), y});
+  EXPECT_LE(nmse(to_array(y), x), 1e-12);
+  backend().compute(ChannelScaleBackward{upload(x), upload(x), upload(s), {dx}, {ds}});
+  std::vector<double> squares;
+  for (const double value : x.values) squares.push_back(value * value);
+  EXPECT_LE(nmse(to_array(ds), Array(x.shape, squares)), 1e-12);
+}
+
 TEST_P(Contract, CountHitsAddsUp) {
   // Row 2 has its maximum twice: the first counts.
   const Tensor logits = upload(Array(Shape{4, 3}, {0, 1, 2, 5, 0, 0, 1, 1, 0, 0, 0, 9}));

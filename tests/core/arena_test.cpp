@@ -1,5 +1,8 @@
 #include "framework/core/arena.h"
 
+#include <cstdlib>
+#include <cstring>
+
 #include "framework/core/error.h"
 #include "tests/support/device.h"
 
@@ -143,6 +146,46 @@ TEST_P(ArenaTest, GuardsPoisonWhatIsGivenBack) {
   float found = 0;
   backend().read(&found, address, sizeof(found));
   EXPECT_TRUE(std::isnan(found));
+}
+
+// A device that a fault in a kernel has made useless: from then on every call of it fails.
+class Failing : public Memory {
+ public:
+  bool failing = false;
+
+ private:
+  void ask() const { require(!failing, "fake", "an illegal memory access was encountered"); }
+  void* do_allocate(std::size_t bytes) override { return std::aligned_alloc(256, bytes); }
+  void do_release(void* pointer) noexcept override { std::free(pointer); }
+  void do_write(void* device, const void* host, std::size_t bytes) override {
+    ask();
+    std::memcpy(device, host, bytes);
+  }
+  void do_read(void* host, const void* device, std::size_t bytes) override { do_write(host, device, bytes); }
+  void do_copy(void* to, const void* from, std::size_t bytes) override { do_write(to, from, bytes); }
+  void do_fill(void* device, std::uint8_t value, std::size_t bytes) override {
+    ask();
+    std::memset(device, value, bytes);
+  }
+};
+
+TEST(Arena, GuardsOfADeviceThatFailsEndNoProgram) {
+  Failing memory;
+  Arena a(memory, 8192, Arena::Options{.guard = true});
+  auto block = a.allocate(100);
+  {
+    const Arena::Frame frame(a);
+    const auto inner = a.allocate(100);
+    memory.failing = true;
+  }
+  block.reset();
+  memory.failing = false;
+  try {
+    a.allocate(1);
+    ADD_FAILURE() << "the failure is forgotten";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("an illegal memory access"), std::string::npos) << error.what();
+  }
 }
 
 ADWP_ON_EVERY_DEVICE(ArenaTest);

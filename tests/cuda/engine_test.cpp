@@ -305,7 +305,8 @@ TEST(Vendor, TheLibrariesHaveWhatIsUsed) {
 class VendorOnGpu : public testing::Test {
  protected:
   void SetUp() override {
-    if (!cuda::usable()) GTEST_SKIP() << "no GPU here";
+    const std::string obstacle = cuda::obstacle();
+    if (!obstacle.empty()) GTEST_SKIP() << obstacle;
     hand_ = cuda::open();
     try {
       vendor_ = cuda::open({.engine = Engine::vendor});

@@ -7,20 +7,42 @@
 
 namespace adwp::test {
 
-Backend* open_device(const std::string& name) {
-  static std::map<std::string, std::unique_ptr<Backend>> opened;
-  const auto found = opened.find(name);
-  if (found != opened.end()) return found->second.get();
-  const char* engine = std::getenv("ADWPNAS_ENGINE");  // of the device that has more than one
-  const Registry registry = apps::devices(0, "f32", engine != nullptr && name == "cuda" ? engine : "hand");
-  const std::vector<std::string> usable = registry.usable_names();
-  const bool there = std::find(usable.begin(), usable.end(), name) != usable.end();
-  return (opened[name] = there ? registry.open(name) : nullptr).get();
-}
+namespace {
+
+struct Opened {
+  std::unique_ptr<Backend> backend;
+  std::string obstacle;
+};
+
+// Closed before main returns: after it the libraries behind a device may be gone.
+class Devices : public testing::Environment {
+ public:
+  const Opened& open(const std::string& name) {
+    const auto [at, fresh] = opened_.try_emplace(name);
+    if (!fresh) return at->second;
+    const char* engine = std::getenv("ADWPNAS_ENGINE");  // of the device that has more than one
+    const Registry registry = apps::devices(0, "f32", engine != nullptr && name == "cuda" ? engine : "hand");
+    at->second.obstacle = registry.obstacle(name);
+    if (at->second.obstacle.empty()) at->second.backend = registry.open(name);
+    return at->second;
+  }
+  void TearDown() override { opened_.clear(); }
+
+ private:
+  std::map<std::string, Opened> opened_;
+};
+
+// GoogleTest's, which deletes it.
+Devices* const devices = static_cast<Devices*>(testing::AddGlobalTestEnvironment(new Devices));
+
+}  // namespace
+
+Backend* open_device(const std::string& name) { return devices->open(name).backend.get(); }
 
 void DeviceTest::SetUp() {
-  backend_ = open_device(GetParam());
-  if (backend_ == nullptr) GTEST_SKIP() << "device " << GetParam() << " is not here";
+  const Opened& opened = devices->open(GetParam());
+  backend_ = opened.backend.get();
+  if (backend_ == nullptr) GTEST_SKIP() << "device " << GetParam() << " is not here: " << opened.obstacle;
   arena_ = std::make_unique<Arena>(*backend_, std::size_t{256} << 20, Arena::Options{.guard = true});
 }
 
