@@ -69,7 +69,7 @@ class Parser {
  private:
   static bool means_nothing(const std::string& text) {
     return text == "{" || text == ")" || text.starts_with(".pragma") || text.starts_with(".reg") ||
-           text.starts_with(".minnctapersm") || text.starts_with(".loc") || text.starts_with(".file");
+           text.starts_with(".minnctapersm") || text.starts_with(".loc ") || text.starts_with(".file ");
   }
   void begin(const std::string& rest) {
     kernel_ = std::make_unique<Kernel>();
