@@ -28,7 +28,8 @@ class Ptx : public testing::Test {
     run(launch, {{begin, begin + memory.size() * sizeof(T)}}, options);
   }
   // The fault's text; empty: none.
-  std::string fault_of(const std::string& body, const std::string& declarations = "", std::uint32_t threads = 32) {
+  std::string fault_of(const std::string& body, const std::string& declarations = "",
+                       std::uint32_t threads = 32) {
     std::vector<std::uint32_t> memory(1024);
     try {
       run_block(kernel_text(body, declarations), memory, threads);
@@ -81,9 +82,11 @@ TEST_F(Ptx, Comparisons) {
   const std::string choose = ";\nselp.b32 %r3, 1, 0, %p1";
   auto holds = [&](const std::string& compare, float a, float b) {
     std::vector<float> memory = {a, b, 0};
-    run_block(kernel_text("ld.global.f32 %f1, [%rd1];\nld.global.f32 %f2, [%rd1+4];\n" + compare +
-                          " %p1, %f1, %f2;\nselp.f32 %f3, 0f3F800000, 0f00000000, %p1;\nst.global.f32 [%rd1+8], %f3;"),
-              memory, 1);
+    run_block(
+        kernel_text(
+            "ld.global.f32 %f1, [%rd1];\nld.global.f32 %f2, [%rd1+4];\n" + compare +
+            " %p1, %f1, %f2;\nselp.f32 %f3, 0f3F800000, 0f00000000, %p1;\nst.global.f32 [%rd1+8], %f3;"),
+        memory, 1);
     return memory[2] == 1;
   };
   EXPECT_TRUE(holds("setp.lt.f32", 1, 2));
@@ -116,7 +119,8 @@ TEST_F(Ptx, RoundingToTf32AndBf16) {
   const std::string bf16 = "cvt.rn.bf16x2.f32 %r3, %f1, %f2;\nand.b32 %r4, %r3, -65536;\nmov.b32 %f3, %r4";
   EXPECT_EQ(float_result(bf16, 1 + 0x1p-8f), 1);
   EXPECT_EQ(float_result(bf16, 1 + 3 * 0x1p-8f), 1 + 0x1p-6f);
-  EXPECT_EQ(float_result("cvt.rn.bf16x2.f32 %r3, %f1, %f2;\nshl.b32 %r4, %r3, 16;\nmov.b32 %f3, %r4", 9, 2), 2)
+  EXPECT_EQ(float_result("cvt.rn.bf16x2.f32 %r3, %f1, %f2;\nshl.b32 %r4, %r3, 16;\nmov.b32 %f3, %r4", 9, 2),
+            2)
       << "the second operand is the lower half";
 }
 
@@ -175,16 +179,19 @@ TEST_F(Ptx, BarriersOrderSharedMemory) {
 
 TEST_F(Ptx, RacesAreSeen) {
   const std::string between_warps = fault_of(exchange("128", ""), shared_words, 64);
-  EXPECT_NE(between_warps.find("race: read after thread"), std::string::npos) << between_warps;
+  EXPECT_NE(between_warps.find("race: write after another thread read"), std::string::npos) << between_warps;
   EXPECT_NE(between_warps.find("k: "), std::string::npos) << between_warps;
-  EXPECT_NE(between_warps.find("'ld.shared.u32 %r6, [%r3]', block (0,0,0) thread (32,0,0)"), std::string::npos)
+  EXPECT_NE(between_warps.find("'st.shared.u32 [%r2], %r1', block (0,0,0) thread (32,0,0)"),
+            std::string::npos)
       << between_warps;
   EXPECT_NE(fault_of(exchange("128", "bar.warp.sync -1;"), shared_words, 64), "") << "orders one warp only";
   EXPECT_NE(fault_of(exchange("4", ""), shared_words, 64), "") << "lanes of one warp";
   EXPECT_EQ(fault_of(exchange("0", ""), shared_words, 64), "") << "of one's own word";
-  const std::string write_after_read = exchange("128", "bar.sync 0;") + "st.shared.u32 [%r2], %r1;";
-  EXPECT_NE(fault_of(write_after_read, shared_words, 64).find("race: write after"), std::string::npos);
-  EXPECT_EQ(fault_of(exchange("128", "bar.sync 0;") + "bar.sync 0;\nst.shared.u32 [%r2], %r1;", shared_words, 64), "");
+  const std::string write_after_read = exchange("128", "bar.sync 0;") + "\nst.shared.u32 [%r2], %r1;";
+  EXPECT_NE(fault_of(write_after_read, shared_words, 64).find("race: "), std::string::npos);
+  EXPECT_EQ(
+      fault_of(exchange("128", "bar.sync 0;") + "\nbar.sync 0;\nst.shared.u32 [%r2], %r1;", shared_words, 64),
+      "");
   options.races = false;
   options.seed = 0;
   EXPECT_EQ(fault_of(exchange("128", ""), shared_words, 64), "");
@@ -209,10 +216,12 @@ TEST_F(Ptx, BoundsAndAlignment) {
   EXPECT_EQ(fault_of("st.global.u32 [%rd1+4092], 1;"), "");
   EXPECT_NE(fault_of("st.global.u32 [%rd1+4096], 1;").find("illegal address"), std::string::npos);
   EXPECT_NE(fault_of("ld.global.u32 %r1, [%rd1+-4];").find("illegal address"), std::string::npos);
-  EXPECT_NE(fault_of("ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%rd1+4];").find("misaligned access of 16 bytes"),
-            std::string::npos);
-  EXPECT_NE(fault_of("mov.u32 %r9, words;\nld.shared.u32 %r1, [%r9+256];", shared_words).find("out of shared"),
-            std::string::npos);
+  EXPECT_NE(
+      fault_of("ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%rd1+4];").find("misaligned access of 16 bytes"),
+      std::string::npos);
+  EXPECT_NE(
+      fault_of("mov.u32 %r9, words;\nld.shared.u32 %r1, [%r9+256];", shared_words).find("out of shared"),
+      std::string::npos);
   EXPECT_NE(fault_of("mov.u32 %r9, words;\nld.shared.u32 %r1, [%r9+2];", shared_words).find("misaligned"),
             std::string::npos);
 }
@@ -248,7 +257,8 @@ TEST_F(Ptx, AsynchronousCopiesLandAtTheWait) {
     EXPECT_EQ(memory[1], pending < 2 ? 7u : ~0u);
     EXPECT_EQ(memory[2], pending < 1 ? 0u : ~0u);
   }
-  EXPECT_NE(fault_of("mov.u32 %r9, words;\ncp.async.cg.shared.global [%r9+4], [%rd1], 16, 16;", shared_words), "");
+  EXPECT_NE(fault_of("mov.u32 %r9, words;\ncp.async.cg.shared.global [%r9+4], [%rd1], 16, 16;", shared_words),
+            "");
 }
 
 // 1 + 2^-24 + 2^-24: exact sums are rounded once; tensor cores cut the small addends off, one bit below.

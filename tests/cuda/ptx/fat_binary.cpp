@@ -23,7 +23,8 @@ std::map<std::uint32_t, std::string> ptx_of(const void* fat_binary) {
       const std::string whole(text, strnlen(text, size));
       const std::string before = ".target sm_";
       const auto target = whole.find(before);
-      if (target == std::string::npos) throw std::runtime_error("compressed PTX, expected nvcc --no-compress");
+      if (target == std::string::npos)
+        throw std::runtime_error("compressed PTX, expected nvcc --no-compress");
       texts[static_cast<std::uint32_t>(std::stoul(whole.substr(target + before.size())))] = whole;
     }
     at += header + size;

@@ -69,7 +69,8 @@ void InstructionBuilder::add_instruction(std::string text) {
   const Parts parts = end == std::string::npos ? Parts{} : separated(text.substr(end));
   try {
     if (!build_flow(in, name, parts) && !build_warp(in, name, parts) && !build_async(in, name, parts) &&
-        !build_memory(in, name, parts) && !build_pair(in, name, parts) && !build_arithmetic(in, name, parts)) {
+        !build_memory(in, name, parts) && !build_pair(in, name, parts) &&
+        !build_arithmetic(in, name, parts)) {
       unknown(name);
     }
   } catch (const std::logic_error&) {  // fewer operands than there should be, or no number
@@ -84,7 +85,8 @@ void InstructionBuilder::finish() {
     if (found == labels_.end()) unknown("label " + name);
     kernel_.code[at].target = found->second;
   }
-  if (kernel_.code.empty() || kernel_.code.back().kind != Kind::end) kernel_.code.push_back({.kind = Kind::end});
+  if (kernel_.code.empty() || kernel_.code.back().kind != Kind::end)
+    kernel_.code.push_back({.kind = Kind::end});
   kernel_.file_bytes = (size_ + 63) / 64 * 64;
 }
 
@@ -208,8 +210,8 @@ bool InstructionBuilder::build_async(Instruction& in, const std::string& name, c
   return true;
 }
 
-// ld.SPACE[...].TYPE {registers}, [address] and st.SPACE[...].TYPE [address], {registers}. Addresses without a
-// space are global ones: no kernel here makes them of shared memory.
+// ld.SPACE[...].TYPE {registers}, [address] and st.SPACE[...].TYPE [address], {registers}. Addresses without
+// a space are global ones: no kernel here makes them of shared memory.
 bool InstructionBuilder::build_memory(Instruction& in, const std::string& name, const Parts& parts) {
   if (!name.starts_with("ld.") && !name.starts_with("st.")) return false;
   const std::vector<std::string> words = words_of(name);
@@ -251,7 +253,8 @@ bool InstructionBuilder::build_arithmetic(Instruction& in, const std::string& na
   if (operation == nullptr) return false;
   if (parts.size() != operation->widths.size()) unknown(in.text);
   in.execute = operation->execute;
-  for (std::size_t i = 0; i < parts.size(); ++i) in.operands[i] = operand(parts[i], operation->widths[i] == '8');
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    in.operands[i] = operand(parts[i], operation->widths[i] == '8');
   return true;
 }
 

@@ -50,7 +50,8 @@ void load(Warp& warp, const Instruction& in, std::uint32_t lanes) {
   count<space, A>(warp, in, lanes, N, sizeof(T) * N);
   each(lanes, [&](int lane) {
     T value[N];
-    std::memcpy(value, checked<space>(warp, lane, address_of<A>(warp, in, N, lane), sizeof(value), Access::read),
+    std::memcpy(value,
+                checked<space>(warp, lane, address_of<A>(warp, in, N, lane), sizeof(value), Access::read),
                 sizeof(value));
     for (int v = 0; v < N; ++v) operand<D>(warp, in, v)[lane] = static_cast<D>(value[v]);
   });
@@ -61,8 +62,8 @@ void store(Warp& warp, const Instruction& in, std::uint32_t lanes) {
   each(lanes, [&](int lane) {
     T value[N];
     for (int v = 0; v < N; ++v) value[v] = static_cast<T>(operand<D>(warp, in, v)[lane]);
-    std::memcpy(checked<space>(warp, lane, address_of<A>(warp, in, N, lane), sizeof(value), Access::write), value,
-                sizeof(value));
+    std::memcpy(checked<space>(warp, lane, address_of<A>(warp, in, N, lane), sizeof(value), Access::write),
+                value, sizeof(value));
   });
 }
 
@@ -100,7 +101,8 @@ Execute of_count(Access access, const std::string& type, bool wide, std::size_t 
 void count_async(Warp& warp, const Instruction& in, std::uint32_t lanes, const std::uint32_t* to,
                  const std::uint64_t* from, std::uint32_t bytes) {
   std::uint32_t reading = 0;
-  each(lanes, [&](int lane) { reading |= std::uint32_t{operand<std::uint32_t>(warp, in, 2)[lane] > 0} << lane; });
+  each(lanes,
+       [&](int lane) { reading |= std::uint32_t{operand<std::uint32_t>(warp, in, 2)[lane] > 0} << lane; });
   count_shared(in, lanes, to, bytes);
   if (reading != 0) count_global(in, reading, from, bytes);
 }
@@ -135,10 +137,14 @@ void async_copy(Warp& warp, const Instruction& in, std::uint32_t lanes) {
 
 Execute memory_operation(Space space, Access access, const std::string& type, bool wide, std::size_t count) {
   switch (space) {
-    case Space::global: return of_count<Space::global>(access, type, wide, count);
-    case Space::shared: return of_count<Space::shared>(access, type, wide, count);
-    case Space::local: return of_count<Space::local>(access, type, wide, count);
-    case Space::parameter: return of_count<Space::parameter>(access, type, wide, count);
+    case Space::global:
+      return of_count<Space::global>(access, type, wide, count);
+    case Space::shared:
+      return of_count<Space::shared>(access, type, wide, count);
+    case Space::local:
+      return of_count<Space::local>(access, type, wide, count);
+    case Space::parameter:
+      return of_count<Space::parameter>(access, type, wide, count);
   }
   return nullptr;
 }

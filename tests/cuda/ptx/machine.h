@@ -2,7 +2,8 @@
 //
 // The lanes of a warp have program counters of their own. Those at the lowest one run together, which brings
 // lanes that a branch parted together again, as nvcc orders its code. Operations of a warp wait for all lanes
-// that they name, bar.sync waits for all threads of the block that have not ended. Blocks run one after another.
+// that they name, bar.sync waits for all threads of the block that have not ended. Blocks run one after
+// another.
 #pragma once
 
 #include <cstdint>
@@ -37,10 +38,10 @@ using Regions = std::map<std::uint64_t, std::uint64_t>;
 bool within(const Regions& regions, std::uint64_t address, std::uint64_t bytes);
 
 struct Options {
-  std::uint64_t seed = 0;      // of the order of warps; 0: ascending, each as far as it can go
-  bool races = true;           // watch shared memory for accesses that nothing orders
-  bool truncated_sums = false; // of mma, as tensor cores are reported to make them; else exact, rounded once
-  bool counters = false;       // count bank rounds and sectors too
+  std::uint64_t seed = 0;       // of the order of warps; 0: ascending, each as far as it can go
+  bool races = true;            // watch shared memory for accesses that nothing orders
+  bool truncated_sums = false;  // of mma, as tensor cores are reported to make them; else exact, rounded once
+  bool counters = false;        // count bank rounds and sectors too
 };
 
 // Throws KernelFault at the first fault.

@@ -13,8 +13,9 @@ void stop(const Warp& warp, int lane, Kind kind, const std::string& what) {
   auto triple = [](std::uint32_t x, std::uint32_t y, std::uint32_t z) {
     return "(" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) + ")";
   };
-  throw KernelFault(kind, warp.kernel->name + ": " + what + " at '" + (warp.now != nullptr ? warp.now->text : "") +
-                              "', block " + triple(block.x, block.y, block.z) + " thread " +
+  throw KernelFault(kind, warp.kernel->name + ": " + what + " at '" +
+                              (warp.now != nullptr ? warp.now->text : "") + "', block " +
+                              triple(block.x, block.y, block.z) + " thread " +
                               triple(t % size.x, t / size.x % size.y, t / size.x / size.y));
 }
 
@@ -29,7 +30,8 @@ void check_global(Warp& warp, int lane, std::uint64_t address, std::uint32_t byt
   }
   if (address >= warp.region_begin && address + bytes <= warp.region_end) return;
   const Regions& memory = *warp.block->memory;
-  if (!within(memory, address, bytes)) stop(warp, lane, Kind::address, "illegal address " + std::to_string(address));
+  if (!within(memory, address, bytes))
+    stop(warp, lane, Kind::address, "illegal address " + std::to_string(address));
   const auto found = std::prev(memory.upper_bound(address));
   warp.region_begin = found->first;
   warp.region_end = found->second;
@@ -72,7 +74,8 @@ void note_read(const Warp& warp, int lane, Shadow& s) {
 void check_shared(Warp& warp, int lane, std::uint32_t at, std::uint32_t bytes, Access access) {
   Block& block = *warp.block;
   if (at % bytes != 0) stop(warp, lane, Kind::misaligned, "misaligned access of shared memory");
-  if (std::uint64_t{at} + bytes > block.shared.size()) stop(warp, lane, Kind::address, "out of shared memory");
+  if (std::uint64_t{at} + bytes > block.shared.size())
+    stop(warp, lane, Kind::address, "out of shared memory");
   if (!block.options->races) return;
   for (std::uint32_t word = at / 4; word < (at + bytes + 3) / 4; ++word) {
     Shadow& s = block.shadow[word];
@@ -112,7 +115,8 @@ void count_global(const Instruction& in, std::uint32_t lanes, const std::uint64_
     if ((at[lane] + bytes - 1) / 32 != at[lane] / 32) sectors.push_back((at[lane] + bytes - 1) / 32);
   });
   std::sort(sectors.begin(), sectors.end());
-  const auto distinct = static_cast<std::uint64_t>(std::unique(sectors.begin(), sectors.end()) - sectors.begin());
+  const auto distinct =
+      static_cast<std::uint64_t>(std::unique(sectors.begin(), sectors.end()) - sectors.begin());
   const std::uint64_t wanted = (std::uint64_t(std::popcount(lanes)) * bytes + 31) / 32;
   in.counters.sectors += distinct;
   in.counters.ideal_sectors += std::min(distinct, wanted);

@@ -32,7 +32,8 @@ void async_wait(Warp& warp, const Instruction& in, std::uint32_t lanes);  // tar
 
 // Of a whole warp.
 void warp_barrier(Warp& warp, const Instruction& in, std::uint32_t lanes);
-void shuffle_butterfly(Warp& warp, const Instruction& in, std::uint32_t lanes);  // d, valid, a, lane mask, clamp
+void shuffle_butterfly(Warp& warp, const Instruction& in,
+                       std::uint32_t lanes);          // d, valid, a, lane mask, clamp
 Execute ldmatrix_operation(const std::string& name);  // four registers, the address
 Execute mma_operation(const std::string& name);       // d[4], a[4], b[2], c[4]
 

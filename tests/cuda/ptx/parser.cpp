@@ -43,7 +43,8 @@ void add_variable(const std::string& line, std::uint32_t& total, InstructionBuil
 class Parser {
  public:
   void line(const std::string& text) {
-    if (const auto entry = text.find(".entry "); entry != std::string::npos) return begin(text.substr(entry + 7));
+    if (const auto entry = text.find(".entry "); entry != std::string::npos)
+      return begin(text.substr(entry + 7));
     if (kernel_ == nullptr || means_nothing(text)) return;
     if (text.starts_with(".maxntid")) {
       kernel_->most_threads = number_after(text, ".maxntid");

@@ -44,7 +44,7 @@ struct Instruction {
   Execute execute = nullptr;
   std::array<std::uint32_t, 16> operands{};  // offsets of registers in the warp's file, in bytes
   std::int64_t offset = 0;                   // of an address, added to its register
-  std::uint32_t target = 0;                  // of a branch; the number of groups that cp.async.wait_group names
+  std::uint32_t target = 0;  // of a branch; the number of groups that cp.async.wait_group names
   std::string text;
   mutable Counters counters;
 };

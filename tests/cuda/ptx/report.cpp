@@ -30,8 +30,8 @@ Sum sum_of(const Kernel& kernel) {
 
 void print(std::FILE* file, const Sum& sum, const std::string& name) {
   const Counters& c = sum.counters;
-  std::fprintf(file, "%14lu %5zu/%-5zu %12lu/%-12lu %12lu/%-12lu  %s\n", c.executed, sum.reached, sum.instructions,
-               c.bank_rounds, c.ideal_rounds, c.sectors, c.ideal_sectors, name.c_str());
+  std::fprintf(file, "%14lu %5zu/%-5zu %12lu/%-12lu %12lu/%-12lu  %s\n", c.executed, sum.reached,
+               sum.instructions, c.bank_rounds, c.ideal_rounds, c.sectors, c.ideal_sectors, name.c_str());
 }
 
 }  // namespace
@@ -42,8 +42,8 @@ void write_report(const std::vector<Module>& modules, const std::string& path) {
     std::perror(path.c_str());
     return;
   }
-  std::fprintf(file, "%14s %11s %25s %25s  %s\n", "instructions", "reached/all", "bank rounds/ideal", "sectors/ideal",
-               "kernel");
+  std::fprintf(file, "%14s %11s %25s %25s  %s\n", "instructions", "reached/all", "bank rounds/ideal",
+               "sectors/ideal", "kernel");
   Sum total;
   std::size_t kernels = 0, ran = 0;
   for (const Module& module : modules) {

@@ -21,9 +21,12 @@ std::uint64_t number_setting(const char* name, std::uint64_t otherwise) {
 // What a GPU's driver reports for a kernel's fault.
 cudaError_t error_of(KernelFault::Kind kind) {
   switch (kind) {
-    case KernelFault::Kind::address: return cudaErrorIllegalAddress;
-    case KernelFault::Kind::misaligned: return cudaErrorMisalignedAddress;
-    default: return cudaErrorLaunchFailure;
+    case KernelFault::Kind::address:
+      return cudaErrorIllegalAddress;
+    case KernelFault::Kind::misaligned:
+      return cudaErrorMisalignedAddress;
+    default:
+      return cudaErrorLaunchFailure;
   }
 }
 

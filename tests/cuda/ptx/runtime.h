@@ -1,10 +1,11 @@
 // What stands behind the CUDA runtime's functions when there is no GPU: programs that nvcc built run the PTX
-// that is in them. Linked before libcudart_static.a, the functions of runtime_*.cpp take the place of NVIDIA's.
+// that is in them. Linked before libcudart_static.a, the functions of runtime_*.cpp take the place of
+// NVIDIA's.
 //
 // Work on a stream is kept and done when something waits for that stream, as late as CUDA allows: page-locked
-// host memory is read then, pageable memory at the call. Streams are independent of each other. A call that is
-// illegal while a stream is captured fails as CUDA's does and spoils the capture. After a kernel's fault every
-// call fails with it.
+// host memory is read then, pageable memory at the call. Streams are independent of each other. A call that
+// is illegal while a stream is captured fails as CUDA's does and spoils the capture. After a kernel's fault
+// every call fails with it.
 //
 //   ADWPNAS_PTX_ARCH=80|90  which of the program's PTX is run; the newest there is, unless given
 //   ADWPNAS_PTX_SEED=N      the order of warps; 0: ascending, each as far as it can go
@@ -47,8 +48,8 @@ struct Runtime {
   std::string report;
 
   std::vector<std::map<std::uint32_t, std::string>> texts;  // of each module, by architecture
-  std::vector<Module> modules;                              // parsed when the first of their kernels is launched
-  std::map<const void*, Function> functions;                // by the address of their stubs on the host
+  std::vector<Module> modules;                // parsed when the first of their kernels is launched
+  std::map<const void*, Function> functions;  // by the address of their stubs on the host
   std::vector<Configuration> configurations;
 
   Regions device_memory, locked_memory;

@@ -40,8 +40,8 @@ cudaError_t check_configuration(const Kernel& kernel, dim3 grid, dim3 block, std
   return threads > kernel.most_threads ? cudaErrorLaunchOutOfResources : cudaSuccess;
 }
 
-cudaError_t launch(const Runtime::Function& function, dim3 grid, dim3 block, void** arguments, std::size_t shared,
-                   cudaStream_t stream) {
+cudaError_t launch(const Runtime::Function& function, dim3 grid, dim3 block, void** arguments,
+                   std::size_t shared, cudaStream_t stream) {
   const Kernel& kernel = kernel_of(function);
   const cudaError_t status = check_configuration(kernel, grid, block, shared);
   if (status != cudaSuccess) return noted(status);
@@ -79,8 +79,8 @@ void __cudaRegisterFatBinaryEnd(void**) {}
 void __cudaUnregisterFatBinary(void**) {}
 char __cudaInitModule(void**) { return 1; }
 
-void __cudaRegisterFunction(void** handle, const char* stub, char*, const char* name, int, void*, void*, void*,
-                            void*, int*) {
+void __cudaRegisterFunction(void** handle, const char* stub, char*, const char* name, int, void*, void*,
+                            void*, void*, int*) {
   runtime().functions[stub] = {reinterpret_cast<std::size_t>(handle) - 1, name};
 }
 
@@ -103,9 +103,10 @@ cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* stub) {
   return cudaSuccess;
 }
 
-cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments, std::size_t shared,
-                               cudaStream_t stream) {
-  if (const cudaError_t status = begin_call("a launch", InCapture::allowed); status != cudaSuccess) return status;
+cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments,
+                               std::size_t shared, cudaStream_t stream) {
+  if (const cudaError_t status = begin_call("a launch", InCapture::allowed); status != cudaSuccess)
+    return status;
   const auto found = runtime().functions.find(reinterpret_cast<const void*>(kernel));
   if (found == runtime().functions.end()) return noted(cudaErrorInvalidDeviceFunction);
   try {

@@ -61,7 +61,8 @@ extern "C" {
 // What is allocated holds NaN.
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
   *pointer = nullptr;
-  if (const cudaError_t status = begin_call("cudaMalloc", InCapture::refused); status != cudaSuccess) return status;
+  if (const cudaError_t status = begin_call("cudaMalloc", InCapture::refused); status != cudaSuccess)
+    return status;
   if (bytes == 0) return cudaSuccess;
   if (bytes > device_bytes || allocated() + bytes > device_bytes) return noted(cudaErrorMemoryAllocation);
   void* made = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
@@ -82,7 +83,9 @@ cudaError_t cudaMallocHost(void** pointer, std::size_t bytes) {
   runtime().locked_memory[address_of(*pointer)] = address_of(*pointer) + bytes;
   return cudaSuccess;
 }
-cudaError_t cudaFreeHost(void* pointer) { return free_from(runtime().locked_memory, pointer, "cudaFreeHost"); }
+cudaError_t cudaFreeHost(void* pointer) {
+  return free_from(runtime().locked_memory, pointer, "cudaFreeHost");
+}
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {

@@ -106,7 +106,8 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   Runtime& r = runtime();
-  if (const cudaError_t status = begin_call("cudaStreamBeginCapture", InCapture::allowed); status != cudaSuccess) {
+  if (const cudaError_t status = begin_call("cudaStreamBeginCapture", InCapture::allowed);
+      status != cudaSuccess) {
     return status;
   }
   if (stream == nullptr) return noted(cudaErrorStreamCaptureUnsupported);
@@ -129,7 +130,8 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   delete nodes_of(graph);
   return cudaSuccess;
 }
-cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t* executable, cudaGraph_t graph,
+                                          unsigned long long) {
   *executable =
       reinterpret_cast<cudaGraphExec_t>(new SharedNodes(std::make_shared<const Nodes>(*nodes_of(graph))));
   return begin_call("cudaGraphInstantiateWithFlags", InCapture::allowed);

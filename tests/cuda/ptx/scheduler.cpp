@@ -1,4 +1,4 @@
-// Which warp of a block goes on, and how far; which lanes of a warp run together.
+// Which warp of a block goes on, and how far.
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -8,129 +8,13 @@
 namespace adwp::executor {
 namespace {
 
-// Lanes that stand at the lowest program counter run until one of them meets what it must wait for, or others.
-class Advance {
- public:
-  explicit Advance(Warp& warp, std::uint64_t quantum) : warp_(warp), quantum_(quantum) {}
-
-  // Until the warp waits for the block, has ended or has used up its quantum.
-  void run() {
-    for (;;) {
-      if (warp_.alive == 0) return;
-      const std::uint32_t ready = warp_.alive & ~warp_.at_barrier & ~warp_.at_warp_operation;
-      if (ready == 0) {
-        if (warp_.at_warp_operation != 0) never_reached();
-        return;
-      }
-      gather(ready);
-      while (step()) {
-        if (at_ < next_) continue;
-        leave(lanes_, at_);
-        break;
-      }
-      if (spent_) return;
-    }
-  }
-
- private:
-  [[noreturn]] void never_reached() {
-    const int lane = std::countr_zero(warp_.at_warp_operation);
-    warp_.now = &warp_.kernel->code[warp_.counter[lane]];
-    stop(warp_, lane, KernelFault::Kind::other, "an operation of the warp that other lanes never reach");
-  }
-  void gather(std::uint32_t ready) {
-    at_ = next_ = ~0u;
-    lanes_ = 0;
-    each(ready, [&](int lane) { at_ = std::min(at_, warp_.counter[lane]); });
-    each(ready, [&](int lane) {
-      if (warp_.counter[lane] == at_) {
-        lanes_ |= 1u << lane;
-      } else {
-        next_ = std::min(next_, warp_.counter[lane]);
-      }
-    });
-  }
-  void leave(std::uint32_t lanes, std::uint32_t at) {
-    each(lanes, [&](int lane) { warp_.counter[lane] = at; });
-  }
-  std::uint32_t taking_part(const Instruction& in) {
-    if (in.predicate < 0) return lanes_;
-    const auto* predicate = values<std::uint32_t>(warp_, static_cast<std::uint32_t>(in.predicate));
-    std::uint32_t set = 0;
-    for (int lane = 0; lane < warp_size; ++lane) set |= (predicate[lane] & 1u) << lane;
-    return lanes_ & (in.negated ? ~set : set);
-  }
-
-  // One instruction. false: the lanes no longer run together, and stand where they left.
-  bool step() {
-    if (quantum_-- == 0) {
-      spent_ = true;
-      leave(lanes_, at_);
-      return false;
-    }
-    const Instruction& in = warp_.kernel->code[at_];
-    warp_.now = &in;
-    const std::uint32_t taking = taking_part(in);
-    in.counters.executed += taking != 0;
-    switch (in.kind) {
-      case Instruction::Kind::plain:
-        if (taking != 0) in.execute(warp_, in, taking);
-        ++at_;
-        return true;
-      case Instruction::Kind::branch: return branch(in.target, taking);
-      case Instruction::Kind::end:
-        warp_.alive &= ~taking;
-        leave(lanes_ & ~taking, at_ + 1);
-        return false;
-      case Instruction::Kind::barrier:
-        warp_.at_barrier |= taking;
-        leave(lanes_, at_ + 1);
-        return false;
-      case Instruction::Kind::warp: warp_operation(in, taking); return false;
-    }
-    return false;
-  }
-  bool branch(std::uint32_t target, std::uint32_t taking) {
-    if (taking == lanes_ || taking == 0) {
-      at_ = taking == 0 ? at_ + 1 : target;
-      return true;
-    }
-    leave(taking, target);
-    leave(lanes_ & ~taking, at_ + 1);
-    return false;
-  }
-  // The last of the lanes that it names executes it for all.
-  void warp_operation(const Instruction& in, std::uint32_t taking) {
-    leave(lanes_ & ~taking, at_ + 1);
-    if (taking == 0) return;
-    const std::uint32_t named =
-        operand<std::uint32_t>(warp_, in, Instruction::members)[std::countr_zero(taking)];
-    std::uint32_t arrived = taking;
-    each(warp_.at_warp_operation, [&](int lane) { arrived |= std::uint32_t{warp_.counter[lane] == at_} << lane; });
-    if ((taking & ~named) != 0) {
-      stop(warp_, std::countr_zero(taking & ~named), KernelFault::Kind::other, "a lane that is not named takes part");
-    }
-    if ((named & warp_.alive & ~arrived) != 0) {
-      warp_.at_warp_operation |= taking;
-      leave(taking, at_);
-      return;
-    }
-    warp_.at_warp_operation &= ~arrived;
-    in.execute(warp_, in, arrived);
-    leave(arrived, at_ + 1);
-  }
-
-  Warp& warp_;
-  std::uint64_t quantum_;
-  std::uint32_t at_ = 0, next_ = 0, lanes_ = 0;
-  bool spent_ = false;
-};
-
 // xorshift64: orders of warps, nothing else.
 class Order {
  public:
   explicit Order(std::uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u + 1), permuted_(seed != 0) {}
-  std::uint32_t below(std::uint32_t count) { return permuted_ ? static_cast<std::uint32_t>(next() % count) : 0; }
+  std::uint32_t below(std::uint32_t count) {
+    return permuted_ ? static_cast<std::uint32_t>(next() % count) : 0;
+  }
   bool coin() { return permuted_ && next() % 2 == 0; }
   std::uint64_t quantum() { return permuted_ ? 1 + next() % 400 : ~std::uint64_t{0}; }
 
@@ -227,13 +111,14 @@ class GridRun {
     for (std::uint32_t i = 0; i < count; ++i) {
       Warp& warp = warps_[(first + std::uint64_t{i} * stride) % count];
       if ((warp.alive & ~warp.at_barrier) != 0) {
-        Advance(warp, order_.quantum()).run();
+        advance(warp, order_.quantum());
         moved = true;
       }
       left |= warp.alive != 0;
     }
     if (!left) return false;
-    if (std::any_of(warps_.begin(), warps_.end(), [](const Warp& w) { return (w.alive & ~w.at_barrier) != 0; })) {
+    if (std::any_of(warps_.begin(), warps_.end(),
+                    [](const Warp& w) { return (w.alive & ~w.at_barrier) != 0; })) {
       if (!moved) throw KernelFault(KernelFault::Kind::other, kernel_.name + ": the block is stuck");
       return true;
     }
@@ -255,7 +140,8 @@ class GridRun {
 
 void run(const Launch& launch, const Regions& memory, const Options& options) {
   if (launch.block.x * launch.block.y * launch.block.z > launch.kernel->most_threads) {
-    throw KernelFault(KernelFault::Kind::other, launch.kernel->name + ": more threads than its launch bounds");
+    throw KernelFault(KernelFault::Kind::other,
+                      launch.kernel->name + ": more threads than its launch bounds");
   }
   GridRun(launch, memory, options).run();
 }

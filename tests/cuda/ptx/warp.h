@@ -16,9 +16,9 @@ constexpr std::uint32_t all_lanes = ~std::uint32_t{0};
 // count its syncs.
 struct Shadow {
   static constexpr std::uint32_t nobody = ~std::uint32_t{0}, many = nobody - 1;
-  std::uint32_t writer = nobody, write_epoch = 0, write_sync = 0;      // a thread
-  std::uint32_t reader_warp = nobody, read_epoch = 0, read_sync = 0;   // many: several warps in this epoch
-  std::uint32_t reader = nobody;                                       // many: several threads since the sync
+  std::uint32_t writer = nobody, write_epoch = 0, write_sync = 0;     // a thread
+  std::uint32_t reader_warp = nobody, read_epoch = 0, read_sync = 0;  // many: several warps in this epoch
+  std::uint32_t reader = nobody;                                      // many: several threads since the sync
 };
 
 struct Block {
@@ -77,5 +77,8 @@ inline __attribute__((always_inline)) void each(std::uint32_t lanes, Body&& body
 
 // Throws KernelFault; the instruction is the warp's present one.
 [[noreturn]] void stop(const Warp& warp, int lane, KernelFault::Kind kind, const std::string& what);
+
+// The warp goes on until it waits for the block, has ended, or has executed `quantum` instructions.
+void advance(Warp& warp, std::uint64_t quantum);
 
 }  // namespace adwp::executor

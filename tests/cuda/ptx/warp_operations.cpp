@@ -9,8 +9,8 @@ namespace {
 
 using Kind = KernelFault::Kind;
 
-// PTX ISA, ldmatrix: thread 8 j + i gives the address of row i of matrix j; thread t gets elements 2 (t % 4) and
-// the next one of row t / 4 of each matrix, or of column t / 4 with .trans.
+// PTX ISA, ldmatrix: thread 8 j + i gives the address of row i of matrix j; thread t gets elements 2 (t % 4)
+// and the next one of row t / 4 of each matrix, or of column t / 4 with .trans.
 template <bool Transposed>
 void ldmatrix(Warp& warp, const Instruction& in, std::uint32_t lanes) {
   if (lanes != all_lanes) stop(warp, 0, Kind::other, "ldmatrix by a part of the warp");
@@ -60,7 +60,8 @@ void collect(Warp& warp, const Instruction& in, Operands<8>& x) {
   };
   for (int lane = 0; lane < warp_size; ++lane) {
     const int group = lane / 4, place = lane % 4;
-    for (int i = 0; i < 4; ++i) x.a[group + (i % 2 == 1 ? 8 : 0)][place + (i >= 2 ? 4 : 0)] = element(4 + i, lane);
+    for (int i = 0; i < 4; ++i)
+      x.a[group + (i % 2 == 1 ? 8 : 0)][place + (i >= 2 ? 4 : 0)] = element(4 + i, lane);
     for (int i = 0; i < 2; ++i) x.b[place + (i == 1 ? 4 : 0)][group] = element(8 + i, lane);
   }
 }
@@ -94,7 +95,8 @@ void mma(Warp& warp, const Instruction& in, std::uint32_t lanes) {
   const bool truncated = warp.block->options->truncated_sums;
   for (int lane = 0; lane < warp_size; ++lane) {
     for (int i = 0; i < 4; ++i) {
-      operand<float>(warp, in, i)[lane] = static_cast<float>(dot(x, row(lane, i), column(lane, i), truncated));
+      operand<float>(warp, in, i)[lane] =
+          static_cast<float>(dot(x, row(lane, i), column(lane, i), truncated));
     }
   }
 }
@@ -111,7 +113,8 @@ void shuffle_butterfly(Warp& warp, const Instruction& in, std::uint32_t lanes) {
   std::uint32_t result[warp_size], valid[warp_size];
   each(lanes, [&](int lane) {
     const auto me = static_cast<std::uint32_t>(lane);
-    const std::uint32_t segment = clamp[lane] >> 8 & 31, last = (me & segment) | (clamp[lane] & 31 & ~segment);
+    const std::uint32_t segment = clamp[lane] >> 8 & 31,
+                        last = (me & segment) | (clamp[lane] & 31 & ~segment);
     std::uint32_t from = me ^ (mask[lane] & 31);
     valid[lane] = from <= last;
     if (valid[lane] == 0) from = me;
