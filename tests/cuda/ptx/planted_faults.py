@@ -2,15 +2,18 @@
 """Plants faults in the device cuda, one at a time, and expects a test on the executor of PTX to fail.
 
     tests/cuda/ptx/planted_faults.py BUILD_FOLDER [NAME]     # a folder with the device cuda; NAME: a part of names
+    JOBS=4 tests/cuda/ptx/planted_faults.py BUILD_FOLDER     # so many at a time; one a core, unless given
 
 Kernels and inline PTX are compiled by nvcc to PTX alone, host code by g++; the object stands before the libraries
 when adwp_ptx_kernel_tests is linked again. First the program without a fault has to pass. Exits with 1 when a fault
 is not caught, or its text is no longer found.
 """
+import os
 import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -138,10 +141,10 @@ def main():
         sys.exit(f"error: [ptx] the program without a fault fails: {seen}")
     chosen = [fault for fault in FAULTS if part in fault[0]]
     caught = 0
-    for fault in chosen:
-        right, seen = try_fault(build, link, fault)
-        caught += right
-        print(f"{fault[0]}: {seen}", flush=True)
+    with ThreadPoolExecutor(int(os.environ.get("JOBS", os.cpu_count()))) as pool:
+        for fault, (right, seen) in zip(chosen, pool.map(lambda f: try_fault(build, link, f), chosen)):
+            caught += right
+            print(f"{fault[0]}: {seen}", flush=True)
     print(f"{caught} of {len(chosen)} caught")
     if caught < len(chosen):
         sys.exit(1)

@@ -22,7 +22,7 @@ if [[ -z $cutlass ]]; then
 fi
 
 flags=(-std=c++20 -O2 -I. "-I$build/generated" -w)
-compile() { g++ "${flags[@]}" "${@:2}" -c "$1" -o "$work/$(basename "$1" .cpp).o"; }
+compile() { g++ "${flags[@]}" "${@:2}" -c "$1" -o "$work/${1//\//_}.o"; }
 compile tests/cuda/ptx/layouts/check_layouts.cpp -isystem "$cutlass" -isystem "$cuda" -isystem "$cuda/cccl"
 compile tests/cuda/ptx/layouts/emulated.cpp -DADWP_GPU=emulated
 compile tests/cuda/ptx/layouts/executed.cpp
