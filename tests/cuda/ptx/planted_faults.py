@@ -45,8 +45,8 @@ FAULTS = [
     ("registers 1 and 2 of A exchanged in mma", PTX, "fragments.cu",
      "{%4,%5,%6,%7}, {%8,%9}", "{%4,%6,%5,%7}, {%8,%9}", OPERATORS),
     ("registers of B exchanged in mma", PTX, "fragments.cu", "{%8,%9}", "{%9,%8}", OPERATORS),
-    ("halves exchanged in a pair of bf16", PTX, "fragments.cu",
-     '"f"(high), "f"(low)', '"f"(low), "f"(high)', OPERATORS),
+    ("the higher of a pair of bf16 twice", PTX, "fragments.cu",
+     '"f"(high), "f"(low)', '"f"(high), "f"(high)', OPERATORS),  # exchanged in A and in B they give the same sum
     ("ldmatrix does not transpose", PTX, "fragments.cu", "m8n8.x4.trans.shared", "m8n8.x4.shared", OPERATORS),
     ("a row of ldmatrix 8 bytes further", PTX, "fragments.cu",
      "address = shared_address(row);", "address = shared_address(row) + 8;", OPERATORS),
