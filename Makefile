@@ -31,7 +31,7 @@ search: setup ## Search on the synthetic data set, then train the finalists (1 t
 	@$(COMPILE) --target search
 	@$(BUILD)/apps/search --config apps/search/quick.toml --data "$(DATA)" --out "$(OUT)" $(ARGS)
 
-test: build ## Build and run every test
+test: build ## Build and run every test, those of cuda on the GPU or on an executor of their PTX
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
 bench: setup ## Time the heaviest kernels on the shapes of the space cifar (a minute; build/bench/ has more)

@@ -1,5 +1,6 @@
 // What the contract says beyond differentiable operators: matrix products in all forms, flat
 // buffers, counters, batches of images, refusals.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -363,6 +364,22 @@ TEST_P(Contract, ProfilesByOperator) {
   ASSERT_EQ(profile.rows.size(), 1u);
   EXPECT_EQ(profile.rows.begin()->first, "add");
   EXPECT_EQ(profile.rows.begin()->second.calls, 2);
+}
+
+// More small copies than a device keeps under way at once: each arrives as it was when it was sent.
+TEST_P(Contract, ManyCopiesToTheDeviceKeepTheirContents) {
+  constexpr int copies = 12;
+  constexpr std::int64_t size = 50'000;  // 200 kB each, 2.4 MB in all
+  std::vector<Tensor> tensors;
+  std::vector<float> values(size);
+  for (int i = 0; i < copies; ++i) tensors.emplace_back(arena(), Shape{size});
+  for (int i = 0; i < copies; ++i) {
+    std::fill(values.begin(), values.end(), static_cast<float>(i));
+    tensors[i].copy_from_host(std::span<const float>(values));
+  }
+  for (int i = 0; i < copies; ++i) {
+    EXPECT_EQ(tensors[i].to_host<float>(), std::vector<float>(size, static_cast<float>(i))) << i;
+  }
 }
 
 ADWP_ON_EVERY_DEVICE(Contract);

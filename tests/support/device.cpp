@@ -46,6 +46,10 @@ void DeviceTest::SetUp() {
   arena_ = std::make_unique<Arena>(*backend_, std::size_t{256} << 20, Arena::Options{.guard = true});
 }
 
+bool DeviceTest::executes_ptx() const {
+  return backend_ != nullptr && backend_->description().find("PTX on the CPU") != std::string::npos;
+}
+
 Tensor DeviceTest::upload(const oracle::Array& array) {
   return Tensor::from_host(arena(), array.shape, std::span<const float>(to_floats(array)));
 }

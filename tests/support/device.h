@@ -25,6 +25,8 @@ class DeviceTest : public ::testing::TestWithParam<std::string> {
 
   // Is this a device on which training takes minutes, every thread a fiber?
   bool too_slow() const { return GetParam() == "emulated"; }
+  // Is this the device cuda without a GPU (tests/cuda/ptx)? Whole trainings are smaller there.
+  bool executes_ptx() const;
 
   Tensor upload(const oracle::Array& array);
   Tensor upload(Shape shape, const std::vector<std::int32_t>& values);

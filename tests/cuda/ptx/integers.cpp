@@ -1,0 +1,92 @@
+#include "tests/cuda/ptx/lane_operations.h"
+
+namespace adwp::executor {
+namespace {
+
+// Division by zero is no fault on a GPU; its result is not specified.
+template <typename T>
+T quotient(T a, T b) {
+  if (b == 0) return static_cast<T>(-1);
+  if constexpr (std::is_signed_v<T>) {
+    if (b == -1) return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(a));
+  }
+  return a / b;
+}
+template <typename T>
+T remainder(T a, T b) {
+  if (b == 0) return a;
+  if constexpr (std::is_signed_v<T>) {
+    if (b == -1) return 0;
+  }
+  return a % b;
+}
+
+}  // namespace
+
+#define DIVIDE(type, T) OP2("div." type, T, T, T, quotient(a, b)), OP2("rem." type, T, T, T, remainder(a, b))
+#define BITS(type, T) \
+  OP2("and." type, T, T, T, a& b), OP2("or." type, T, T, T, a | b), OP2("xor." type, T, T, T, a ^ b)
+
+const Table& integers() {
+  static const Table table{
+      OP2("add.s32", u32, u32, u32, a + b),
+      OP2("add.u32", u32, u32, u32, a + b),
+      OP2("sub.s32", u32, u32, u32, a - b),
+      OP2("sub.u32", u32, u32, u32, a - b),
+      OP2("add.s64", u64, u64, u64, a + b),
+      OP2("add.u64", u64, u64, u64, a + b),
+      OP2("sub.s64", u64, u64, u64, a - b),
+      OP2("sub.u64", u64, u64, u64, a - b),
+      OP2("mul.lo.s32", u32, u32, u32, a * b),
+      OP2("mul.lo.u32", u32, u32, u32, a * b),
+      OP2("mul.lo.s64", u64, u64, u64, a * b),
+      OP2("mul.lo.u64", u64, u64, u64, a * b),
+      OP2("mul.wide.u32", u64, u32, u32, static_cast<u64>(a) * b),
+      OP2("mul.wide.s32", u64, i32, i32, static_cast<u64>(static_cast<i64>(a) * b)),
+      OP2("mul.hi.s32", u32, i32, i32, static_cast<u32>(static_cast<i64>(a) * b >> 32)),
+      OP2("mul.hi.u32", u32, u32, u32, static_cast<u32>(static_cast<u64>(a) * b >> 32)),
+      OP2("mul.hi.u64", u64, u64, u64, static_cast<u64>(static_cast<unsigned __int128>(a) * b >> 64)),
+      OP2("mul.hi.s64", u64, i64, i64, static_cast<u64>(static_cast<__int128>(a) * b >> 64)),
+      OP3("mad.lo.s32", u32, u32, u32, u32, a * b + c),
+      OP3("mad.lo.u32", u32, u32, u32, u32, a * b + c),
+      OP3("mad.lo.s64", u64, u64, u64, u64, a * b + c),
+      OP3("mad.lo.u64", u64, u64, u64, u64, a * b + c),
+      OP3("mad.wide.u32", u64, u32, u32, u64, static_cast<u64>(a) * b + c),
+      OP3("mad.wide.s32", u64, i32, i32, u64, static_cast<u64>(static_cast<i64>(a) * b) + c),
+      DIVIDE("s32", i32),
+      DIVIDE("u32", u32),
+      DIVIDE("s64", i64),
+      DIVIDE("u64", u64),
+      EXTREMES("s32", i32),
+      EXTREMES("u32", u32),
+      EXTREMES("s64", i64),
+      EXTREMES("u64", u64),
+      OP1("neg.s32", u32, u32, 0u - a),
+      OP1("neg.s64", u64, u64, u64{0} - a),
+      BITS("b32", u32),
+      BITS("b64", u64),
+      BITS("pred", u32),
+      BITS("b16", u32),
+      OP1("not.pred", u32, u32, a ^ 1u),
+      OP1("not.b32", u32, u32, ~a),
+      OP1("not.b64", u64, u64, ~a),
+      OP2("shl.b32", u32, u32, u32, b > 31 ? 0u : a << b),
+      OP2("shl.b64", u64, u64, u32, b > 63 ? 0u : a << b),
+      OP2("shr.u32", u32, u32, u32, b > 31 ? 0u : a >> b),
+      OP2("shr.u64", u64, u64, u32, b > 63 ? 0u : a >> b),
+      OP2("shr.s32", i32, i32, u32, a >> (b > 31 ? 31 : b)),
+      OP2("shr.s64", i64, i64, u32, a >> (b > 63 ? 63 : b)),
+      COMPARE("s32", i32),
+      COMPARE("u32", u32),
+      COMPARE("s64", i64),
+      COMPARE("u64", u64),
+      COMPARE("b32", u32),
+      COMPARE("b64", u64),
+      OP2("setp.eq.s16", u32, u32, u32, static_cast<u16>(a) == static_cast<u16>(b)),
+      OP2("setp.ne.s16", u32, u32, u32, static_cast<u16>(a) != static_cast<u16>(b)),
+      OP2("setp.lo.u32", u32, u32, u32, a < b),
+      OP2("setp.lo.u64", u32, u64, u64, a < b)};
+  return table;
+}
+
+}  // namespace adwp::executor

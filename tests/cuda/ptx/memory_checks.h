@@ -1,0 +1,22 @@
+// What is asked of every access to memory: bounds, alignment, and in shared memory an order.
+#pragma once
+
+#include "tests/cuda/ptx/warp.h"
+
+namespace adwp::executor {
+
+enum class Access { read, write };
+
+// Throws KernelFault unless `bytes` at `address` are aligned to their number and lie in one allocation.
+void check_global(Warp& warp, int lane, std::uint64_t address, std::uint32_t bytes);
+
+// The same for shared memory. Throws as well for a race: two threads touch a word, one of them writes, and no
+// barrier of the block, nor of the warp if they are of one warp, stands between.
+void check_shared(Warp& warp, int lane, std::uint32_t at, std::uint32_t bytes, Access access);
+
+// Adds what an access by these lanes costs to the instruction's counters. Banks: 32 of 4 bytes; accesses of 4
+// bytes are served 32 lanes at a time, of 8 bytes 16, of 16 bytes 8; lanes that want the same word share it.
+void count_shared(const Instruction& in, std::uint32_t lanes, const std::uint32_t* at, std::uint32_t bytes);
+void count_global(const Instruction& in, std::uint32_t lanes, const std::uint64_t* at, std::uint32_t bytes);
+
+}  // namespace adwp::executor
