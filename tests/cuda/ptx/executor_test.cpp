@@ -105,6 +105,9 @@ TEST_F(Ptx, Integers) {
   EXPECT_EQ(integer_result("div.s32 %r3, %r1, %r2", -7u, 2), -3u);
   EXPECT_EQ(integer_result("rem.s32 %r3, %r1, %r2", -7u, 2), -1u);
   EXPECT_EQ(integer_result("shr.s32 %r3, %r1, %r2", -8u, 40), -1u) << "shifts stop at 31";
+  EXPECT_EQ(integer_result("bfi.b32 %r3, %r1, %r2, 8, 4", 0xFA, 0x12345678), 0x12345A78u);
+  EXPECT_EQ(integer_result("bfi.b32 %r3, %r1, %r2, 24, 16", 0xABCD, 0), 0xCD000000u) << "what passes the end";
+  EXPECT_EQ(integer_result("bfi.b32 %r3, %r1, %r2, 0, 32", 5, 9), 5u);
   EXPECT_EQ(integer_result("shl.b32 %r3, %r1, %r2", 1, 32), 0u);
   EXPECT_EQ(integer_result("mov.b64 %rd2, {%r1, %r2};\nmov.b64 {%r4, %r3}, %rd2", 5, 9), 9u);
 }
