@@ -127,6 +127,18 @@ TEST_F(Ptx, RoundingToTf32AndBf16) {
       << "the second operand is the lower half";
 }
 
+// Of a function that several kernels have: it stands before them.
+TEST_F(Ptx, SharedMemoryOutsideOfKernels) {
+  std::vector<std::uint32_t> memory(2);
+  run_block(
+      ".shared .align 16 .b8 common[64];\n" +
+          kernel_text("mov.u32 %r1, common;\nmov.u32 %r2, own;\nst.shared.u32 [%r1+60], 7;\n"
+                      "st.shared.u32 [%r2], 9;\nld.shared.u32 %r3, [%r1+60];\nst.global.u32 [%rd1], %r3;",
+                      ".shared .align 16 .b8 own[8];\n"),
+      memory, 1);
+  EXPECT_EQ(memory[0], 7u);
+}
+
 // Lanes part at a branch and meet again; each keeps its own way.
 TEST_F(Ptx, LanesPartAndMeet) {
   std::vector<std::uint32_t> memory(64);
