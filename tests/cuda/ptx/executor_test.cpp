@@ -105,6 +105,9 @@ TEST_F(Ptx, Integers) {
   EXPECT_EQ(integer_result("div.s32 %r3, %r1, %r2", -7u, 2), -3u);
   EXPECT_EQ(integer_result("rem.s32 %r3, %r1, %r2", -7u, 2), -1u);
   EXPECT_EQ(integer_result("shr.s32 %r3, %r1, %r2", -8u, 40), -1u) << "shifts stop at 31";
+  EXPECT_EQ(integer_result("bfi.b32 %r3, %r1, %r2, 8, 4", 0xFA, 0x12345678), 0x12345A78u);
+  EXPECT_EQ(integer_result("bfi.b32 %r3, %r1, %r2, 24, 16", 0xABCD, 0), 0xCD000000u) << "what passes the end";
+  EXPECT_EQ(integer_result("bfi.b32 %r3, %r1, %r2, 0, 32", 5, 9), 5u);
   EXPECT_EQ(integer_result("shl.b32 %r3, %r1, %r2", 1, 32), 0u);
   EXPECT_EQ(integer_result("mov.b64 %rd2, {%r1, %r2};\nmov.b64 {%r4, %r3}, %rd2", 5, 9), 9u);
 }
@@ -122,6 +125,18 @@ TEST_F(Ptx, RoundingToTf32AndBf16) {
   EXPECT_EQ(float_result("cvt.rn.bf16x2.f32 %r3, %f1, %f2;\nshl.b32 %r4, %r3, 16;\nmov.b32 %f3, %r4", 9, 2),
             2)
       << "the second operand is the lower half";
+}
+
+// Of a function that several kernels have: it stands before them.
+TEST_F(Ptx, SharedMemoryOutsideOfKernels) {
+  std::vector<std::uint32_t> memory(2);
+  run_block(
+      ".shared .align 16 .b8 common[64];\n" +
+          kernel_text("mov.u32 %r1, common;\nmov.u32 %r2, own;\nst.shared.u32 [%r1+60], 7;\n"
+                      "st.shared.u32 [%r2], 9;\nld.shared.u32 %r3, [%r1+60];\nst.global.u32 [%rd1], %r3;",
+                      ".shared .align 16 .b8 own[8];\n"),
+      memory, 1);
+  EXPECT_EQ(memory[0], 7u);
 }
 
 // Lanes part at a branch and meet again; each keeps its own way.

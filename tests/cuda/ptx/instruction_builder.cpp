@@ -125,9 +125,17 @@ std::uint32_t InstructionBuilder::operand(const std::string& text, bool wide) {
   }
   if (text[0] == '-') return constant(static_cast<std::uint64_t>(std::stoll(text, nullptr, 0)), wide);
   if (text[0] >= '0' && text[0] <= '9') return constant(std::stoull(text, nullptr, 0), wide);
-  const auto symbol = symbols_.find(text);
-  if (symbol == symbols_.end()) unknown("operand " + text);
-  return constant(symbol->second, wide);
+  return constant(symbol(text), wide);
+}
+
+std::uint32_t InstructionBuilder::symbol(const std::string& name) {
+  if (const auto own = symbols_.find(name); own != symbols_.end()) return own->second;
+  const auto found = shared_.find(name);
+  if (found == shared_.end()) unknown("operand " + name);
+  const auto [alignment, bytes] = found->second;
+  const std::uint32_t at = (kernel_.shared_bytes + alignment - 1) / alignment * alignment;
+  kernel_.shared_bytes = at + bytes;
+  return symbols_[name] = at;
 }
 
 std::uint32_t InstructionBuilder::operands(Instruction& in, const Parts& lists, std::uint32_t at) {

@@ -12,9 +12,15 @@ namespace adwp::executor {
 
 std::string trimmed(const std::string& text);
 
+struct Variable {
+  std::uint32_t alignment = 1, bytes = 0;
+};
+
 class InstructionBuilder {
  public:
-  explicit InstructionBuilder(Kernel& kernel) : kernel_(kernel) {}
+  // shared: variables that stand outside of kernels; a kernel has those that it names. They must live on.
+  InstructionBuilder(Kernel& kernel, const std::map<std::string, Variable>& shared)
+      : kernel_(kernel), shared_(shared) {}
 
   void add_symbol(const std::string& name, std::uint32_t address) { symbols_[name] = address; }
   void add_label(const std::string& name) { labels_[name] = static_cast<std::uint32_t>(kernel_.code.size()); }
@@ -44,10 +50,12 @@ class InstructionBuilder {
   std::uint32_t constant(std::uint64_t value, bool wide);
   std::uint32_t special(const std::string& name);
   std::uint32_t operand(const std::string& text, bool wide);
+  std::uint32_t symbol(const std::string& name);  // its address
   // The registers of several {a, b}, one after another, from operand `at` on; returns how many.
   std::uint32_t operands(Instruction& in, const Parts& lists, std::uint32_t at);
 
   Kernel& kernel_;
+  const std::map<std::string, Variable>& shared_;
   std::uint32_t size_ = 0;
   std::map<std::string, std::uint32_t> registers_, symbols_, labels_;
   std::map<std::pair<std::uint64_t, bool>, std::uint32_t> constants_;

@@ -21,6 +21,18 @@ T remainder(T a, T b) {
   return a % b;
 }
 
+// PTX ISA, bfi d, a, b, position, length: the lower bits of a, put into b.
+void insert_bits(Warp& warp, const Instruction& in, u32 lanes) {
+  each(lanes, [&](int lane) {
+    const u32 a = operand<u32>(warp, in, 1)[lane], b = operand<u32>(warp, in, 2)[lane];
+    const u32 position = operand<u32>(warp, in, 3)[lane] & 255,
+              length = operand<u32>(warp, in, 4)[lane] & 255;
+    const u64 mask = position > 31 ? 0 : ((u64{1} << (length > 32 ? 32 : length)) - 1) << position;
+    const u64 shifted = position > 31 ? 0 : u64{a} << position;
+    operand<u32>(warp, in, 0)[lane] = static_cast<u32>((b & ~mask) | (shifted & mask));
+  });
+}
+
 }  // namespace
 
 #define DIVIDE(type, T) OP2("div." type, T, T, T, quotient(a, b)), OP2("rem." type, T, T, T, remainder(a, b))
@@ -29,6 +41,7 @@ T remainder(T a, T b) {
 
 const Table& integers() {
   static const Table table{
+      {"bfi.b32", {insert_bits, "44444"}},
       OP2("add.s32", u32, u32, u32, a + b),
       OP2("add.u32", u32, u32, u32, a + b),
       OP2("sub.s32", u32, u32, u32, a - b),

@@ -31,13 +31,19 @@ void add_parameter(const std::string& line, Kernel& kernel, InstructionBuilder& 
   kernel.parameter_bytes = at + bytes;
 }
 
-// .shared .align 16 .b8 NAME[N]; returns where it stands and makes `total` larger.
-void add_variable(const std::string& line, std::uint32_t& total, InstructionBuilder& builder) {
+// .shared .align 16 .b8 NAME[N]
+std::pair<std::string, Variable> variable(const std::string& line) {
   const auto bracket = line.find('[');
   const auto space = line.find_last_of(" \t", bracket);
-  total = aligned(total, number_after(line, ".align"));
-  builder.add_symbol(line.substr(space + 1, bracket - space - 1), total);
-  total += number_after(line, "[");
+  return {line.substr(space + 1, bracket - space - 1),
+          {number_after(line, ".align"), number_after(line, "[")}};
+}
+
+void add_variable(const std::string& line, std::uint32_t& total, InstructionBuilder& builder) {
+  const auto [name, of] = variable(line);
+  total = aligned(total, of.alignment);
+  builder.add_symbol(name, total);
+  total += of.bytes;
 }
 
 class Parser {
@@ -45,6 +51,10 @@ class Parser {
   void line(const std::string& text) {
     if (const auto entry = text.find(".entry "); entry != std::string::npos)
       return begin(text.substr(entry + 7));
+    if (kernel_ == nullptr && text.find(".shared ") != std::string::npos &&
+        text.find("[]") == std::string::npos) {
+      shared_.insert(variable(text));
+    }
     if (kernel_ == nullptr || means_nothing(text)) return;
     if (text.starts_with(".maxntid")) {
       kernel_->most_threads = number_after(text, ".maxntid");
@@ -75,7 +85,7 @@ class Parser {
   void begin(const std::string& rest) {
     kernel_ = std::make_unique<Kernel>();
     kernel_->name = rest.substr(0, rest.find('('));
-    builder_ = std::make_unique<InstructionBuilder>(*kernel_);
+    builder_ = std::make_unique<InstructionBuilder>(*kernel_, shared_);
   }
   void end() {
     builder_->finish();
@@ -83,6 +93,7 @@ class Parser {
     module[name] = std::move(kernel_);
   }
 
+  std::map<std::string, Variable> shared_;  // outside of kernels
   std::unique_ptr<Kernel> kernel_;
   std::unique_ptr<InstructionBuilder> builder_;
 };

@@ -16,7 +16,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cutlass=${CUTLASS:-}
 if [[ -z $cutlass ]]; then
-  python3 -m pip download -q --no-deps --disable-pip-version-check -d "$work" nvidia-cutlass
+  python3 -m venv "$work/venv"  # in Debian a package of its own: scripts/setup.sh python
+  "$work/venv/bin/pip" download -q --no-deps --disable-pip-version-check -d "$work" nvidia-cutlass
   python3 -m zipfile -e "$work"/nvidia_cutlass-*.whl "$work/cutlass"
   cutlass=$(dirname "$(dirname "$(find "$work/cutlass" -path '*/include/cute/tensor.hpp')")")
 fi
