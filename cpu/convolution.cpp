@@ -3,6 +3,8 @@
 #include "cpu/convolution.h"
 
 #include <cstring>
+#include <optional>
+#include <vector>
 
 #include "cpu/cpu_class.h"
 #include "cpu/loops.h"
@@ -39,9 +41,6 @@ void lay_out(Convolution& result, const memory::desc& x, const memory::desc& y, 
     result.pack = dnnl::reorder(result.w, result.w_packed);
     result.unpack = dnnl::reorder(result.w_packed, result.w);
   }
-  result.packed_offset = 0;
-  result.scratchpad_offset = result.repack ? aligned(result.packed.get_size()) : 0;
-  result.result_offset = result.scratchpad_offset + aligned(result.scratchpad.get_size());
 }
 
 }  // namespace
@@ -56,7 +55,7 @@ std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
     hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
     hash ^= hash >> 29;
   };
-  mix(int(key.pass) * 2 + (key.separate_result ? 1 : 0));
+  mix(int(key.pass));
   mix(key.part);
   mix(key.threads);
   mix(key.conv.kernel * 64 + key.conv.stride * 8 + key.conv.padding);
@@ -68,8 +67,8 @@ std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
 }
 
 Convolution& ConvolutionCache::get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
-                                   bool separate_result, std::int32_t part) {
-  const Key key{pass, conv, x, w, separate_result, part, omp_get_max_threads()};
+                                   std::int32_t part) {
+  const Key key{pass, conv, x, w, part, omp_get_max_threads()};
   auto found = entries_.find(key);
   if (found == entries_.end()) found = entries_.emplace(key, make(key)).first;
   return found->second;
@@ -114,24 +113,12 @@ Convolution ConvolutionCache::make(const Key& key) {
     take<Backward>(result, backward, backward.diff_weights_desc());
   }
   lay_out(result, x, out, krsc, engine_);
-  const Shape& target = key.pass == ConvPass::dgrad ? key.x : key.w;
-  result.bytes = result.result_offset + (key.separate_result ? target.elements() * sizeof(float) : 0);
   return result;
 }
 
 namespace {
 
 std::byte* at(void* workspace, std::size_t offset) { return static_cast<std::byte*>(workspace) + offset; }
-
-// Points the primitive's memories at the operands of this call; x, w and y are those of the formula,
-// whichever of them the pass computes.
-void bind(Convolution& c, void* x, void* w, void* y, void* workspace) {
-  c.x.set_data_handle(x);
-  c.w.set_data_handle(w);
-  c.y.set_data_handle(y);
-  c.w_packed.set_data_handle(c.repack ? at(workspace, c.packed_offset) : w);
-  c.pad.set_data_handle(at(workspace, c.scratchpad_offset));
-}
 
 void add_to(const Tensor& target, const void* computed) {
   float* to = target.data<float>();
@@ -140,6 +127,78 @@ void add_to(const Tensor& target, const void* computed) {
     for (std::int64_t i = begin; i < end; ++i) to[i] += from[i];
   });
 }
+
+// Forward and dgrad compute each image by itself. Batches are cut into parts, each one thread's: oneDNN cuts
+// some of these by the number of threads too, channels and all. A single image is left to oneDNN and all
+// threads: its time is its latency, and its last bits may depend on their number.
+class ImageParts {
+ public:
+  ImageParts(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, ConvolutionCache& cache)
+      : cache_(cache), alone_(x[0] == 1) {
+    const Shape y = conv2d_output(conv, x, w);
+    const std::int64_t macs = y.elements() * (w.elements() / w[0]);
+    const std::int64_t count = std::min(x[0], std::clamp<std::int64_t>(macs / least_macs, 1, most_parts));
+    std::optional<OneThread> one;  // for which primitives are made
+    if (!alone_) one.emplace();
+    for (std::int64_t part = 0; part < count; ++part) {
+      Part& p = parts_.emplace_back();
+      p.first = x[0] * part / count;
+      const Shape images{x[0] * (part + 1) / count - p.first, x[1], x[2], x[3]};
+      p.primitive = &cache.get(pass, conv, images, w, part);
+      p.packs = p.primitive->repack && (part == 0 || p.primitive->packed != parts_.front().primitive->packed);
+      p.packed = p.packs ? bytes_ : parts_.front().packed;
+      if (p.packs) bytes_ += aligned(p.primitive->packed.get_size());
+      p.scratchpad = bytes_;
+      bytes_ += aligned(p.primitive->scratchpad.get_size());
+    }
+  }
+
+  std::size_t bytes() const { return bytes_; }
+
+  // from: images that are read, to: those that are written; the forward pass reads x, dgrad y.
+  void compute(ConvPass pass, const Tensor& from, const Tensor& w, const Tensor& like, void* to,
+               void* workspace) const {
+    for (const Part& part : parts_) {
+      Convolution& c = *part.primitive;
+      c.w.set_data_handle(w.address());
+      c.w_packed.set_data_handle(c.repack ? at(workspace, part.packed) : w.address());
+      if (part.packs) c.pack.execute(cache_.stream(), c.w, c.w_packed);
+    }
+    const auto compute_part = [&](std::int64_t index) {
+      const Part& part = parts_[index];
+      Convolution& c = *part.primitive;
+      const auto images = [&](void* all, const Tensor& shaped) {
+        return static_cast<float*>(all) + part.first * (shaped.elements() / shaped.shape()[0]);
+      };
+      const bool forward = pass == ConvPass::forward;
+      dnnl::memory &read = forward ? c.x : c.y, &written = forward ? c.y : c.x;
+      read.set_data_handle(images(from.address(), from));
+      written.set_data_handle(images(to, like));
+      c.pad.set_data_handle(at(workspace, part.scratchpad));
+      c.primitive.execute(cache_.stream(), {{forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_DST, read},
+                                            {DNNL_ARG_WEIGHTS, c.w_packed},
+                                            {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_SRC, written},
+                                            {DNNL_ARG_SCRATCHPAD, c.pad}});
+    };
+    if (alone_) return compute_part(0);
+    on_parts(std::ssize(parts_), compute_part);
+  }
+
+ private:
+  static constexpr std::int64_t most_parts = 16, least_macs = 2'000'000;  // of a part, which costs a call
+
+  struct Part {
+    std::int64_t first = 0;  // image
+    Convolution* primitive = nullptr;
+    bool packs = false;                      // the kernel, for itself and for those that want it alike
+    std::size_t packed = 0, scratchpad = 0;  // in the workspace
+  };
+
+  ConvolutionCache& cache_;
+  bool alone_;
+  std::vector<Part> parts_;
+  std::size_t bytes_ = 0;
+};
 
 // The gradient of the kernel sums over images. oneDNN would cut the batch by the number of threads; here it
 // is cut into parts whose number depends on the batch alone, each part is one thread's, and their sum has a
@@ -155,7 +214,7 @@ class WgradParts {
       Part& p = parts_.emplace_back();
       p.first = x[0] * part / count;
       const Shape images{x[0] * (part + 1) / count - p.first, x[1], x[2], x[3]};
-      p.primitive = &cache.get(ConvPass::wgrad, op.conv, images, op.dw.tensor.shape(), false, part);
+      p.primitive = &cache.get(ConvPass::wgrad, op.conv, images, op.dw.tensor.shape(), part);
       p.packed = bytes_;
       p.scratchpad = p.packed + aligned(p.primitive->packed.get_size());
       bytes_ = p.scratchpad + aligned(p.primitive->scratchpad.get_size());
@@ -231,46 +290,38 @@ class WgradParts {
 
 std::size_t CpuBackend::workspace(const ConvForward& op) {
   threads_.watch();
-  return bytes_for(ConvPass::forward, op.conv, op.x.shape(), op.w.shape(), false);
+  if (op.x.elements() == 0 || op.w.elements() == 0) return 0;
+  if (op.conv.depthwise) return depthwise_workspace(ConvPass::forward, op.conv, op.x.shape());
+  return ImageParts(ConvPass::forward, op.conv, op.x.shape(), op.w.shape(), *convolutions_).bytes();
 }
+
 std::size_t CpuBackend::workspace(const ConvDgrad& op) {
-  return bytes_for(ConvPass::dgrad, op.conv, op.dx.tensor.shape(), op.w.shape(), op.dx.adds());
+  const Tensor& dx = op.dx.tensor;
+  if (dx.elements() == 0 || op.w.elements() == 0) return 0;
+  if (op.conv.depthwise) return depthwise_workspace(ConvPass::dgrad, op.conv, dx.shape());
+  const std::size_t parts =
+      ImageParts(ConvPass::dgrad, op.conv, dx.shape(), op.w.shape(), *convolutions_).bytes();
+  return parts + (op.dx.adds() ? dx.elements() * sizeof(float) : 0);
 }
+
 std::size_t CpuBackend::workspace(const ConvWgrad& op) {
   if (op.x.elements() == 0 || op.dw.tensor.elements() == 0) return 0;
   if (op.conv.depthwise) return depthwise_workspace(ConvPass::wgrad, op.conv, op.x.shape());
   return WgradParts(op, *convolutions_).bytes();
 }
 
-std::size_t CpuBackend::bytes_for(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
-                                  bool adds) {
-  if (x.elements() == 0 || w.elements() == 0) return 0;
-  if (conv.depthwise) return depthwise_workspace(pass, conv, x);
-  return convolutions_->get(pass, conv, x, w, adds).bytes;
-}
-
 void CpuBackend::compute(const ConvForward& op, void* workspace) {
   if (op.conv.depthwise) return depthwise_forward(op, workspace);
-  Convolution& c = convolutions_->get(ConvPass::forward, op.conv, op.x.shape(), op.w.shape(), false);
-  bind(c, op.x.address(), op.w.address(), op.y.address(), workspace);
-  if (c.repack) c.pack.execute(convolutions_->stream(), c.w, c.w_packed);
-  c.primitive.execute(convolutions_->stream(), {{DNNL_ARG_SRC, c.x},
-                                                {DNNL_ARG_WEIGHTS, c.w_packed},
-                                                {DNNL_ARG_DST, c.y},
-                                                {DNNL_ARG_SCRATCHPAD, c.pad}});
+  const ImageParts parts(ConvPass::forward, op.conv, op.x.shape(), op.w.shape(), *convolutions_);
+  parts.compute(ConvPass::forward, op.x, op.w, op.y, op.y.address(), workspace);
 }
 
 void CpuBackend::compute(const ConvDgrad& op, void* workspace) {
   if (op.conv.depthwise) return depthwise_dgrad(op, workspace);
   const Tensor& dx = op.dx.tensor;
-  Convolution& c = convolutions_->get(ConvPass::dgrad, op.conv, dx.shape(), op.w.shape(), op.dx.adds());
-  void* result = op.dx.adds() ? at(workspace, c.result_offset) : dx.address();
-  bind(c, result, op.w.address(), op.dy.address(), workspace);
-  if (c.repack) c.pack.execute(convolutions_->stream(), c.w, c.w_packed);
-  c.primitive.execute(convolutions_->stream(), {{DNNL_ARG_DIFF_DST, c.y},
-                                                {DNNL_ARG_WEIGHTS, c.w_packed},
-                                                {DNNL_ARG_DIFF_SRC, c.x},
-                                                {DNNL_ARG_SCRATCHPAD, c.pad}});
+  const ImageParts parts(ConvPass::dgrad, op.conv, dx.shape(), op.w.shape(), *convolutions_);
+  void* result = op.dx.adds() ? at(workspace, parts.bytes()) : dx.address();
+  parts.compute(ConvPass::dgrad, op.dy, op.w, dx, result, workspace);
   if (op.dx.adds()) add_to(dx, result);
 }
 

@@ -18,19 +18,15 @@ struct Convolution {
   bool repack = false;                  // packed differs from KRSC
   dnnl::reorder pack, unpack;           // KRSC -> packed, packed -> KRSC
   dnnl::memory x, w, y, w_packed, pad;  // handles are set for each call
-
-  // Where things lie in the workspace, bytes.
-  std::size_t packed_offset = 0, scratchpad_offset = 0, result_offset = 0, bytes = 0;
 };
 
 class ConvolutionCache {
  public:
   ConvolutionCache();
 
-  // `separate_result`: room in the workspace for the result, to be summed afterwards. `part`: of those that
-  // run at once and are otherwise the same, each has one of its own.
-  Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, bool separate_result,
-                   std::int32_t part = 0);
+  // Made for as many threads as OpenMP has now. `part`: of those that run at once and are otherwise the same,
+  // each has one of its own.
+  Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, std::int32_t part);
   dnnl::stream& stream() { return stream_; }
 
  private:
@@ -38,9 +34,8 @@ class ConvolutionCache {
     ConvPass pass;
     Conv2d conv;
     Shape x, w;
-    bool separate_result;
     std::int32_t part;
-    int threads;  // that the primitive was made for; none of its results depends on it
+    int threads;  // that the primitive was made for
     bool operator==(const Key&) const = default;
   };
   struct Hash {

@@ -38,8 +38,6 @@ class CpuBackend : public Backend {
   ADWP_OPERATORS(ADWP_COMPUTE)
 #undef ADWP_COMPUTE
 
-  std::size_t bytes_for(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, bool adds);
-
   ThreadGovernor threads_;
   std::unique_ptr<ConvolutionCache> convolutions_;
 };

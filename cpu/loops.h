@@ -11,6 +11,8 @@
 
 namespace adwp::cpu {
 
+inline constexpr std::int64_t most_lanes = 64;  // of a vector, unrolled loops with it
+
 // Calls body(begin, end) on disjoint parts of 0 .. n, each of at least `grain` iterations. What is
 // computed must not depend on where the parts are cut.
 template <typename Body>
@@ -21,10 +23,14 @@ void parallel_for(std::int64_t n, std::int64_t grain, Body&& body) {
     if (n > 0) body(std::int64_t{0}, n);
     return;
   }
+  // Long parts are cut between vectors: a compiler rounds the elements of a vector and those left over behind the
+  // last one each in its way (which product it fuses with a sum), and which are left over must not depend on the cuts.
+  const auto cut = [&](std::int64_t part) {
+    const std::int64_t at = n * part / parts;
+    return part < parts && n / parts >= 16 * most_lanes ? at / most_lanes * most_lanes : at;
+  };
 #pragma omp parallel for schedule(static, 1) num_threads(parts)
-  for (std::int64_t part = 0; part < parts; ++part) {
-    body(n * part / parts, n * (part + 1) / parts);
-  }
+  for (std::int64_t part = 0; part < parts; ++part) body(cut(part), cut(part + 1));
 }
 
 // Within, this thread has one thread: oneDNN makes primitives for it, and runs them on it.

@@ -219,7 +219,7 @@ TEST_F(HandingOn, WrongUse) {
   refuse({"classify", weights, path("none.png")}, 1, "none.png");
   refuse({"classify", weights, path("net.json")}, 1, "text, not an image");
   refuse({"inspect"}, 2, "nothing to inspect");
-  refuse({"inspect", path("net.json"), "--space", "tiny"}, 2, "both");
+  refuse({"inspect", path("net.json"), "--space", "tiny"}, 2, "more than one");
   refuse({"inspect", path("net.json"), "--dot", "--json"}, 2, "--json");
   refuse({"inspect", path("net.json"), "extra"}, 2, "extra");
   refuse({"inspect", "--space", "huge"}, 2, "huge");

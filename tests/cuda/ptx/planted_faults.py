@@ -31,8 +31,6 @@ FAULTS = [
      "cp_async_wait<1>();", "cp_async_wait<2>();", OPERATORS),
     ("a row more than there are is stored", KERNELS + "tile_product.cuh", "gemm.cu",
      "if (row < m) store_row(", "if (row <= m) store_row(", OPERATORS),
-    ("moments are summed where operands are read", KERNELS + "tile_moments.cuh", "convolution.cu",
-     "  __syncthreads();  // until here others may read operands\n", "", OPERATORS),
     ("grid of column sums the wrong way round", KERNELS + "column_reduce.cuh", "batch_norm.cu",
      "{ceil_divide(channels, 32), parts}", "{parts, ceil_divide(channels, 32)}", OPERATORS),
     ("no barrier before column sums are added", KERNELS + "column_reduce.cuh", "batch_norm.cu",
@@ -100,8 +98,9 @@ def run_tests(program, tests):
     """None when they pass, else what shows the fault first."""
     run = subprocess.run([program, "--gtest_brief=1", "--gtest_fail_fast", f"--gtest_filter={tests}"], text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
-    if run.returncode == 0:
-        return None
+    if run.returncode == 0:  # a device whose probe fails is not there: its tests are skipped, and say why
+        refused = re.search(r"device cuda is not here: (.*)", run.stdout)
+        return refused[1] if "[  PASSED  ] 0 tests." in run.stdout and refused else None
     told = [line for line in run.stdout.splitlines() if line.startswith("ptx: ")]
     failed = re.findall(r"\[  FAILED  \] ([\w/.]+)", run.stdout)
     return re.sub(r"_Z\w+", "KERNEL", told[0])[:110] if told else (failed or ["it ended badly"])[0]
