@@ -90,7 +90,8 @@ Listing list_split(const DataSpec& spec, Split split) {
   fail("data", "unknown kind of data set");
 }
 
-TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double validation_fraction) {
+TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double validation_fraction,
+                                const Reading& reading) {
   Listing listing = list_split(spec, Split::train);
   TrainingData data;
   data.name = spec.text;
@@ -100,7 +101,7 @@ TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double
   for (const auto& members : chosen_by_class(listing, spec.limit, seed)) {
     chosen.insert(chosen.end(), members.begin(), members.end());
   }
-  const ReadImages read = listing.read(chosen, spec.size, data.inventory);
+  const ReadImages read = listing.read(chosen, spec.size, data.inventory, reading);
   std::vector<std::vector<std::int32_t>> members(data.classes.size());
   for (std::int64_t n = 0; n < read.images.count(); ++n) members[read.images.labels[n]].push_back(n);
   const SplitImages split =
@@ -117,7 +118,7 @@ bool has_test_split(const DataSpec& spec) {
   return spec.kind != DataSpec::Kind::folder || std::filesystem::exists(spec.directory + "/test", ignored);
 }
 
-TestData load_test_split(const DataSpec& spec, const TrainingData& training) {
+TestData load_test_split(const DataSpec& spec, const TrainingData& training, const Reading& reading) {
   if (!has_test_split(spec)) fail("data", "no test split, expected {}", spec.directory + "/test");
   Listing listing = list_split(spec, Split::test);
   TestData test;
@@ -134,7 +135,7 @@ TestData load_test_split(const DataSpec& spec, const TrainingData& training) {
   }
   std::vector<std::int32_t> all(listing.labels.size());
   std::iota(all.begin(), all.end(), 0);
-  test.images = listing.read(all, training.train.height, test.inventory).images;
+  test.images = listing.read(all, training.train.height, test.inventory, reading).images;
   std::set<std::int32_t> there;
   for (std::int32_t& label : test.images.labels) there.insert(label = of_training[label]);
   for (std::size_t c = 0; c < training.classes.size(); ++c) {

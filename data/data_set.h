@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -65,10 +66,14 @@ struct TrainingData {
   std::int64_t duplicates = 0;  // images that equal an earlier one in every pixel
 };
 
+// Told now and then while files are decoded, by one thread: how many images of how many are read.
+using Reading = std::function<void(std::int64_t done, std::int64_t total)>;
+
 // `validation_fraction` of each class, rounded, at least one image, goes to the validation split;
 // which ones depends only on `seed`. Equal images never stand in both. Throws Error naming the file or folder
 // that is wrong.
-TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double validation_fraction);
+TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double validation_fraction,
+                                const Reading& reading = {});
 
 // What a person should know of the data before hours go into them, a line each: what was left out, other
 // sizes, copies, classes of unequal size. Nothing for plain data.

@@ -140,15 +140,18 @@ class FolderLister {
   fs::path root_;
 };
 
-// body(i) for 0 .. n on all cores.
+// body(i) for 0 .. n on all cores; one of the threads tells `reading` how far they are.
 template <typename Body>
-void on_all_cores(std::size_t n, Body&& body) {
+void on_all_cores(std::size_t n, const Reading& reading, Body&& body) {
   const std::size_t workers = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16);
   std::atomic<std::size_t> next = 0;
   std::vector<std::thread> threads;
   for (std::size_t worker = 0; worker < std::min(workers, n); ++worker) {
-    threads.emplace_back([&] {
-      for (std::size_t i; (i = next++) < n;) body(i);
+    threads.emplace_back([&, worker] {
+      for (std::size_t i; (i = next++) < n;) {
+        body(i);
+        if (worker == 0 && reading) reading(i + 1, n);
+      }
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -160,11 +163,12 @@ class FolderReader {
   FolderReader(const DataSpec& spec, std::vector<fs::path> files, std::vector<std::int32_t> labels)
       : spec_(spec), files_(std::move(files)), labels_(std::move(labels)) {}
 
-  ReadImages read(std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory) const {
+  ReadImages read(std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory,
+                  const Reading& reading) const {
     std::vector<std::string> faults(indices.size());
     std::vector<std::pair<std::int64_t, std::int64_t>> sizes(indices.size());  // height, width
     if (size == 0) {
-      on_each(indices, faults, [&](std::size_t i, const fs::path& path) {
+      on_each(indices, faults, {}, [&](std::size_t i, const fs::path& path) {
         const DecodedImage image = measure_image(path, spec_.orientation);
         sizes[i] = {image.height, image.width};
       });
@@ -174,7 +178,7 @@ class FolderReader {
     ImageSet all{.height = size, .width = size, .channels = 3};
     require_room(std::ssize(indices), size, size, 3);
     all.pixels.resize(indices.size() * all.image_bytes());
-    on_each(indices, faults, [&](std::size_t i, const fs::path& path) {
+    on_each(indices, faults, reading, [&](std::size_t i, const fs::path& path) {
       const DecodedImage image = decode_image(path, 3, spec_.orientation);
       sizes[i] = {image.height, image.width};
       const auto at = all.pixels.begin() + i * all.image_bytes();
@@ -198,8 +202,9 @@ class FolderReader {
 
   // body(i, path) for each that has no fault yet; what it throws becomes its fault.
   template <typename Body>
-  void on_each(std::span<const std::int32_t> indices, std::vector<std::string>& faults, Body&& body) const {
-    on_all_cores(indices.size(), [&](std::size_t i) {
+  void on_each(std::span<const std::int32_t> indices, std::vector<std::string>& faults,
+               const Reading& reading, Body&& body) const {
+    on_all_cores(indices.size(), reading, [&](std::size_t i) {
       if (!faults[i].empty()) return;
       try {
         body(i, files_[indices[i]]);
@@ -275,9 +280,8 @@ Listing list_folder(const DataSpec& spec, Split split) {
   FolderLister lister(fs::path(spec.directory) / (split == Split::train ? "train" : "test"));
   Listing listing = std::move(lister.listing);
   const auto reader = std::make_shared<FolderReader>(spec, std::move(lister.files), listing.labels);
-  listing.read = [reader](std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory) {
-    return reader->read(indices, size, inventory);
-  };
+  listing.read = [reader](std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory,
+                          const Reading& reading) { return reader->read(indices, size, inventory, reading); };
   return listing;
 }
 

@@ -50,9 +50,8 @@ Listing listing_of(ImageSet images, std::vector<std::string> classes) {
   for (const std::int32_t label : images.labels) ++listing.inventory.classes[label].images;
   listing.classes = std::move(classes);
   listing.read = [set = std::make_shared<const ImageSet>(std::move(images))](
-                     std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory) {
-    return read_from(*set, indices, size, inventory);
-  };
+                     std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory,
+                     const Reading&) { return read_from(*set, indices, size, inventory); };
   return listing;
 }
 

@@ -28,7 +28,8 @@ struct Listing {
   Inventory inventory;
   // Reads the images with these indices, in order, and brings them to `size` (0: as stored, or the commonest
   // size of a folder). Notes in the inventory what it met.
-  std::function<ReadImages(std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory)>
+  std::function<ReadImages(std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory,
+                           const Reading& reading)>
       read;
 };
 

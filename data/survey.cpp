@@ -16,7 +16,7 @@ SplitSurvey survey_of(const DataSpec& spec, Split split) {
   std::iota(all.begin(), all.end(), 0);
   SplitSurvey result{.split = split == Split::train ? "training" : "test",
                      .inventory = std::move(listing.inventory)};
-  const ImageSet images = listing.read(all, spec.size, result.inventory).images;
+  const ImageSet images = listing.read(all, spec.size, result.inventory, {}).images;
   std::unordered_set<std::uint64_t> met;
   for (const std::uint64_t hash : pixel_hashes(images)) result.duplicates += !met.insert(hash).second;
   return result;

@@ -19,7 +19,7 @@ bool has_test_split(const DataSpec& spec);
 // Reads and decodes the whole test split. To be asked before hours of training, so that a file that is
 // damaged or a class that is unknown is named then; its figures are for the end. Throws an Error that names
 // them.
-TestData load_test_split(const DataSpec& spec, const TrainingData& training);
+TestData load_test_split(const DataSpec& spec, const TrainingData& training, const Reading& reading = {});
 
 // As of the training data: what was left out, classes without images, copies of training images.
 std::vector<std::string> notes_on(const TestData& test, std::int64_t classes);

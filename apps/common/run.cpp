@@ -6,6 +6,14 @@
 
 namespace adwp::apps {
 
+data::Reading reading_on(Progress& progress) {
+  return [&progress, begun = false](std::int64_t done, std::int64_t total) mutable {
+    if (!begun) progress.begin("reading", total, "images");
+    begun = true;
+    progress.update(done);
+  };
+}
+
 void declare_run(Settings& settings, RunOptions& o, double least_validation) {
   settings.group("Data and place");
   settings.text("data", o.data, "SPEC",

@@ -12,6 +12,7 @@
 #include "apps/common/main.h"
 #include "apps/common/run_directory.h"
 #include "apps/common/settings.h"
+#include "apps/common/terminal.h"
 #include "data/loader.h"
 #include "framework/io/atomic_file.h"
 
@@ -33,6 +34,9 @@ struct RunOptions {
   Augmentation augmentation(const data::DataSpec& spec, std::int64_t pixels, bool cutout) const;
   data::Sampling sampling() const { return balanced ? data::Sampling::balanced : data::Sampling::each_once; }
 };
+
+// Shows on the progress line how many images are read.
+data::Reading reading_on(Progress& progress);
 
 // Declares them all except for the batches, which belong to a program's own groups. `least_validation`: of
 // the fraction that is held out.

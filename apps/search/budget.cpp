@@ -70,7 +70,7 @@ Extent extent_within(const SearchOptions& options, double epochs, std::int64_t t
 }
 
 // Chosen networks are larger than random ones, so half of those timed are the largest of many.
-double SearchSetup::seconds_per_epoch(const std::function<void(const std::string&)>& say) const {
+double SearchSetup::seconds_per_epoch(Progress& progress) const {
   constexpr int sampled = 64, timed = 8, warm_up = 2, steps = 5;
   Random random(options.seed, Purpose::evolution, timing_stream);
   std::vector<nas::NetworkPlan> plans;
@@ -108,7 +108,7 @@ double SearchSetup::seconds_per_epoch(const std::function<void(const std::string
   };
   const std::unique_ptr<Arena> room = measured_arena(backend, {lay_out_all, 8, "budget"}, 0, [](auto&) {});
   for (const nas::NetworkPlan& plan : plans) step_of(*room, plan, false);
-  say(fmt::format("an epoch of a network takes about {:.3g} s", seconds));
+  progress.say(fmt::format("an epoch of a network takes about {:.3g} s", seconds));
   return seconds;
 }
 

@@ -17,7 +17,7 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
     : directory_(directory),
       log_(directory.log(), options.quiet),
       setup_(backend, options, directory.resumes() ? std::optional(directory.config()) : std::nullopt,
-             [this](const std::string& line) { log_.progress.say(line); }) {}
+             log_.progress) {}
 
 void SearchRun::run() {
   Ledger ledger(directory_, log_, *setup_.arena);

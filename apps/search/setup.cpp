@@ -26,14 +26,15 @@ constexpr const char* budget_fact = "budget-epochs";  // in config.toml: what --
 }  // namespace
 
 SearchSetup::SearchSetup(Backend& device, const SearchOptions& given,
-                         const std::optional<std::filesystem::path>& config,
-                         const std::function<void(const std::string&)>& say)
+                         const std::optional<std::filesystem::path>& config, Progress& progress)
     : backend(device),
       options(given),
       space(nas::SearchSpace::open(options.space)),
-      data(data::load_training_data(data::parse_data_spec(options.data), options.seed, options.validation)),
+      data(data::load_training_data(data::parse_data_spec(options.data), options.seed, options.validation,
+                                    reading_on(progress))),
       task{data.train.height, data.train.channels, std::ssize(data.classes)} {
-  for (const std::string& note : data::notes_on(data)) say("data: " + note);
+  progress.end();
+  for (const std::string& note : data::notes_on(data)) progress.say("data: " + note);
   if (options.tensorboard) EventFile::require_supported();
   latencies = std::make_unique<LatencyTable>(full_name(backend), task.image_size);
   if (!options.latencies.empty()) latencies->take(options.latencies);
@@ -46,7 +47,7 @@ SearchSetup::SearchSetup(Backend& device, const SearchOptions& given,
     if (budget > 0) fail_usage("budget", "got --budget-epochs and --budget-minutes, expected one of them");
     const auto known = config ? Settings::found_in(*config, budget_fact) : std::nullopt;
     budget = known ? std::stod(*known)
-                   : std::max(1.0, std::round(60 * options.budget_minutes / seconds_per_epoch(say)));
+                   : std::max(1.0, std::round(60 * options.budget_minutes / seconds_per_epoch(progress)));
   }
   extent = budget > 0 ? extent_within(options, budget, data.train.count(), data.validation.count())
                       : extent_of(options);
@@ -54,7 +55,7 @@ SearchSetup::SearchSetup(Backend& device, const SearchOptions& given,
                                       data.name, data.train.count(), data.validation.count(), task.image_size,
                                       task.image_size, task.classes);
   arena = measured_arena(backend, {[this](Arena& counting) { lay_out(counting); }, 8, run}, options.arena_mb,
-                         say);
+                         [&](const std::string& line) { progress.say(line); });
   train = data::DeviceImages::upload(*arena, data.train);
   validation = data::DeviceImages::upload(*arena, data.validation);
   source = make_source(*arena);

@@ -118,11 +118,10 @@ class LatencyTable {
 // Space, data and task, and in one arena the images, the weight source and the evaluator.
 class SearchSetup {
  public:
-  // Throws a usage Error when the options do not fit the space, the data or the device. `say` gets one line
-  // with what was set up. `config`: that of the search to go on with; none when it begins.
+  // Throws a usage Error when the options do not fit the space, the data or the device. `progress` gets
+  // a line with what was set up. `config`: that of the search to go on with; none when it begins.
   SearchSetup(Backend& backend, const SearchOptions& options,
-              const std::optional<std::filesystem::path>& config,
-              const std::function<void(const std::string&)>& say);
+              const std::optional<std::filesystem::path>& config, Progress& progress);
 
   // What the run's bits depend on besides the settings (Settings::found).
   std::vector<std::pair<std::string, std::string>> found() const;
@@ -148,7 +147,7 @@ class SearchSetup {
   std::unique_ptr<nas::Evaluator> make_evaluator(Arena& in, const data::DeviceImages& images) const;
   void lay_out(Arena& counting) const;
   // Seconds that one epoch of a network takes, measured on a few.
-  double seconds_per_epoch(const std::function<void(const std::string&)>& say) const;
+  double seconds_per_epoch(Progress& progress) const;
   void require_fast_enough();
 };
 

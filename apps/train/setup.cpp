@@ -31,16 +31,16 @@ void declare(Settings& settings, TrainOptions& o) {
   settings.integer("evaluation-batch", o.evaluation_batch, "Images per evaluation batch", 1, 65536);
 }
 
-TrainSetup::TrainSetup(Backend& device, const TrainOptions& given,
-                       const std::function<void(const std::string&)>& say)
+TrainSetup::TrainSetup(Backend& device, const TrainOptions& given, Progress& progress)
     : backend(device),
       options(given),
       spec(data::parse_data_spec(options.data)),
-      data(data::load_training_data(spec, options.seed, options.validation)),
+      data(data::load_training_data(spec, options.seed, options.validation, reading_on(progress))),
       plan(read_plan(options.architecture, data)) {
-  test = data::load_test_split(spec, data);
+  test = data::load_test_split(spec, data, reading_on(progress));
+  progress.end();
   for (const auto& notes : {data::notes_on(data), data::notes_on(test, std::ssize(data.classes))}) {
-    for (const std::string& note : notes) say("data: " + note);
+    for (const std::string& note : notes) progress.say("data: " + note);
   }
   if (options.tensorboard) EventFile::require_supported();
   const std::string run = fmt::format(
@@ -48,7 +48,7 @@ TrainSetup::TrainSetup(Backend& device, const TrainOptions& given,
       data.name, data.train.count(), data.validation.count(), plan.architecture.id(), plan.parameters(),
       plan.macs());
   arena = measured_arena(backend, {[this](Arena& counting) { lay_out(counting); }, 16, run}, options.arena_mb,
-                         say);
+                         [&](const std::string& line) { progress.say(line); });
 }
 
 void TrainSetup::lay_out(Arena& counting) const {

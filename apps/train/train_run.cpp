@@ -25,9 +25,7 @@ std::string note(std::optional<double> loss, const nas::Score& score) {
 }  // namespace
 
 TrainRun::TrainRun(Backend& backend, const TrainOptions& options, const RunDirectory& directory)
-    : directory_(directory),
-      log_(directory.log(), options.quiet),
-      setup_(backend, options, [this](const std::string& line) { log_.progress.say(line); }) {}
+    : directory_(directory), log_(directory.log(), options.quiet), setup_(backend, options, log_.progress) {}
 
 void TrainRun::run() {
   Arena& arena = *setup_.arena;

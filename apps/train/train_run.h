@@ -27,10 +27,9 @@ void declare(Settings& settings, TrainOptions& options);
 
 class TrainSetup {
  public:
-  // Throws a usage Error when the options do not fit the data or the device. `say` gets one line with what
-  // was set up.
-  TrainSetup(Backend& backend, const TrainOptions& options,
-             const std::function<void(const std::string&)>& say);
+  // Throws a usage Error when the options do not fit the data or the device. `progress` gets a line with
+  // what was set up.
+  TrainSetup(Backend& backend, const TrainOptions& options, Progress& progress);
 
   // What the run's bits depend on besides the settings (Settings::found).
   std::vector<std::pair<std::string, std::string>> found() const;
