@@ -260,7 +260,7 @@ TEST_F(Resume, WhatWouldChangeTheBitsIsRefusedByName) {
   expect_refusal({"--seed", "7"}, "--seed differs");
   expect_refusal({"--generations", "9"}, "--generations differs");
   if (read_json(undisturbed() / "result.json")["device"].get<std::string>().starts_with("cpu")) {
-    expect_refusal({"--threads", "2"}, "the device differs");
+    expect_refusal({"--device", "emulated"}, "the device differs");
   }
   std::string config = bytes_of(out() / "config.toml");
   const std::size_t at = config.find("found-data = \"");
