@@ -57,10 +57,12 @@ Json parse_json(std::string_view text) {
       open.follow(event, parsed);
       return true;
     });
-  } catch (const Json::parse_error& error) {
-    const std::string what = error.what();  // "[...] parse error at line 1, column 2: syntax error ..."
-    const std::size_t at = what.find("line ");
-    throw BadJson("not JSON: " + (at == what.npos ? what : what.substr(at)));
+  } catch (const Json::exception& error) {
+    // "[...] parse error at line 1, column 2: syntax error ...", "[...] number overflow parsing '1e4000'"
+    const std::string what = error.what();
+    const std::size_t line = what.find("line "), bracket = what.find("] ");
+    const std::size_t at = line != what.npos ? line : bracket != what.npos ? bracket + 2 : 0;
+    throw BadJson("not JSON: " + what.substr(at));
   }
 }
 
