@@ -22,7 +22,7 @@ TEST(Json, IsReadWithItsKeysOnce) {
 }
 
 TEST(Json, SaysWhereItIsWrong) {
-  EXPECT_EQ(refusal("{\"a\": 1,\n \"b\" 2}").rfind("not JSON: line 2, column 7: syntax error", 0), 0u)
+  EXPECT_EQ(refusal("{\"a\": 1,\n \"b\" 2}").rfind("not JSON: line 2, column 6: syntax error", 0), 0u)
       << refusal("{\"a\": 1,\n \"b\" 2}");
   EXPECT_EQ(refusal("").rfind("not JSON: line 1, column 1", 0), 0u);
   EXPECT_EQ(refusal("{\"a\": 1e4000}"), "not JSON: number overflow parsing '1e4000'");
