@@ -34,7 +34,8 @@ std::optional<double> quota() {
   std::optional<double> least = quota_of("");
   std::ifstream groups("/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
-    std::string group = line.substr(std::min(line.find_last_of(':') + 1, line.size()));
+    const std::size_t path = line.find(":/");  // "NUMBER:CONTROLLERS:/PATH"; a path may hold colons
+    std::string group = path == line.npos ? "" : line.substr(path + 1);
     for (; group.size() > 1; group.resize(group.find_last_of('/'))) {
       if (const auto granted = quota_of(group)) least = std::min(least.value_or(*granted), *granted);
     }

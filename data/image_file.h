@@ -8,8 +8,8 @@
 
 namespace adwp::data {
 
-// The largest image that is decoded, in pixels. Decoding takes up to 8 bytes of memory for each; images of
-// over a tenth of this are decoded one at a time.
+// The largest image that is decoded, in pixels. Those of over a tenth of this are decoded one at a
+// time: each takes 3 bytes a pixel, twice that to turn it upright, and what its decoder holds besides.
 inline constexpr std::int64_t most_pixels = 100'000'000;
 
 struct DecodedImage {

@@ -44,6 +44,7 @@ void predict(SearchSetup& setup, std::span<nas::Candidate> candidates,
   }
 }
 
+// Predicts candidates, where there are predictions, and scores them.
 void score(SearchSetup& setup, const nas::SearchScore& search_score, std::span<nas::Candidate> candidates,
            const std::function<void(double)>& show) {
   if (setup.options.predicts()) predict(setup, candidates, show);

@@ -28,8 +28,8 @@ Architecture HyperTrainer::sample(std::int64_t step, int index) const {
   const std::uint64_t number = step * options_.architectures_per_step + index;
   Random random(options_.seed, Purpose::architecture, number);
   const double growing = options_.growth * options_.epochs * steps_per_epoch();  // steps
-  const SearchSpace grown = step < growing ? space_.shallow(step / growing) : space_;
-  return grown.sample(random, options_.limits, task_);
+  if (step < growing) return space_.shallow(step / growing).sample(random, options_.limits, task_);
+  return space_.sample(random, options_.limits, task_);
 }
 
 Variable HyperTrainer::loss_of(Tape& tape, WeightSource& source, const NetworkPlan& plan, const Tensor& x,
