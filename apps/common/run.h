@@ -46,10 +46,10 @@ void declare_run(Settings& settings, RunOptions& options, double least_validatio
 // found are the same. Run: constructed from (backend, options, directory), with found(), run() and summary().
 template <typename Run, typename Options>
 void run_program(Settings& settings, const Options& options) {
+  std::vector<std::string> passed_over;  // devices, and why
   const std::unique_ptr<Backend> backend =
-      devices(options.threads, options.precision, options.engine).open(options.device, [&](const auto& line) {
-        if (!options.quiet) fmt::print(stderr, "{}\n", line);
-      });
+      devices(options.threads, options.precision, options.engine)
+          .open(options.device, [&](const std::string& line) { passed_over.push_back(line); });
   const RunDirectory directory(options.out, options.resume);
   // No bit depends on these: the device is found, and the data are known by their fingerprint.
   const std::vector<std::string> free{"out", "data", "device", "threads", "arena-mb", "tensorboard"};
@@ -60,6 +60,10 @@ void run_program(Settings& settings, const Options& options) {
     settings.require_same(directory.config(), free);
   } else {
     io::write_atomically(directory.config().string(), settings.toml());
+  }
+  // Behind all that may be refused: an error is one line.
+  if (!options.quiet) {
+    for (const std::string& line : passed_over) fmt::print(stderr, "{}\n", line);
   }
   note_interrupts(settings.program(), directory.config());
   run.run();
