@@ -1,5 +1,5 @@
-// Trains a network with one hidden layer and softplus between its layers to tell in which ring around the origin
-// a point lies. Exits with 0 when it has learnt it.
+// Trains a network with one hidden layer and softplus between its layers to tell in which ring around the
+// origin a point lies. Exits with 0 when it has learnt it.
 #include "softplus.h"
 
 #include <fmt/core.h>
