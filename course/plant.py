@@ -3,11 +3,12 @@
 
     course/plant.py SOLUTIONS ANSWERS        # .../solutions/lab1 build/course/answers/lab1
 
-A wrong solution is the reference with one change, an entry of SOLUTIONS/wrong.txt:
+A wrong solution is the reference with a change, an entry of SOLUTIONS/wrong.txt:
 
     NAME | FILE | TEXT THAT THE CHECKER MUST SAY
     - lines to be found, exactly once (leading blanks do not count)
     + lines that take their place
+    ...                                      # and so on: further changes of the file
 
 `- *` stands for the whole file. Writes ANSWERS/reference/ and ANSWERS/NAME/, with the text in ANSWERS/NAME.expected.
 """
@@ -18,12 +19,17 @@ from pathlib import Path
 
 
 def entries(text):
-    """(name, file, expected, lines to find, lines to put) of each."""
+    """(name, file, expected, [(lines to find, lines to put)...]) of each."""
     for block in re.split(r"\n(?=\w+ \|)", "\n" + re.sub(r"^#.*\n", "", text, flags=re.M))[1:]:
         head, *lines = block.splitlines()
         name, file, expected = (part.strip() for part in head.split("|", 2))
-        yield (name, file, expected, [line[2:] for line in lines if line.startswith("-")],
-               [line[2:] for line in lines if line.startswith("+")])
+        changes = []
+        for before, line in zip(["", *lines], lines):
+            if line[:1] == "-" and before[:1] != "-":
+                changes.append(([], []))
+            if line[:1] in ("-", "+"):
+                changes[-1]["-+".index(line[0])].append(line[2:])
+        yield name, file, expected, changes
 
 
 def changed(text, old, new):
@@ -47,11 +53,13 @@ def main():
     solutions, answers = Path(sys.argv[1]), Path(sys.argv[2])
     reference = {path.name: path.read_text() for path in (solutions / "reference").iterdir()}
     planned = {"reference": (reference, None)}
-    for name, file, expected, old, new in entries((solutions / "wrong.txt").read_text()):
-        text = changed(reference[file], old, new)
-        if text is None:
-            sys.exit(f"error: [course] the wrong solution {name} cannot be planted, got no single place in {file}, "
-                     f"expected {' / '.join(old)}")
+    for name, file, expected, changes in entries((solutions / "wrong.txt").read_text()):
+        text = reference[file]
+        for old, new in changes:
+            text = changed(text, old, new)
+            if text is None:
+                sys.exit(f"error: [course] the wrong solution {name} cannot be planted, got no single place in {file}, "
+                         f"expected {' / '.join(old)}")
         planned[name] = ({**reference, file: text}, expected)
     for old_folder in answers.glob("*") if answers.exists() else []:
         if old_folder.is_dir() and old_folder.name not in planned:

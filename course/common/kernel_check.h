@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "course/common/counters.h"
+#include "course/common/counted.cuh"
 #include "course/common/report.h"
 #include "cuda/emulation/scheduler.h"
 #include "framework/core/random.h"
@@ -25,6 +25,15 @@ inline std::vector<float> random_floats(std::int64_t count, std::uint64_t stream
   for (float& value : values) value = 2 * random.uniform() - 1;
   return values;
 }
+
+inline Global<const float> input(const std::vector<float>& values, const char* name) {
+  return {values.data(), std::ssize(values), name};
+}
+inline Global<float> output(std::vector<float>& values, const char* name) {
+  return {values.data(), std::ssize(values), name};
+}
+// What an output holds before the kernel runs.
+inline std::vector<float> unwritten(std::int64_t count) { return std::vector<float>(count, std::nanf("")); }
 
 // Equal, NaN like NaN.
 inline bool same(const std::vector<float>& a, const std::vector<float>& b) {

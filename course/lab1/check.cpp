@@ -5,16 +5,6 @@
 namespace adwp::course {
 namespace {
 
-template <typename T>
-Global<const T> input(const std::vector<T>& values, const char* name) {
-  return {values.data(), std::ssize(values), name};
-}
-Global<float> output(std::vector<float>& values, const char* name) {
-  return {values.data(), std::ssize(values), name};
-}
-// What an output holds before the kernel runs.
-std::vector<float> unwritten(std::int64_t count) { return std::vector<float>(count, std::nanf("")); }
-
 std::string row_and_column(std::int64_t i, int channels) {
   return fmt::format("y[{}, {}]", i / channels, i % channels);
 }
