@@ -11,7 +11,7 @@ EVERYTHING = -DADWP_TESTS=ON -DADWP_BENCH=ON -DADWP_EMULATED=ON -DADWP_CUDA=ON
 COMPILE = cmake --build $(BUILD) -j $(JOBS)
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: help setup build search test bench lab course size format lint sanitize fuzz gpu-bundle gpu-check clean
+.PHONY: help setup build search test bench lab course docs size format lint sanitize fuzz gpu-bundle gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -55,6 +55,10 @@ course: setup ## Check every lab's reference solution, wrong solutions and pages
 	@$(COMPILE) --target course
 	@course/check_solutions.py $(BUILD)
 	@BUILD=$(BUILD) course/check_pages.py
+
+docs: setup ## Make the documentation and the course one static site, build/site
+	@scripts/setup.sh docs
+	@scripts/docs/build.sh $(BUILD)/site
 
 size: ## Count code lines by folder, and of the core against its budget
 	@scripts/size.py --check

@@ -47,7 +47,7 @@ void Report::task(const std::string& name, const std::function<std::string()>& c
 
 int Report::end() const {
   fmt::print("{}: {} of {} tasks pass\n", lab_, passed_, tasks_);
-  return passed_ == tasks_ ? 0 : 1;
+  return passed() ? 0 : 1;
 }
 
 }  // namespace adwp::course

@@ -33,6 +33,8 @@ class Report {
   // and prints "pass" or "wrong" with its reason. `check` throws Wrong, or returns a remark for the line.
   void task(const std::string& name, const std::function<std::string()>& check, int seconds = 60);
 
+  bool passed() const { return passed_ == tasks_; }  // all so far
+
   // Prints how many tasks pass. 0: all do; 1: not all.
   int end() const;
 

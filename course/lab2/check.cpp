@@ -8,7 +8,7 @@ namespace {
 
 using Product = void (*)(Global<const float>, Global<const float>, Global<float>, int, int, int);
 
-constexpr int side = 128;  // of the matrices that are counted
+constexpr int side = 64;  // of the matrices that are counted
 
 struct Case {
   int m, n, k;
