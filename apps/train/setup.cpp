@@ -21,14 +21,8 @@ void declare(Settings& settings, TrainOptions& o) {
   settings.text("architecture", o.architecture, "FILE", "The network, e.g. best.json of a search",
                 Settings::Presence::required);
   settings.group("Training");
-  settings.choice("recipe", o.recipe,
-                  "standard: SGD with Nesterov momentum, cosine schedule, crop and flip; strong: "
-                  "the same with cutout and label smoothing, for long runs",
-                  {"standard", "strong"});
-  settings.integer("epochs", o.epochs, "Epochs", 1, 100'000);
-  settings.integer("batch", o.batch, "Images per step", 1, 65536);
-  settings.real("lr", o.lr, "Peak learning rate", 1e-6, 10);
   settings.integer("evaluation-batch", o.evaluation_batch, "Images per evaluation batch", 1, 65536);
+  declare(settings, o.recipe, o.batch);
 }
 
 TrainSetup::TrainSetup(Backend& device, const TrainOptions& given, Progress& progress)
@@ -61,15 +55,11 @@ void TrainSetup::lay_out(Arena& counting) const {
 }
 
 nas::NetworkTrainingOptions TrainSetup::training() const {
-  const std::int64_t pixels = data.train.height;
-  nas::NetworkTrainingOptions training{
-      .epochs = options.epochs,
-      .batch = options.batch,
-      .learning_rate = static_cast<float>(options.lr),
-      .augmentation = options.augmentation(spec, pixels, options.recipe == "strong"),
-      .sampling = options.sampling(),
-      .seed = options.seed};
-  if (options.recipe == "strong") training.label_smoothing = 0.1f;
+  nas::NetworkTrainingOptions training = options.recipe.training();
+  training.batch = options.batch;
+  training.augmentation = options.augmentation(spec, data.train.height, options.recipe.cutout);
+  training.sampling = options.sampling();
+  training.seed = options.seed;
   return training;
 }
 

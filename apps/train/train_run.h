@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "apps/common/run.h"
 #include "apps/common/run_directory.h"
 #include "apps/common/run_log.h"
+#include "apps/train/recipe.h"
 #include "data/loader.h"
 #include "data/test_split.h"
 #include "nas/training/network_trainer.h"
@@ -19,9 +21,8 @@ namespace adwp::apps {
 struct TrainOptions : RunOptions {
   TrainOptions() { validation = 0.02; }
 
-  std::string architecture, recipe = "standard";
-  std::int64_t epochs = 20;
-  double lr = 0.1;
+  std::string architecture;
+  RecipeOptions recipe;
 };
 void declare(Settings& settings, TrainOptions& options);
 
@@ -52,7 +53,9 @@ class TrainSetup {
 struct TrainOutcome {
   double seconds = 0, images_per_second = 0;  // of this process
   double loss = 0;                            // mean of the last epoch
+  // Of the network that is kept, and, where its weights are averages, of the raw ones too.
   nas::Score validation, test;
+  std::optional<nas::Score> raw_validation, raw_test;
   std::size_t arena_peak = 0;  // over all processes of the run
 };
 
@@ -81,7 +84,8 @@ class TrainRun {
  private:
   void train(nas::NetworkTrainer& trainer, const data::DeviceImages& validation);
   void record(const nas::NetworkTrainer& trainer, std::int64_t epochs);
-  nas::Score evaluate_test_split(nas::NetworkTrainer& trainer, const data::ImageSet& test);
+  void evaluate_validation(nas::NetworkTrainer& trainer, const data::DeviceImages& validation);
+  void evaluate_test_split(nas::NetworkTrainer& trainer, const data::ImageSet& test);
 
   const RunDirectory& directory_;
   RunLog log_;

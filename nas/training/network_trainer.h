@@ -1,7 +1,11 @@
 // Trains one network from scratch: finalists, the rank sample, and the network that was chosen.
 #pragma once
 
+#include <memory>
+#include <optional>
+
 #include "data/loader.h"
+#include "framework/optim/weight_average.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/network/macro_network.h"
 #include "nas/training/trainer.h"
@@ -9,14 +13,19 @@
 
 namespace adwp::nas {
 
+enum class OptimizerKind { sgd, adamw };
+
 struct NetworkTrainingOptions {
   std::int64_t epochs = 20;
   std::int64_t batch = 64;
+  OptimizerKind optimizer = OptimizerKind::sgd;
   float learning_rate = 0.1f;
   float momentum = 0.9f;
   float weight_decay = 5e-3f;  // decoupled; see optim::Sgd
   float clip = 5;
   double warmup_epochs = 0.5;  // but a twentieth of all steps at most
+  std::int64_t cycles = 1;     // of the cosine
+  float average = 0;           // decay of the moving average of weights and statistics; 0: none is kept
   float label_smoothing = 0;
   float norm_momentum = 0.1f;  // running += momentum * (batch - running)
   Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};
@@ -32,17 +41,25 @@ class NetworkTrainer : public Trainer {
 
   float learning_rate(std::int64_t step) const;  // `step` counts over the whole training
 
+  // Which weights: those of the last step, or their moving average (and that of the statistics).
+  enum class Which { raw, averaged };
+  // What the training is for: the averaged weights where there are some.
+  Which best() const { return average_ ? Which::averaged : Which::raw; }
+
   // Loss and accuracy with running statistics, over all images of the set.
-  Score evaluate(const data::DeviceImages& images, std::int64_t batch);
+  Score evaluate(const data::DeviceImages& images, std::int64_t batch, Which which);
+  Score evaluate(const data::DeviceImages& images, std::int64_t batch) {
+    return evaluate(images, batch, best());
+  }
   // Logits (N, classes) on normalised images (N, H, W, C), with running statistics.
-  Variable infer(Tape& tape, const Tensor& images);
+  Variable infer(Tape& tape, const Tensor& images, Which which);
+  Variable infer(Tape& tape, const Tensor& images) { return infer(tape, images, best()); }
 
   std::int64_t steps_per_epoch() const override { return loader_.batches(); }
   const nn::ParameterStore& parameters() override { return weights_.parameters(); }
-  optim::Optimizer& optimizer() override { return optimizer_; }
-  std::vector<std::pair<std::string, Tensor>> further_tensors() override {
-    return {{"running_statistics", statistics_.flat()}};
-  }
+  optim::Optimizer& optimizer() override { return *optimizer_; }
+  // The statistics; and under the names of all of them with "average." in front, their averages.
+  std::vector<std::pair<std::string, Tensor>> further_tensors() override;
   TrainedWeights& weights() { return weights_; }
   RunningStatistics& statistics() { return statistics_; }
 
@@ -64,7 +81,10 @@ class NetworkTrainer : public Trainer {
   LossLog& losses() override { return log_; }
 
   // Adds the sums of loss and hits over all images to `score` (2); everything stays on the device.
-  void enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch, const Tensor& score);
+  void enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch, const Tensor& score,
+                          Which which);
+  // Moves the parameters along their gradients, and the averages behind them.
+  void update(float learning_rate);
 
   Backend& backend_;
   Arena& arena_;
@@ -74,7 +94,11 @@ class NetworkTrainer : public Trainer {
   TrainedWeights weights_;
   RunningStatistics statistics_;
   data::Loader loader_;
-  optim::Sgd optimizer_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  struct Averages {
+    optim::WeightAverage weights, statistics;
+  };
+  std::optional<Averages> average_;
   LossLog log_;
   Tensor one_;  // (1): the gradient of the loss by itself
 };
