@@ -32,7 +32,25 @@ void declare(Settings& settings, RecipeOptions& o, std::int64_t& batch) {
                 "Side of a square of each image that is set to the mean, as a fraction of "
                 "its side; 0: none, unless --augment says so (0.5 then)",
                 0, 1);
+  settings.real("erasing", o.erasing, "Probability that a box of 2 to 33 % of an image is erased", 0, 1);
+  settings.real("mixup", o.mixup,
+                "Mix images two by two, with shares from Beta(X, X), and their labels likewise; 0: do not", 0,
+                2);
+  settings.real(
+      "cutmix", o.cutmix,
+      "Put a box of one image into another, its area from Beta(X, X); 0: do not. With mixup as well, a "
+      "coin decides for each image",
+      0, 2);
+  settings.real("mix-probability", o.mix_probability, "Probability that an image is mixed", 0, 1);
   settings.real("label-smoothing", o.label_smoothing, "Probability that is spread over all classes", 0, 0.9);
+  settings.real("drop-path", o.drop_path,
+                "Probability that an image skips the last residual block; those before it linearly less", 0,
+                0.9);
+  settings.real("dropout", o.dropout, "Probability that a feature is hidden from the classifier", 0, 0.9);
+  settings.real("teacher-weight", o.teacher_weight, "Of the loss by the teacher; the labels have the rest", 0,
+                1);
+  settings.real("temperature", o.temperature,
+                "By which logits are divided before the pupil is held to the teacher", 0.1, 100);
 }
 
 nas::NetworkTrainingOptions RecipeOptions::training() const {
@@ -46,7 +64,13 @@ nas::NetworkTrainingOptions RecipeOptions::training() const {
           .warmup_epochs = warmup_epochs,
           .cycles = cycles,
           .average = f(ema),
-          .label_smoothing = f(label_smoothing)};
+          .label_smoothing = f(label_smoothing),
+          .erasing = f(erasing),
+          .mixing = {f(mixup), f(cutmix), f(mix_probability)},
+          .drop_path = f(drop_path),
+          .dropout = f(dropout),
+          .teaching = f(teacher_weight),
+          .temperature = f(temperature)};
 }
 
 }  // namespace adwp::apps

@@ -23,7 +23,9 @@ struct RecipeOptions {
   std::int64_t cycles = 1;
   double ema = 0;
 
-  double cutout = 0, label_smoothing = 0;
+  double cutout = 0, erasing = 0, mixup = 0, cutmix = 0, mix_probability = 1;
+  double label_smoothing = 0, drop_path = 0, dropout = 0;
+  double teacher_weight = 0.5, temperature = 4;
 
   // All that they say of a training; what the data decide (augmentation) is left out.
   nas::NetworkTrainingOptions training() const;

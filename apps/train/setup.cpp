@@ -20,6 +20,8 @@ void declare(Settings& settings, TrainOptions& o) {
   declare_run(settings, o, 0.001);
   settings.text("architecture", o.architecture, "FILE", "The network, e.g. best.json of a search",
                 Settings::Presence::required);
+  settings.text("teacher", o.teacher, "RUN_DIR|CHECKPOINT",
+                "Learn from this trained network too: a run of train on the same classes and image size");
   settings.group("Training");
   settings.integer("evaluation-batch", o.evaluation_batch, "Images per evaluation batch", 1, 65536);
   declare(settings, o.recipe, o.batch);
@@ -31,6 +33,7 @@ TrainSetup::TrainSetup(Backend& device, const TrainOptions& given, Progress& pro
       spec(data::parse_data_spec(options.data)),
       data(data::load_training_data(spec, options.seed, options.validation, reading_on(progress))),
       plan(read_plan(options.architecture, data)) {
+  open_teacher();
   test = data::load_test_split(spec, data, reading_on(progress));
   progress.end();
   for (const auto& notes : {data::notes_on(data), data::notes_on(test, std::ssize(data.classes))}) {
@@ -43,6 +46,19 @@ TrainSetup::TrainSetup(Backend& device, const TrainOptions& given, Progress& pro
       plan.macs());
   arena = measured_arena(backend, {[this](Arena& counting) { lay_out(counting); }, 16, run}, options.arena_mb,
                          [&](const std::string& line) { progress.say(line); });
+}
+
+void TrainSetup::open_teacher() {
+  if (options.teacher.empty()) return;
+  io::StoredCheckpoint checkpoint = trained_network(options.teacher);
+  io::seal(checkpoint.file);
+  teacher_checksum_ = checkpoint.file.metadata.at("checksum");
+  auto network = std::make_shared<nas::StoredNetwork>(nas::StoredNetwork::from(std::move(checkpoint)));
+  if (network->classes != data.classes) {
+    fail_usage("teacher", "{} knows other classes, got {}, expected the {} of {}, by name and order",
+               options.teacher, network->classes.size(), data.classes.size(), data.name);
+  }
+  teacher = std::move(network);
 }
 
 void TrainSetup::lay_out(Arena& counting) const {
@@ -60,13 +76,16 @@ nas::NetworkTrainingOptions TrainSetup::training() const {
   training.augmentation = options.augmentation(spec, data.train.height, options.recipe.cutout);
   training.sampling = options.sampling();
   training.seed = options.seed;
+  training.teacher = teacher;
   return training;
 }
 
 std::vector<std::pair<std::string, std::string>> TrainSetup::found() const {
-  return {{"device", bits_name(backend)},
-          {"data", data::fingerprint(data)},
-          {"architecture", plan.architecture.id()}};
+  std::vector<std::pair<std::string, std::string>> facts{{"device", bits_name(backend)},
+                                                         {"data", data::fingerprint(data)},
+                                                         {"architecture", plan.architecture.id()}};
+  if (teacher) facts.emplace_back("teacher", teacher_checksum_);
+  return facts;
 }
 
 }  // namespace adwp::apps

@@ -21,7 +21,7 @@ namespace adwp::apps {
 struct TrainOptions : RunOptions {
   TrainOptions() { validation = 0.02; }
 
-  std::string architecture;
+  std::string architecture, teacher;
   RecipeOptions recipe;
 };
 void declare(Settings& settings, TrainOptions& options);
@@ -42,10 +42,14 @@ class TrainSetup {
   data::TrainingData data;
   data::TestData test;  // no figure of it is used before the last epoch
   nas::NetworkPlan plan;
-  std::unique_ptr<Arena> arena;  // for the training; the test split has one of its own
+  std::shared_ptr<const nas::StoredNetwork> teacher;  // none without --teacher
+  std::unique_ptr<Arena> arena;                       // for the training; the test split has one of its own
 
  private:
   void lay_out(Arena& counting) const;
+  void open_teacher();
+
+  std::string teacher_checksum_;
 };
 
 // What a training leaves: result.json, test.json, report.html, and what a person reads.

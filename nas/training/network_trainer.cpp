@@ -38,11 +38,13 @@ NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan
       norm_(norm),
       weights_(arena, plan_, options.seed),
       statistics_(arena, plan_),
+      drops_(backend, arena, plan_, options.batch, options.drop_path, options.dropout, options.seed),
       loader_(backend, arena, images, options.batch, norm, options.augmentation, options.seed,
               options.sampling),
       optimizer_(optimizer_of(backend, arena, weights_.parameters(), options)),
       log_(arena),
       one_(Tensor::from_host(arena, Shape{1}, std::span<const float>(std::vector<float>{1}))) {
+  if (options.teacher) teacher_.emplace(arena, *options.teacher, plan_.task, norm);
   if (options.average > 0) {
     average_.emplace(optim::WeightAverage(backend, arena, weights_.parameters().values(), options.average),
                      optim::WeightAverage(backend, arena, statistics_.flat(), options.average));
@@ -66,14 +68,21 @@ void NetworkTrainer::update(float learning_rate) {
   average_->statistics.update(optimizer_->steps());
 }
 
-void NetworkTrainer::compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
+void NetworkTrainer::compute_gradients(const Tensor& x, ClassTargets targets, const Tensor& loss) {
   Tape tape(backend_, arena_, Tape::Recording::on);
   weights_.parameters().zero_gradients();
   const Tensor batch = tape.tensor(statistics_.flat().shape());
   std::vector<ops::BatchStatistics> batch_statistics = statistics_.views(batch);
   const NetworkWeights weights = weights_.weights(tape, plan_);
-  const Variable logits = forward(tape, plan_, weights, x, {.collect = &batch_statistics});
-  const Variable result = ops::cross_entropy(tape, logits, y, options_.label_smoothing);
+  const Variable logits = forward(tape, plan_, weights, x, {.collect = &batch_statistics}, drops_.masks());
+  targets.smoothing = options_.label_smoothing;
+  if (teacher_) {
+    Tape silent(backend_, arena_, Tape::Recording::off);
+    targets.teacher = teacher_->logits(silent, x);
+    targets.teaching = options_.teaching;
+    targets.temperature = options_.temperature;
+  }
+  const Variable result = ops::cross_entropy(tape, logits, targets);
   loss.copy_from(result.value());
   tape.backward(result, one_);
   statistics_.update(backend_, batch, options_.norm_momentum);
@@ -83,6 +92,7 @@ Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learni
   const Tensor loss(arena_, Shape{1});
   {
     const Arena::Frame frame(arena_);
+    drops_.draw(optimizer_->steps());
     compute_gradients(x, y, loss);
   }
   update(learning_rate);
@@ -97,18 +107,40 @@ float NetworkTrainer::learning_rate(std::int64_t step) const {
   return optim::cosine_schedule(options_.learning_rate, step, warmup, total, options_.cycles);
 }
 
-void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first, const Done& done) {
+NetworkTrainer::Batch NetworkTrainer::reserve_batch() const {
   const Task& task = plan_.task;
+  const Shape images{options_.batch, task.image_size, task.image_size, task.channels}, rows{options_.batch};
+  Batch batch{Tensor(arena_, images), Tensor(arena_, rows, DType::i32), {}, {}, {}};
+  if (options_.mixing.on()) {
+    batch.mixed_x = Tensor(arena_, images);
+    batch.others = Tensor(arena_, rows, DType::i32);
+    batch.share = Tensor(arena_, rows);
+  }
+  return batch;
+}
+
+void NetworkTrainer::load(std::int64_t batch, const Batch& to) {
+  loader_.load(batch, to.x, to.y);
+  if (options_.erasing > 0) loader_.erase(batch, options_.erasing, to.x);
+  if (options_.mixing.on()) {
+    loader_.mix(batch, options_.mixing, to.x, to.y, to.mixed_x, to.others, to.share);
+  }
+}
+
+void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first, const Done& done) {
   loader_.begin_epoch(epoch);
   const Arena::Frame frame(arena_);
-  const Tensor x(arena_, Shape{options_.batch, task.image_size, task.image_size, task.channels});
-  const Tensor y(arena_, Shape{options_.batch}, DType::i32);
+  const Batch images = reserve_batch();
   const Tensor loss(arena_, Shape{1});
   // The batch's number and the learning rate vary from step to step: what takes them is not recorded.
-  Replay gradients(backend_, arena_, [&] { compute_gradients(x, y, loss); });
+  Replay gradients(backend_, arena_, [&] {
+    const Tensor& x = images.mixed_x.defined() ? images.mixed_x : images.x;
+    compute_gradients(x, {.labels = images.y, .others = images.others, .share = images.share}, loss);
+  });
   for (std::int64_t batch = first; batch < steps_per_epoch(); ++batch) {
     const std::int64_t step = epoch * steps_per_epoch() + batch;
-    loader_.load(batch, x, y);
+    load(batch, images);
+    drops_.draw(step);
     gradients.run();
     update(learning_rate(step));
     log_.add(loss, [this, step] {
@@ -179,12 +211,10 @@ void NetworkTrainer::dry_run(Backend& backend, Arena& arena, const NetworkPlan& 
   const Arena::Frame frame(arena);
   const Task& task = plan.task;
   NetworkTrainer trainer(backend, arena, plan, images, norm, options);
-  auto images_of = [&](std::int64_t count) {
-    return Tensor(arena, Shape{count, task.image_size, task.image_size, task.channels});
-  };
   {
     const Arena::Frame step(arena);
-    trainer.train_step(images_of(options.batch), Tensor(arena, Shape{options.batch}, DType::i32), 0);
+    const Batch batch = trainer.reserve_batch();
+    trainer.train_step(batch.x, batch.y, 0);
   }
   // Whatever set will be evaluated, its batches are no larger than one of as many images.
   const auto some = data::DeviceImages::reserve(arena, std::max(images.count(), evaluation_batch),

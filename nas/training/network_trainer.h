@@ -8,6 +8,8 @@
 #include "framework/optim/weight_average.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/network/macro_network.h"
+#include "nas/training/drop_masks.h"
+#include "nas/training/teacher.h"
 #include "nas/training/trainer.h"
 #include "nas/weights/parameter_weights.h"
 
@@ -27,7 +29,13 @@ struct NetworkTrainingOptions {
   std::int64_t cycles = 1;     // of the cosine
   float average = 0;           // decay of the moving average of weights and statistics; 0: none is kept
   float label_smoothing = 0;
-  float norm_momentum = 0.1f;  // running += momentum * (batch - running)
+  float erasing = 0;    // probability that a box of an image is erased
+  Mixing mixing;        // of the images of a batch
+  float drop_path = 0;  // probability of the last residual block; those before it, linearly less
+  float dropout = 0;    // of each feature that the classifier sees
+  std::shared_ptr<const StoredNetwork> teacher = {};  // to learn from; none: from labels alone
+  float teaching = 0.5f, temperature = 4;             // see ClassTargets
+  float norm_momentum = 0.1f;                         // running += momentum * (batch - running)
   Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};
   data::Sampling sampling = data::Sampling::each_once;
   std::uint64_t seed = 0;
@@ -66,9 +74,13 @@ class NetworkTrainer : public Trainer {
   // Computes, on given images (batch, H, W, C) and labels, the gradients of all parameters, the running
   // statistics and the loss (1). This part of a step is the same each time, so devices replay it
   // (framework/backend/replay.h).
-  void compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss);
+  void compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
+    compute_gradients(x, ClassTargets{.labels = y}, loss);
+  }
+  // The same with mixed labels; smoothing and teacher are the options'.
+  void compute_gradients(const Tensor& x, ClassTargets targets, const Tensor& loss);
   // Computes them and updates the parameters; returns the loss, on the device. run_epoch adds loading,
-  // schedule and log.
+  // mixing, schedule and log.
   Tensor train_step(const Tensor& x, const Tensor& y, float learning_rate);
 
   // Allocates what a trainer, one step and one evaluation batch allocate: for a dry pass in a counting arena.
@@ -83,6 +95,13 @@ class NetworkTrainer : public Trainer {
   // Adds the sums of loss and hits over all images to `score` (2); everything stays on the device.
   void enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch, const Tensor& score,
                           Which which);
+  // Batch `batch` of the epoch at hand, as the options change images.
+  struct Batch {
+    Tensor x, y;                    // as loaded
+    Tensor mixed_x, others, share;  // where images are mixed
+  };
+  Batch reserve_batch() const;
+  void load(std::int64_t batch, const Batch& to);
   // Moves the parameters along their gradients, and the averages behind them.
   void update(float learning_rate);
 
@@ -93,6 +112,8 @@ class NetworkTrainer : public Trainer {
   PixelNorm norm_;
   TrainedWeights weights_;
   RunningStatistics statistics_;
+  DropMasks drops_;
+  std::optional<Teacher> teacher_;
   data::Loader loader_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   struct Averages {
