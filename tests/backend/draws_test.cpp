@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "framework/core/error.h"
 #include "tests/support/device.h"
 
 namespace adwp::test {

@@ -1,4 +1,8 @@
 // The parts of a training's recipe: averages, drop path, teacher, and all of them across a pause.
+#include <algorithm>
+#include <cmath>
+
+#include "framework/core/error.h"
 #include "framework/io/checkpoint.h"
 #include "nas/network/inference.h"
 #include "nas/space/search_space.h"
