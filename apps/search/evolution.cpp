@@ -33,9 +33,8 @@ void predict(SearchSetup& setup, std::span<nas::Candidate> candidates,
              const std::function<void(double)>& show) {
   std::vector<nas::NetworkPlan> plans;
   for (const nas::Candidate& c : candidates) plans.push_back(*c.plan);
-  double begun = 0;
-  const std::vector<nas::Score> scores = setup.evaluator->evaluate(*setup.source, plans, [&] {
-    show(begun++ / plans.size());
+  const std::vector<nas::Score> scores = setup.predict(plans, [&](double fraction) {
+    show(fraction);
     stop_if_interrupted();
   });
   for (std::size_t i = 0; i < candidates.size(); ++i) {
