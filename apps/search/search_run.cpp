@@ -19,14 +19,23 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
       setup_(backend, options, directory.resumes() ? std::optional(directory.config()) : std::nullopt,
              log_.progress) {}
 
-void SearchRun::run() {
-  Ledger ledger(directory_, log_, *setup_.arena);
+void SearchRun::run(parallel::Group& group) {
+  Ledger ledger(directory_, log_, *setup_.arena, group);
+  lead(ledger.jobs, [&] { run_phases(ledger); });
+}
+
+void SearchRun::run_phases(Ledger& ledger) {
   if (setup_.options.tensorboard) log_.events.emplace(directory_.tensorboard());
   if (setup_.options.latency_counts()) setup_.latencies->keep_in(ledger.store);
   outcome_.hyper = train_source(setup_, ledger);
+  share_weights(setup_, ledger);
   outcome_.sample = train_rank_sample(setup_, ledger);
   outcome_.evolution = evolve(setup_, ledger, outcome_.sample);
   outcome_.finalists = train_finalists(setup_, ledger, outcome_.sample, outcome_.evolution);
+  outcome_.hosts = ledger.jobs.hosts();
+  outcome_.busy_seconds.resize(outcome_.hosts.size());
+  for (const parallel::Jobs::Spell& s : ledger.jobs.spells())
+    outcome_.busy_seconds[s.rank] += s.end - s.begin;
   for (const std::string& note : setup_.backend.notes()) log_.json.write("device", {{"note", note}});
   write_results(setup_, outcome_, ledger.store.total(), directory_);
 }
@@ -107,6 +116,9 @@ Json result_of(const SearchSetup& setup, const SearchOutcome& outcome, const nas
   result["rank_correlation"] = outcome.sample.agreement.to_json();
   result["arena"] = {{"bytes", setup.arena->size()}, {"peak_bytes", total.arena_peak}};
   result["seconds"] = total.seconds;
+  if (outcome.hosts.size() > 1) {
+    result["ranks"] = {{"hosts", outcome.hosts}, {"busy_seconds", outcome.busy_seconds}};
+  }
   if (setup.budget > 0) result["budget_epochs"] = setup.budget;
   return result;
 }

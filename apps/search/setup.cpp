@@ -159,9 +159,11 @@ std::vector<std::pair<std::string, std::string>> SearchSetup::found() const {
   return facts;
 }
 
-Ledger::Ledger(const RunDirectory& run_directory, RunLog& run_log, const Arena& arena)
+Ledger::Ledger(const RunDirectory& run_directory, RunLog& run_log, const Arena& arena, parallel::Group& ranks)
     : directory(run_directory),
       log(run_log),
+      group(ranks),
+      jobs(ranks),
       store(run_directory.database().string()),
       arena_(arena),
       lap_(std::chrono::steady_clock::now()) {}
@@ -170,7 +172,7 @@ nas::PhaseCost Ledger::lap() {
   const auto now = std::chrono::steady_clock::now();
   nas::PhaseCost cost;
   cost.seconds = std::chrono::duration<double>(now - lap_).count();
-  cost.arena_peak = arena_.peak();
+  cost.arena_peak = std::max(arena_.peak(), peak_elsewhere_);
   lap_ = now;
   return cost;
 }

@@ -1,6 +1,7 @@
 // What a search works with: its settings, the latencies it knows, its setup and its ledger.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include "apps/common/run_directory.h"
 #include "apps/common/run_log.h"
 #include "data/loader.h"
+#include "framework/parallel/jobs.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/space/search_space.h"
 #include "nas/store/run_store.h"
@@ -162,17 +164,22 @@ class SearchSetup {
 // Where the phases write what they did and what it cost.
 class Ledger {
  public:
-  Ledger(const RunDirectory& directory, RunLog& log, const Arena& arena);
+  Ledger(const RunDirectory& directory, RunLog& log, const Arena& arena, parallel::Group& group);
 
   // What was spent since the last call.
   nas::PhaseCost lap();
+  // Takes the peak of another rank's arena: a run has one peak, whoever did its work.
+  void note_peak(std::size_t bytes) { peak_elsewhere_ = std::max(peak_elsewhere_, bytes); }
 
   const RunDirectory& directory;
   RunLog& log;
+  parallel::Group& group;
+  parallel::Jobs jobs;
   nas::RunStore store;
 
  private:
   const Arena& arena_;
+  std::size_t peak_elsewhere_ = 0;
   std::chrono::steady_clock::time_point lap_;
 };
 

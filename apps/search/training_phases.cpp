@@ -22,36 +22,6 @@ std::string loss_text(std::optional<double> loss) { return loss ? fmt::format("l
 
 }  // namespace
 
-nas::Trained train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkPlan& plan,
-                           const Schedule& schedule, const std::function<void(double)>& progress) {
-  const Arena::Frame frame(*setup.arena);
-  nas::NetworkTrainer trainer(setup.backend, *setup.arena, plan, setup.train, setup.data.norm,
-                              setup.options.network_training(setup.task, schedule.epochs, schedule.seed));
-  // One file serves all networks in turn; the facts that must be the same say whose it is.
-  ResumableTraining training(trainer, ledger.log,
-                             {.checkpoint = ledger.directory.checkpoints() / "training.safetensors",
-                              .epochs = schedule.epochs,
-                              .resumed = "resumed " + plan.architecture.id(),
-                              .learning_rate = "--finalist-lr",
-                              .same = {{"architecture", plan.architecture.to_json()},
-                                       {"of", std::to_string(schedule.epochs)},
-                                       {"seed", std::to_string(schedule.seed)}},
-                              .saves_last_epoch = false});
-  nas::Score score;
-  training.run({.facts =
-                    [&] {
-                      ledger.store.spend(schedule.phase, ledger.lap());
-                      return ResumableTraining::Facts{};
-                    },
-                .show = [&](double epochs, std::optional<double>) { progress(epochs); },
-                .record =
-                    [&](std::int64_t epochs, double) {
-                      if (epochs < schedule.epochs) return;
-                      score = trainer.evaluate(setup.validation, setup.evaluator->batch());
-                    }});
-  return {.accuracy = score.accuracy, .loss = score.loss};
-}
-
 nas::Evidence evidence_of(const nas::Candidate& network) {
   return {.structure = nas::structure_features(network.architecture, network.params, network.macs),
           .losses = network.predicted_loss ? std::vector{*network.predicted_loss} : std::vector<double>()};
@@ -164,17 +134,30 @@ class RankTraining {
   RankSample train() {
     const std::size_t first =
         networks_.empty() || is_whole(networks_.back()) ? networks_.size() : networks_.size() - 1;
-    if (first < plans_.size() && setup_.options.predicts()) predict();
+    if (first < plans_.size() && setup_.options.predicts()) predict_all();
+    std::vector<Training> trainings;
+    for (std::size_t i = first; i < plans_.size(); ++i) {
+      const auto number = static_cast<std::int64_t>(2 * i);
+      if (i >= networks_.size()) trainings.push_back({plans_[i], epochs(), seed(), number});
+      // A training of its own: the cosine schedule of one epoch.
+      if (setup_.options.rank_one_epoch) trainings.push_back({plans_[i], 1, seed() + 1, number + 1});
+    }
     Progress& progress = ledger_.log.progress;
     progress.begin("rank sample", plans_.size(), "networks", first);
-    for (std::size_t i = first; i < plans_.size(); ++i) {
-      if (i == networks_.size()) train_for_all_epochs(i);
-      if (!is_whole(networks_[i])) train_one_epoch(i);
-      const std::optional<double> predicted = networks_[i].predicted_accuracy;
-      progress.milestone(i + 1, fmt::format("{}trained {:.3f}",
-                                            predicted ? fmt::format("predicted {:.3f}, ", *predicted) : "",
-                                            networks_[i].trained.accuracy));
-    }
+    const int whole = epochs() + setup_.options.rank_one_epoch;  // epochs of a network
+    train_networks(
+        setup_, ledger_, nas::Phase::rank_sample, trainings,
+        [&](double done) { progress.update(first + done / whole); },
+        [&](std::size_t k, const nas::Trained& trained) {
+          const std::size_t i = trainings[k].number / 2;
+          if (trainings[k].number % 2 == 0) {
+            take(i, trained);
+          } else {
+            networks_[i].one_epoch_loss = trained.loss;
+          }
+          keep(i);
+          if (is_whole(networks_[i])) milestone(i);
+        });
     progress.end();
     return {.candidates = std::move(candidates_), .networks = std::move(networks_), .agreement = {}};
   }
@@ -186,36 +169,26 @@ class RankTraining {
     return !setup_.options.rank_one_epoch || network.one_epoch_loss;
   }
 
-  void predict() {
-    const std::vector<nas::Score> scores = setup_.predict(plans_, [](double) { stop_if_interrupted(); });
+  void predict_all() {
+    const std::vector<nas::Score> scores = predict(setup_, ledger_, plans_, [](double) {});
     for (std::size_t i = 0; i < plans_.size(); ++i) {
       candidates_[i].predicted_loss = scores[i].loss;
       candidates_[i].predicted_accuracy = scores[i].accuracy;
     }
   }
 
-  void train_for_all_epochs(std::size_t i) {
-    const nas::Trained trained =
-        train_network(setup_, ledger_, plans_[i], {nas::Phase::rank_sample, epochs(), seed()},
-                      [&](double epoch) { show(i, epoch); });
+  void take(std::size_t i, const nas::Trained& trained) {
     networks_.push_back(measured(candidates_[i], trained));
     ledger_.log.scalars(i + 1, {{"rank_sample/trained_accuracy", trained.accuracy}});
     if (const auto predicted = candidates_[i].predicted_accuracy)
       ledger_.log.scalars(i + 1, {{"rank_sample/predicted_accuracy", *predicted}});
-    keep(i);
   }
 
-  // A training of its own: the cosine schedule of one epoch.
-  void train_one_epoch(std::size_t i) {
-    networks_[i].one_epoch_loss =
-        train_network(setup_, ledger_, plans_[i], {nas::Phase::rank_sample, 1, seed() + 1},
-                      [&](double epoch) { show(i, epochs() + epoch); })
-            .loss;
-    keep(i);
-  }
-
-  void show(std::size_t i, double epoch) {
-    ledger_.log.progress.update(i + epoch / (epochs() + setup_.options.rank_one_epoch));
+  void milestone(std::size_t i) {
+    const std::optional<double> predicted = networks_[i].predicted_accuracy;
+    ledger_.log.progress.milestone(
+        i + 1, fmt::format("{}trained {:.3f}", predicted ? fmt::format("predicted {:.3f}, ", *predicted) : "",
+                           networks_[i].trained.accuracy));
   }
 
   // In the log first: what the store holds is not done again.

@@ -4,7 +4,7 @@
 
 #include "apps/common/devices.h"
 #include "apps/common/event_file.h"
-#include "framework/io/atomic_file.h"
+#include "framework/core/error.h"
 
 namespace adwp::apps {
 namespace {
@@ -27,6 +27,10 @@ void declare(Settings& settings, TrainOptions& o) {
                   {"standard", "strong"});
   settings.integer("epochs", o.epochs, "Epochs", 1, 100'000);
   settings.integer("batch", o.batch, "Images per step", 1, 65536);
+  settings.integer("micro-batches", o.micro_batches,
+                   "Equal parts of a batch, each with its own statistics in batch norm; ranks (mpirun) share "
+                   "them",
+                   1, 65536);
   settings.real("lr", o.lr, "Peak learning rate", 1e-6, 10);
   settings.integer("evaluation-batch", o.evaluation_batch, "Images per evaluation batch", 1, 65536);
 }
@@ -41,6 +45,10 @@ TrainSetup::TrainSetup(Backend& device, const TrainOptions& given, Progress& pro
   progress.end();
   for (const auto& notes : {data::notes_on(data), data::notes_on(test, std::ssize(data.classes))}) {
     for (const std::string& note : notes) progress.say("data: " + note);
+  }
+  if (options.batch % options.micro_batches != 0) {
+    fail_usage("train", "a batch cannot be cut, got --batch {} and --micro-batches {}, expected a multiple",
+               options.batch, options.micro_batches);
   }
   if (options.tensorboard) EventFile::require_supported();
   const std::string run = fmt::format(
@@ -65,6 +73,7 @@ nas::NetworkTrainingOptions TrainSetup::training() const {
   nas::NetworkTrainingOptions training{
       .epochs = options.epochs,
       .batch = options.batch,
+      .micro_batches = options.micro_batches,
       .learning_rate = static_cast<float>(options.lr),
       .augmentation = options.augmentation(spec, pixels, options.recipe == "strong"),
       .sampling = options.sampling(),

@@ -38,6 +38,7 @@ Json result_of(const TrainSetup& setup, const TrainOutcome& outcome, const data:
   result["validation_accuracy"] = outcome.validation.accuracy;
   result["test_accuracy"] = outcome.test.accuracy;
   result["test_error"] = 1.0 - outcome.test.accuracy;
+  if (outcome.hosts.size() > 1) result["ranks"] = {{"hosts", outcome.hosts}};
   result["arena"] = {{"bytes", setup.arena->size()}, {"peak_bytes", outcome.arena_peak}};
   return result;
 }

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/common/main.h"
+#include "apps/common/ranks.h"
 #include "apps/common/resumable_training.h"
 #include "nas/network/stored_network.h"
 
@@ -27,23 +29,31 @@ std::string note(std::optional<double> loss, const nas::Score& score) {
 TrainRun::TrainRun(Backend& backend, const TrainOptions& options, const RunDirectory& directory)
     : directory_(directory), log_(directory.log(), options.quiet), setup_(backend, options, log_.progress) {}
 
-void TrainRun::run() {
+void TrainRun::run(parallel::Group& group) {
+  or_end_all(group, [&] { lead(group); });
+}
+
+void TrainRun::lead(parallel::Group& group) {
   Arena& arena = *setup_.arena;
   const data::DeviceImages train_images = data::DeviceImages::upload(arena, setup_.data.train);
   const data::DeviceImages validation = data::DeviceImages::upload(arena, setup_.data.validation);
   nas::NetworkTrainer trainer(setup_.backend, arena, setup_.plan, train_images, setup_.data.norm,
                               setup_.training());
   if (setup_.options.tensorboard) log_.events.emplace(directory_.tensorboard());
-  train(trainer, validation);
+  trainer.share_with(group, interrupted);
+  outcome_.hosts = group.gather(group.host());
+  train(group, trainer, validation);
   const data::ImageSet& test = setup_.test.images;
   outcome_.test = evaluate_test_split(trainer, test);
   outcome_.arena_peak = std::max(outcome_.arena_peak, arena.peak());
   write_test_outcome(setup_, test, directory_);
   for (const std::string& note : setup_.backend.notes()) log_.json.write("device", {{"note", note}});
   write_results(setup_, outcome_, test, directory_);
+  group.barrier();
 }
 
-void TrainRun::train(nas::NetworkTrainer& trainer, const data::DeviceImages& validation) {
+void TrainRun::train(parallel::Group& group, nas::NetworkTrainer& trainer,
+                     const data::DeviceImages& validation) {
   const TrainOptions& options = setup_.options;
   ResumableTraining training(trainer, log_,
                              {.checkpoint = directory_.network(),
@@ -55,6 +65,8 @@ void TrainRun::train(nas::NetworkTrainer& trainer, const data::DeviceImages& val
     outcome_.arena_peak = std::stoull(training.loaded()->at("arena_peak"));
     outcome_.validation = trainer.evaluate(validation, options.evaluation_batch);
   }
+  const std::int64_t first = training.epochs_done();
+  share_start(group, trainer, {first, training.batches_done() - first * trainer.steps_per_epoch()});
   const std::int64_t batches = options.epochs * trainer.steps_per_epoch() - training.batches_done();
   const auto start = Clock::now();
   Progress& progress = log_.progress;
@@ -77,9 +89,8 @@ void TrainRun::train(nas::NetworkTrainer& trainer, const data::DeviceImages& val
              record(trainer, epochs);
            },
        .saved =
-           [&](std::int64_t epochs) {
-             progress.milestone(epochs, note(outcome_.loss, outcome_.validation));
-           }});
+           [&](std::int64_t epochs) { progress.milestone(epochs, note(outcome_.loss, outcome_.validation)); },
+       .stop = [&] { return group.alone() ? interrupted() : trainer.stopping(); }});
   progress.end();
   outcome_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   const double images = batches * options.batch;

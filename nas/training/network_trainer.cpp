@@ -32,16 +32,22 @@ NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan
       one_(Tensor::from_host(arena, Shape{1}, std::span<const float>(std::vector<float>{1}))) {}
 
 void NetworkTrainer::compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
+  const Arena::Frame frame(arena_);
+  const Tensor batch(arena_, statistics_.flat().shape());
+  compute_part(x, y, loss, batch);
+  statistics_.update(backend_, batch, options_.norm_momentum);
+}
+
+void NetworkTrainer::compute_part(const Tensor& x, const Tensor& y, const Tensor& loss,
+                                  const Tensor& statistics) {
   Tape tape(backend_, arena_, Tape::Recording::on);
   weights_.parameters().zero_gradients();
-  const Tensor batch = tape.tensor(statistics_.flat().shape());
-  std::vector<ops::BatchStatistics> batch_statistics = statistics_.views(batch);
+  std::vector<ops::BatchStatistics> batch_statistics = statistics_.views(statistics);
   const NetworkWeights weights = weights_.weights(tape, plan_);
   const Variable logits = forward(tape, plan_, weights, x, {.collect = &batch_statistics});
   const Variable result = ops::cross_entropy(tape, logits, y, options_.label_smoothing);
   loss.copy_from(result.value());
   tape.backward(result, one_);
-  statistics_.update(backend_, batch, options_.norm_momentum);
 }
 
 Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learning_rate) {
@@ -63,6 +69,7 @@ float NetworkTrainer::learning_rate(std::int64_t step) const {
 }
 
 void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first, const Done& done) {
+  if (options_.micro_batches > 1) return run_micro_batches(epoch, first, done);
   const Task& task = plan_.task;
   loader_.begin_epoch(epoch);
   const Arena::Frame frame(arena_);

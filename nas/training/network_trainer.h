@@ -2,6 +2,7 @@
 #pragma once
 
 #include "data/loader.h"
+#include "framework/parallel/group.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/network/macro_network.h"
 #include "nas/training/trainer.h"
@@ -12,6 +13,7 @@ namespace adwp::nas {
 struct NetworkTrainingOptions {
   std::int64_t epochs = 20;
   std::int64_t batch = 64;
+  std::int64_t micro_batches = 1;  // equal parts of a batch, each with its own batch statistics
   float learning_rate = 0.1f;
   float momentum = 0.9f;
   float weight_decay = 5e-3f;  // decoupled; see optim::Sgd
@@ -54,6 +56,13 @@ class NetworkTrainer : public Trainer {
   // schedule and log.
   Tensor train_step(const Tensor& x, const Tensor& y, float learning_rate);
 
+  // Lets the ranks of a group train together, each some of the micro-batches: as many must divide evenly.
+  // What comes out is the same, to the bit, on any number of ranks. All ranks call run_epoch with the same
+  // epoch from the same state. `stop` is asked on each rank before a step is summed; stopping() then says on
+  // all ranks whether any was told to.
+  void share_with(parallel::Group& group, std::function<bool()> stop);
+  bool stopping() const { return stopping_; }
+
   // Allocates what a trainer, one step and one evaluation batch allocate: for a dry pass in a counting arena.
   static void dry_run(Backend& backend, Arena& arena, const NetworkPlan& plan,
                       const data::DeviceImages& images, const PixelNorm& norm,
@@ -62,6 +71,12 @@ class NetworkTrainer : public Trainer {
  private:
   void run_batches(std::int64_t epoch, std::int64_t first, const Done& done) override;
   LossLog& losses() override { return log_; }
+
+  // As compute_gradients, but leaves the batch's statistics in `statistics`, flat like the running ones.
+  void compute_part(const Tensor& x, const Tensor& y, const Tensor& loss, const Tensor& statistics);
+  struct Parts;
+  void run_micro_batches(std::int64_t epoch, std::int64_t first, const Done& done);
+  void step_by_parts(std::int64_t step, Parts& parts);
 
   // Adds the sums of loss and hits over all images to `score` (2); everything stays on the device.
   void enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch, const Tensor& score);
@@ -77,6 +92,10 @@ class NetworkTrainer : public Trainer {
   optim::Sgd optimizer_;
   LossLog log_;
   Tensor one_;  // (1): the gradient of the loss by itself
+  parallel::Group alone_;
+  parallel::Group* group_ = &alone_;
+  std::function<bool()> stop_ = [] { return false; };
+  bool stopping_ = false;
 };
 
 }  // namespace adwp::nas

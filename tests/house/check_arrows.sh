@@ -13,6 +13,7 @@ framework/autograd: framework/core framework/backend
 framework/ops: framework/core framework/backend framework/autograd
 framework/nn: framework/core framework/backend framework/autograd
 framework/optim: framework/core framework/backend framework/autograd framework/nn
+framework/parallel: framework/core
 framework/io: framework/core framework/nn framework/optim framework/version.h
 
 cpu: framework
@@ -86,6 +87,7 @@ forbid() {
 broken=$(
   between_folders
   forbid 'a device library' '[<"](oneapi/|dnnl|cuda|cudnn|cublas|omp\.h)' framework nas data
+  forbid 'MPI' '[<"](mpi|nccl)' $(cd "$root" && ls -d framework/*/ | grep -v parallel) cpu cuda data nas apps bench
   # Nobody who chooses may read the test split.
   forbid 'the test split' '"data/test_split' nas apps/search apps/search.cpp apps/common
 )
