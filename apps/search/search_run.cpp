@@ -20,8 +20,11 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
              log_.progress) {}
 
 void SearchRun::run(parallel::Group& group) {
-  Ledger ledger(directory_, log_, *setup_.arena, group);
-  lead(ledger.jobs, [&] { run_phases(ledger); });
+  parallel::Jobs jobs(group);
+  lead(jobs, [&] {
+    Ledger ledger(directory_, log_, *setup_.arena, group, jobs);
+    run_phases(ledger);
+  });
 }
 
 void SearchRun::run_phases(Ledger& ledger) {

@@ -142,7 +142,7 @@ Ledger::Ledger(const RunDirectory& run_directory, RunLog& run_log, const Arena& 
     : directory(run_directory),
       log(run_log),
       group(ranks),
-      jobs(ranks),
+      jobs(shared),
       store(run_directory.database().string()),
       arena_(arena),
       lap_(std::chrono::steady_clock::now()) {}

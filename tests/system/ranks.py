@@ -187,9 +187,9 @@ def check_faults(work):
         (work / rank).mkdir()
     small = [*SEARCH[:1], "--out", "out", *SEARCH[3:], "--data"]
     host = os.uname().nodename
-    pictures(work / "0/data", 3)
-    expect([*small, "folder:data"], work, 2, ["rank 1 on " + host, "data"])
-    pictures(work / "1/data", 4)
+    pictures(work / "0/data", 40)
+    expect([*small, "folder:data"], work, 1, ["rank 1 on " + host, "data"])
+    pictures(work / "1/data", 41)
     expect([*small, "folder:data?size=16"], work, 2, ["rank 1 on " + host, "data differs"])
     expect([*small, "synthetic:300?size=16", "--seed", "1000000001"], work, 2, ["seed"])
     expect([*small, "synthetic:300?size=16", "--config", "own.toml"], work, 2,
@@ -255,4 +255,5 @@ def main():
             {"search": check_search, "train": check_train, "faults": check_faults}[what](work)
 
 
-main()
+if __name__ == "__main__":
+    main()
