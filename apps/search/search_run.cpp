@@ -30,9 +30,10 @@ void SearchRun::run(parallel::Group& group) {
 void SearchRun::run_phases(Ledger& ledger) {
   if (setup_.options.tensorboard) log_.events.emplace(directory_.tensorboard());
   if (setup_.options.latency_counts()) setup_.latencies->keep_in(ledger.store);
+  const std::shared_ptr<RankTraining> sampling = begin_rank_sample(setup_, ledger);
   outcome_.hyper = train_source(setup_, ledger);
   share_weights(setup_, ledger);
-  outcome_.sample = train_rank_sample(setup_, ledger);
+  outcome_.sample = train_rank_sample(setup_, ledger, *sampling);
   outcome_.evolution = evolve(setup_, ledger, outcome_.sample);
   outcome_.finalists = train_finalists(setup_, ledger, outcome_.sample, outcome_.evolution);
   outcome_.hosts = ledger.jobs.hosts();
