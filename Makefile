@@ -11,7 +11,7 @@ EVERYTHING = -DADWP_TESTS=ON -DADWP_BENCH=ON -DADWP_EMULATED=ON -DADWP_CUDA=ON
 COMPILE = cmake --build $(BUILD) -j $(JOBS)
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: help setup build search test bench size format lint sanitize fuzz kills gpu-bundle gpu-check clean
+.PHONY: help setup build search test bench lab course docs size format lint sanitize fuzz kills gpu-bundle gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -38,6 +38,27 @@ bench: setup ## Time the heaviest kernels on the shapes of the space cifar (a mi
 	@$(CONFIGURE) $(EVERYTHING)
 	@$(COMPILE) --target kernel_bench
 	@$(BUILD)/bench/kernel_bench --benchmark_min_time=0.3 --benchmark_counters_tabular=true $(ARGS)
+
+# Labs need no nvcc, tests or benches; a build folder that is there keeps its settings.
+LAB = lab$(N)$(ANSWER:%=_%)
+ANSWERS = $(if $(ANSWER),$(BUILD)/course/answers/lab$(N)/$(ANSWER),course/lab$(N))
+CONFIGURE_COURSE = test -f $(BUILD)/build.ninja || $(CONFIGURE) --log-level=WARNING -DADWP_TESTS=OFF -DADWP_BENCH=OFF \
+	-DADWP_CUDA=OFF && cmake --log-level=WARNING -DADWP_COURSE=ON -DADWP_EMULATED=ON $(BUILD) > /dev/null
+
+lab: setup ## Build and check a lab of the course: make lab N=1 (docs/course)
+	@$(CONFIGURE_COURSE)
+	@$(COMPILE) --target $(LAB)
+	@$(BUILD)/course/$(LAB) $(ANSWERS) $(ARGS)
+
+course: setup ## Check every lab's reference solution, wrong solutions and pages
+	@$(CONFIGURE_COURSE)
+	@$(COMPILE) --target course
+	@course/check_solutions.py $(BUILD)
+	@BUILD=$(BUILD) course/check_pages.py
+
+docs: setup ## Make the documentation and the course one static site, build/site
+	@scripts/setup.sh docs
+	@scripts/docs/build.sh $(BUILD)/site
 
 size: ## Count code lines by folder, and of the core against its budget
 	@scripts/size.py --check

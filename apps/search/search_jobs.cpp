@@ -104,12 +104,13 @@ Json outcome_json(const nas::Trained& trained, std::size_t peak) {
 
 std::vector<nas::Score> predict(SearchSetup& setup, Ledger& ledger, std::span<const nas::NetworkPlan> plans,
                                 const std::function<void(double)>& show) {
-  double begun = 0;
-  const auto between = [&] {
-    show(begun++ / plans.size());
-    stop_if_interrupted();
-  };
-  if (ledger.group.alone()) return setup.evaluator->evaluate(*setup.source, plans, between);
+  if (ledger.group.alone()) {
+    return setup.predict(plans, [&](double fraction) {
+      show(fraction);
+      stop_if_interrupted();
+    });
+  }
+  double come = 0;
   std::vector<nas::Score> scores(plans.size());
   parallel::Jobs::Batch batch;
   for (const nas::NetworkPlan& plan : plans) batch.costs.push_back(plan.macs());
@@ -118,14 +119,15 @@ std::vector<nas::Score> predict(SearchSetup& setup, Ledger& ledger, std::span<co
     return packed({{"do", "predict"}, {"architecture", Json::parse(plans[i].architecture.to_json())}});
   };
   batch.here = [&](std::size_t i) {
-    const nas::Score score = setup.evaluator->evaluate(*setup.source, plans.subspan(i, 1)).front();
+    const nas::Score score = setup.predict(plans.subspan(i, 1), [](double) {}).front();
     return packed(outcome_json({score.accuracy, score.loss}, setup.arena->peak()));
   };
   batch.done = [&](std::size_t i, const std::string& result) {
     const Json json = unpacked(result).first;
     scores[i] = {.loss = json.at("loss"), .accuracy = json.at("accuracy")};
     ledger.note_peak(json.at("peak"));
-    between();
+    show(++come / plans.size());
+    stop_if_interrupted();
   };
   ledger.jobs.run(batch, [] { stop_if_interrupted(); });
   return scores;
@@ -208,8 +210,11 @@ void Trainings::finish(std::size_t i, const std::string& result) {
 
 void share_weights(SearchSetup& setup, Ledger& ledger) {
   if (ledger.group.alone() || !setup.options.predicts()) return;
-  const std::vector<float> values = setup.source->parameters().values().to_host<float>();
-  ledger.jobs.tell_all({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)});
+  for (std::size_t member = 0; member < setup.sources.size(); ++member) {
+    const std::vector<float> values = setup.sources[member]->parameters().values().to_host<float>();
+    ledger.jobs.tell_all(packed(
+        {{"member", member}}, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}));
+  }
 }
 
 SearchHelper::SearchHelper(Backend& backend, const SearchOptions& options)
@@ -235,8 +240,9 @@ void SearchHelper::run(parallel::Group& group) {
                                       job.at("checkpoint"));
                        },
                    .told =
-                       [&](const std::string& weights) {
-                         const Tensor values = setup_.source->parameters().values();
+                       [&](const std::string& told) {
+                         const auto [of, weights] = unpacked(told);
+                         const Tensor values = setup_.sources.at(of.at("member"))->parameters().values();
                          require(weights.size() == values.bytes(), "ranks",
                                  "weights of {} bytes, expected {}", weights.size(), values.bytes());
                          values.copy_from_host(std::span(reinterpret_cast<const float*>(weights.data()),
@@ -248,7 +254,7 @@ void SearchHelper::run(parallel::Group& group) {
 std::string SearchHelper::predict(const nas::NetworkPlan& plan) {
   worker_->poll();
   stop_if_interrupted();
-  const nas::Score score = setup_.evaluator->evaluate(*setup_.source, std::span(&plan, 1)).front();
+  const nas::Score score = setup_.predict(std::span(&plan, 1), [](double) {}).front();
   return packed(outcome_json({score.accuracy, score.loss}, setup_.arena->peak()));
 }
 

@@ -106,7 +106,8 @@ Json result_of(const SearchSetup& setup, const SearchOutcome& outcome, const nas
   result["space"] = {{"name", setup.space.name}, {"size", setup.space.size()}};
   result["weights"] = setup.options.weights;
   result["hypernetwork"] = {{"epochs", setup.extent.hyper_epochs},
-                            {"parameters", setup.source->parameters().parameters()},
+                            {"members", setup.sources.size()},
+                            {"parameters", setup.sources.front()->parameters().parameters()},
                             {"seconds", outcome.hyper.seconds},
                             {"images_seen", outcome.hyper.images_seen},
                             {"final_loss", outcome.hyper.final_loss}};

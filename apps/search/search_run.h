@@ -19,7 +19,7 @@ namespace adwp::apps {
 // found. It goes on where the ledger and the checkpoints say that it stopped, and what it does next depends
 // only on those: so a run that was killed comes to the same bits.
 
-// The weight source, trained.
+// The weight sources, trained: the mean of their last losses, and what all of them took.
 struct HyperTraining {
   double final_loss = 0, seconds = 0;
   std::int64_t images_seen = 0;

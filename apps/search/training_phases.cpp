@@ -36,53 +36,77 @@ nas::Measured measured(const nas::Candidate& network, const nas::Trained& traine
           .one_epoch_loss = {}};
 }
 
-HyperTraining train_source(SearchSetup& setup, Ledger& ledger) {
+namespace {
+
+// What training one member of the ensemble of weight sources came to.
+struct Member {
+  double loss = 0;              // of its last epoch
+  std::int64_t arena_peak = 0;  // of this member and those before it
+  std::int64_t images_seen = 0;
+};
+
+Member train_member(SearchSetup& setup, Ledger& ledger, int member, std::int64_t arena_peak) {
   const std::int64_t epochs = setup.extent.hyper_epochs;
-  if (epochs == 0) {
-    ledger.store.finish(nas::Phase::hypernetwork, {});
-    return {};
-  }
-  // The optimizer's state goes back to the arena when this phase ends.
-  nas::HyperTrainer trainer(setup.backend, *setup.arena, *setup.source, setup.space, setup.task, setup.train,
-                            setup.data.norm, setup.options.hyper_training(setup.task, epochs));
+  const std::int64_t before = member * epochs;  // of earlier members
+  const std::string name =
+      member == 0 ? "hypernetwork.safetensors" : fmt::format("hypernetwork-{}.safetensors", member + 1);
+  // The optimizer's state goes back to the arena when this member is trained.
+  nas::HyperTrainer trainer(setup.backend, *setup.arena, *setup.sources[member], setup.space, setup.task,
+                            setup.train, setup.data.norm,
+                            setup.options.hyper_training(setup.task, epochs, member));
   ResumableTraining training(trainer, ledger.log,
-                             {.checkpoint = ledger.directory.checkpoints() / "hypernetwork.safetensors",
+                             {.checkpoint = ledger.directory.checkpoints() / name,
                               .epochs = epochs,
                               .resumed = "resumed HyperNetwork training",
                               .learning_rate = "--hyper-lr"});
-  double loss = 0;
-  std::int64_t peak = 0;  // of the arena; the checkpoint holds it because the store may be lost
+  // The peak stands in the checkpoint because the store may be lost.
+  Member result{.arena_peak = arena_peak, .images_seen = epochs * trainer.images_per_epoch()};
   if (training.loaded()) {
-    loss = std::stod(training.loaded()->at("loss"));
-    peak = std::stoll(training.loaded()->at("arena_peak"));
+    result.loss = std::stod(training.loaded()->at("loss"));
+    result.arena_peak = std::stoll(training.loaded()->at("arena_peak"));
   }
   Progress& progress = ledger.log.progress;
-  progress.begin("HyperNetwork", epochs, "epochs", training.epochs_done());
-  training.run({.facts =
-                    [&] {
-                      const nas::PhaseCost cost = ledger.lap();
-                      peak = std::max(peak, cost.arena_peak);
-                      ledger.store.spend(nas::Phase::hypernetwork, cost);
-                      return ResumableTraining::Facts{{"loss", fmt::format("{}", loss)},
-                                                      {"arena_peak", std::to_string(peak)}};
-                    },
-                .show =
-                    [&](double done, std::optional<double> so_far) {
-                      progress.update(done, loss_text(so_far));
-                      ledger.jobs.poll();
-                    },
-                .record =
-                    [&](std::int64_t done, double mean_loss) {
-                      loss = mean_loss;
-                      ledger.log.scalars(done, {{"hypernetwork/loss", loss}});
-                      ledger.log.json.write("hypernetwork", {{"epoch", done}, {"loss", loss}});
-                    },
-                .saved = [&](std::int64_t done) { progress.milestone(done, loss_text(loss)); }});
+  progress.begin("HyperNetwork", setup.sources.size() * epochs, "epochs", before + training.epochs_done());
+  training.run(
+      {.facts =
+           [&] {
+             const nas::PhaseCost cost = ledger.lap();
+             result.arena_peak = std::max(result.arena_peak, cost.arena_peak);
+             ledger.store.spend(nas::Phase::hypernetwork, cost);
+             return ResumableTraining::Facts{{"loss", fmt::format("{}", result.loss)},
+                                             {"arena_peak", std::to_string(result.arena_peak)}};
+           },
+       .show = [&](double done,
+                   std::optional<double> so_far) { progress.update(before + done, loss_text(so_far)); },
+       .record =
+           [&](std::int64_t done, double mean_loss) {
+             result.loss = mean_loss;
+             ledger.log.scalars(before + done, {{"hypernetwork/loss", mean_loss}});
+             ledger.log.json.write("hypernetwork", {{"epoch", before + done}, {"loss", mean_loss}});
+           },
+       .saved = [&](std::int64_t done) { progress.milestone(before + done, loss_text(result.loss)); }});
   progress.end();
+  return result;
+}
+
+}  // namespace
+
+HyperTraining train_source(SearchSetup& setup, Ledger& ledger) {
+  if (setup.extent.hyper_epochs == 0) {
+    ledger.store.finish(nas::Phase::hypernetwork, {});
+    return {};
+  }
+  HyperTraining result;
+  std::int64_t peak = 0;  // of the arena
+  for (int member = 0; member < std::ssize(setup.sources); ++member) {
+    const Member trained = train_member(setup, ledger, member, peak);
+    result.final_loss += trained.loss / setup.sources.size();
+    result.images_seen += trained.images_seen;
+    peak = trained.arena_peak;
+  }
   ledger.store.finish(nas::Phase::hypernetwork, {.seconds = ledger.lap().seconds, .arena_peak = peak});
-  return {.final_loss = loss,
-          .seconds = ledger.store.cost(nas::Phase::hypernetwork).seconds,
-          .images_seen = epochs * trainer.images_per_epoch()};
+  result.seconds = ledger.store.cost(nas::Phase::hypernetwork).seconds;
+  return result;
 }
 
 // The rank sample while it grows, network by network.
@@ -146,7 +170,7 @@ class RankTraining {
 
   // On this rank: the others train.
   void predict_all() {
-    const std::vector<nas::Score> scores = setup_.evaluator->evaluate(*setup_.source, plans_, [&] {
+    const std::vector<nas::Score> scores = setup_.predict(plans_, [&](double) {
       stop_if_interrupted();
       ledger_.jobs.poll();
     });

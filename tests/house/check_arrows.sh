@@ -45,6 +45,8 @@ apps/search: framework cpu cuda data nas apps/common apps/report
 apps/train: framework cpu cuda data nas apps/common apps/report
 
 bench: framework cpu cuda data nas apps
+
+course: framework cpu cuda data nas
 '
 
 # includes PATTERN PATH...: FILE:INCLUDED, one per line, of all #include lines that match.
@@ -57,7 +59,7 @@ includes() {
 }
 
 between_folders() {
-  includes '"' framework cpu cuda data nas apps bench | awk -F: -v rules="$rules" '
+  includes '"' framework cpu cuda data nas apps bench course | awk -F: -v rules="$rules" '
     function within(path, folder) { return path == folder || index(path, folder "/") == 1 }
     BEGIN {
       lines = split(rules, line, "\n")
@@ -67,7 +69,7 @@ between_folders() {
     {
       for (folder = $1; sub(/\/[^\/]*$/, "", folder) && !(folder in may);) {}
       if (!(folder in may)) { print "  " $1 " lies in a folder without a rule"; next }
-      if ($2 !~ /^(framework|cpu|cuda|data|nas|apps|tests|bench)\// || within($2, folder)) next
+      if ($2 !~ /^(framework|cpu|cuda|data|nas|apps|tests|bench|course)\// || within($2, folder)) next
       count = split(may[folder], known, " ")
       for (i = 1; i <= count; ++i) if (within($2, known[i])) next
       print "  " $1 " must not know " $2

@@ -27,7 +27,7 @@ ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1", OMPI_MCA_rmaps_base_oversubs
 TIMES = {"seconds", "candidates_per_minute", "images_per_second", "ranks"}
 PROMISED_SECONDS = 10  # in which a run ends when a rank dies
 SEARCH = [BUILD / "apps/search", "--data", "synthetic:300?size=16", "--batch", "32", "--validation", "0.2",
-          "--hyper-epochs", "2", "--rank-sample", "3", "--rank-epochs", "3", "--rank-one-epoch",
+          "--hyper-epochs", "2", "--hypernetworks", "2", "--rank-sample", "3", "--rank-epochs", "3", "--rank-one-epoch",
           "--population", "6", "--generations", "2", "--finalists", "4", "--finalist-epochs", "3",
           "--halvings", "1"]
 
@@ -200,7 +200,8 @@ def check_faults(work):
     best = best_of(work)
     steps = [*train(best), "--out", "steps"]
     expect(steps, work, 1, ["steps"], 'if [ "$OMPI_COMM_WORLD_RANK" = 0 ]; then ulimit -f 60; fi')
-    long_search = [word if word != "2" else "60" for word in SEARCH]
+    long_search = [*SEARCH]
+    long_search[SEARCH.index("--hyper-epochs") + 1] = "60"
     long_training = [*train(best)[:-1], "200"]
     for program, phase in ((long_search, "hypernetwork"), (long_training, "train")):
         for victim in ("last rank", "SIGTERM"):

@@ -71,15 +71,16 @@ class Resume : public testing::Test {
     EXPECT_EQ(process.wait().status, killed) << line;
   }
 
-  void expect_undisturbed(const fs::path& path) {
+  static void expect_undisturbed(const fs::path& path) { expect_equal(path, undisturbed()); }
+  static void expect_equal(const fs::path& path, const fs::path& other) {
     EXPECT_EQ(without_times(read_json(path / "result.json")),
-              without_times(read_json(undisturbed() / "result.json")));
-    EXPECT_EQ(bytes_of(path / "best.json"), bytes_of(undisturbed() / "best.json"));
-    for (const auto& entry : fs::directory_iterator(undisturbed() / "checkpoints")) {
+              without_times(read_json(other / "result.json")));
+    EXPECT_EQ(bytes_of(path / "best.json"), bytes_of(other / "best.json"));
+    for (const auto& entry : fs::directory_iterator(other / "checkpoints")) {
       const std::string name = entry.path().filename();
-      EXPECT_EQ(bytes_of(path / "checkpoints" / name), bytes_of(entry.path())) << name;
+      EXPECT_TRUE(bytes_of(path / "checkpoints" / name) == bytes_of(entry.path())) << name;
     }
-    EXPECT_TRUE(database_contents(path) == database_contents(undisturbed()));
+    EXPECT_TRUE(database_contents(path) == database_contents(other));
   }
 
  private:
@@ -116,6 +117,27 @@ TEST_F(Resume, ASearchKilledInEveryPhaseComesToTheSameBits) {
   // And once more, when all is done.
   EXPECT_EQ(run(arguments).status, 0);
   expect_undisturbed(out());
+}
+
+TEST_F(Resume, AnEnsembleKilledWithinAndBetweenItsMembersComesToTheSameBits) {
+  const auto ensemble = [&](const fs::path& path) {
+    Arguments arguments = search(path);
+    add(arguments, {"--hypernetworks", "3", "--rank-sample", "0", "--finalists", "0", "--generations", "0"});
+    return arguments;
+  };
+  const fs::path whole = out().parent_path() / "whole";
+  ASSERT_EQ(run(ensemble(whole)).status, 0);
+  Arguments arguments = ensemble(out());
+  for (const char* line : {"HyperNetwork  33 %", "HyperNetwork  56 %"}) {
+    kill_after(arguments, line);
+    if (HasFatalFailure()) return;
+    arguments = resumed(ensemble(out()));
+  }
+  const Finished finished = run(arguments);
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  expect_equal(out(), whole);
+  // Its first member is the HyperNetwork of a search that has one.
+  EXPECT_TRUE(tensors_of(out() / hypernetwork) == tensors_of(undisturbed() / hypernetwork));
 }
 
 TEST_F(Resume, ASearchKilledAtRandomMomentsComesToTheSameBits) {
