@@ -100,6 +100,7 @@ class SearchRun {
 
  private:
   void run_phases(Ledger& ledger);
+  void record_ranks(const Ledger& ledger);
 
   const RunDirectory& directory_;
   RunLog log_;
