@@ -11,7 +11,7 @@ EVERYTHING = -DADWP_TESTS=ON -DADWP_BENCH=ON -DADWP_EMULATED=ON -DADWP_CUDA=ON
 COMPILE = cmake --build $(BUILD) -j $(JOBS)
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: help setup build search test bench gpu-model lab course docs size format lint sanitize fuzz gpu-bundle gpu-check clean
+.PHONY: help setup build search test bench gpu-model lab course docs size format lint sanitize fuzz kills gpu-bundle gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -77,6 +77,9 @@ sanitize: setup ## Tests and a tiny search under ASan and UBSan, kernels under T
 fuzz: setup ## Fuzz every parser, a minute each
 	@scripts/setup.sh fuzz
 	@scripts/fuzz.sh 60 $(BUILD)-fuzz
+
+kills: build ## Kill runs on several ranks 20 times, each continued on another number (minutes; needs mpirun)
+	@tests/system/ranks.py $(BUILD) kills 20 $(ARGS)
 
 gpu-bundle: build ## Make a folder that checks and measures everything on a machine with a GPU
 	@scripts/gpu_bundle.sh $(BUILD) $(BUILD)-gpu dist/gpu-bundle

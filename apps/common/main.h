@@ -30,7 +30,8 @@ void note_interrupts(const std::string& program, const std::filesystem::path& co
 // True after a signal: for work that has something to save before it stops.
 bool interrupted();
 
-// Throws Interrupted after a signal (or where it is known that another rank got one). Call it between batches.
+// Throws Interrupted after a signal (or where it is known that another rank got one). Call it between
+// batches.
 void stop_if_interrupted(bool known = false);
 
 }  // namespace adwp::apps

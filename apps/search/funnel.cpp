@@ -108,7 +108,8 @@ class Funnel {
   std::vector<nas::Trained> train(const std::vector<nas::Candidate>& finalists, int epochs) {
     std::vector<nas::Trained> outcomes(finalists.size());
     std::vector<Training> trainings;
-    std::vector<std::size_t> places;  // of the trainings, among the finalists
+    const std::int64_t first = trainings_ + 1;  // number of the first finalist
+    std::vector<std::size_t> places;            // of the trainings, among the finalists
     for (std::size_t i = 0; i < finalists.size(); ++i) {
       ++trainings_;
       if (const auto known = ledger_.store.trained(finalists[i], epochs)) {
@@ -123,28 +124,27 @@ class Funnel {
       places.push_back(i);
     }
     const double before = done_;
-    train_networks(
-        setup_, ledger_, nas::Phase::finalists, trainings,
-        [&](double done) { ledger_.log.progress.update(before + done); },
-        [&](std::size_t k, const nas::Trained& trained) {
-          outcomes[places[k]] = trained;
-          done_ += epochs;
-          keep(finalists[places[k]], trainings[k], trained);
-        });
+    const auto take = [&](std::size_t k, const nas::Trained& trained) {
+      outcomes[places[k]] = trained;
+      done_ += epochs;
+      keep(finalists[places[k]], first + places[k], epochs, trained);
+    };
+    Trainings shared(setup_, ledger_, nas::Phase::finalists, std::move(trainings), take);
+    shared.begin();
+    shared.join([&](double done) { ledger_.log.progress.update(before + done); });
     return outcomes;
   }
 
-  void keep(const nas::Candidate& finalist, const Training& training, const nas::Trained& trained) {
-    const std::int64_t number = training.number;
+  void keep(const nas::Candidate& finalist, std::int64_t number, int epochs, const nas::Trained& trained) {
     const std::string id = finalist.architecture.id();
     ledger_.log.scalars(number, {{"finalists/trained_accuracy", trained.accuracy}});
     if (finalist.predicted_accuracy)
       ledger_.log.scalars(number, {{"finalists/predicted_accuracy", *finalist.predicted_accuracy}});
     ledger_.log.json.write("finalist", {{"architecture", id},
-                                        {"epochs", training.epochs},
+                                        {"epochs", epochs},
                                         {"trained_accuracy", trained.accuracy},
                                         {"trained_loss", trained.loss}});
-    ledger_.store.save_finalist(finalist, training.epochs, trained, ledger_.lap());
+    ledger_.store.save_finalist(finalist, epochs, trained, ledger_.lap());
     ledger_.log.progress.milestone(done_, fmt::format("{} trained to {:.3f}", id, trained.accuracy));
   }
 

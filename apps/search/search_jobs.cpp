@@ -35,6 +35,16 @@ fs::path checkpoint_of(const fs::path& folder, const Training& training) {
   return folder / fmt::format("training-{}.safetensors", training.number);
 }
 
+// What became of it, where that came before its turn.
+fs::path outcome_of(fs::path checkpoint) { return checkpoint.replace_extension(".outcome.json"); }
+
+// Whose training it is.
+ResumableTraining::Facts facts_of(const Training& training) {
+  return {{"architecture", training.plan.architecture.to_json()},
+          {"of", std::to_string(training.epochs)},
+          {"seed", std::to_string(training.seed)}};
+}
+
 // Trains a network from scratch, or goes on from its checkpoint.
 nas::Trained train_one(SearchSetup& setup, RunLog& log, const fs::path& checkpoint, const Training& training,
                        const std::function<void()>& spend, const std::function<void(double)>& show,
@@ -47,9 +57,7 @@ nas::Trained train_one(SearchSetup& setup, RunLog& log, const fs::path& checkpoi
                          .epochs = training.epochs,
                          .resumed = "resumed " + training.plan.architecture.id(),
                          .learning_rate = "--finalist-lr",
-                         .same = {{"architecture", training.plan.architecture.to_json()},
-                                  {"of", std::to_string(training.epochs)},
-                                  {"seed", std::to_string(training.seed)}},
+                         .same = facts_of(training),
                          .saves_last_epoch = false});
   nas::Score score;
   run.run({.facts =
@@ -82,29 +90,27 @@ std::string stored(const fs::path& checkpoint) {
 
 void discard(const fs::path& checkpoint) {
   std::error_code ignored;
-  for (const char* extension : {".safetensors", ".previous.safetensors", ".interrupted.safetensors"}) {
+  for (const char* extension :
+       {".safetensors", ".previous.safetensors", ".interrupted.safetensors", ".outcome.json"}) {
     fs::remove(fs::path(checkpoint).replace_extension(extension), ignored);
   }
 }
 
-void broadcast_weights(SearchSetup& setup, parallel::Group& group) {
-  for (const auto& source : setup.sources) group.broadcast(source->parameters().values());
-}
-
-Json outcome_json(const nas::Trained& trained) {
-  return {{"accuracy", trained.accuracy}, {"loss", trained.loss}};
+Json outcome_json(const nas::Trained& trained, std::size_t peak) {
+  return {{"accuracy", trained.accuracy}, {"loss", trained.loss}, {"peak", peak}};
 }
 
 }  // namespace
 
 std::vector<nas::Score> predict(SearchSetup& setup, Ledger& ledger, std::span<const nas::NetworkPlan> plans,
                                 const std::function<void(double)>& show) {
-  const auto between = [&](double fraction) {
-    show(fraction);
-    stop_if_interrupted();
-  };
-  if (ledger.group.alone()) return setup.predict(plans, between);
-  double joined = 0;
+  if (ledger.group.alone()) {
+    return setup.predict(plans, [&](double fraction) {
+      show(fraction);
+      stop_if_interrupted();
+    });
+  }
+  double come = 0;
   std::vector<nas::Score> scores(plans.size());
   parallel::Jobs::Batch batch;
   for (const nas::NetworkPlan& plan : plans) batch.costs.push_back(plan.macs());
@@ -114,67 +120,101 @@ std::vector<nas::Score> predict(SearchSetup& setup, Ledger& ledger, std::span<co
   };
   batch.here = [&](std::size_t i) {
     const nas::Score score = setup.predict(plans.subspan(i, 1), [](double) {}).front();
-    return packed(outcome_json({score.accuracy, score.loss}));
+    return packed(outcome_json({score.accuracy, score.loss}, setup.arena->peak()));
   };
   batch.done = [&](std::size_t i, const std::string& result) {
     const Json json = unpacked(result).first;
     scores[i] = {.loss = json.at("loss"), .accuracy = json.at("accuracy")};
-    ledger.note_peak(json.value("peak", std::size_t{0}));
-    between(joined++ / plans.size());
+    ledger.note_peak(json.at("peak"));
+    show(++come / plans.size());
+    stop_if_interrupted();
   };
   ledger.jobs.run(batch, [] { stop_if_interrupted(); });
   return scores;
 }
 
-void train_networks(SearchSetup& setup, Ledger& ledger, nas::Phase phase,
-                    const std::vector<Training>& trainings, const std::function<void(double)>& show,
-                    const std::function<void(std::size_t, const nas::Trained&)>& done) {
-  std::vector<double> epochs(trainings.size());
-  const fs::path folder = ledger.directory.checkpoints();
-  const auto show_all = [&](std::size_t i, double done_of_it) {
-    epochs[i] = done_of_it;
-    show(std::accumulate(epochs.begin(), epochs.end(), 0.0));
+Trainings::Trainings(SearchSetup& setup, Ledger& ledger, nas::Phase phase, std::vector<Training> trainings,
+                     Done done)
+    : setup_(setup),
+      ledger_(ledger),
+      phase_(phase),
+      trainings_(std::move(trainings)),
+      done_(std::move(done)),
+      epochs_(trainings_.size()) {
+  for (const Training& t : trainings_) batch_.costs.push_back(1.0 * t.plan.macs() * t.epochs);
+  batch_.work = [this](std::size_t i) { return work(i); };
+  batch_.here = [this](std::size_t i) { return here(i); };
+  batch_.note = [this](std::size_t i, const std::string& bytes) { note(i, bytes); };
+  batch_.done = [this](std::size_t i, const std::string& result) { finish(i, result); };
+  batch_.early = [this](std::size_t i, const std::string& result) {
+    const Json kept{{"training", facts_of(trainings_[i])}, {"outcome", unpacked(result).first}};
+    io::write_atomically(outcome_of(checkpoint_of(folder(), trainings_[i])).string(), kept.dump() + "\n");
   };
-  parallel::Jobs::Batch batch;
-  for (const Training& t : trainings) batch.costs.push_back(1.0 * t.plan.macs() * t.epochs);
-  batch.work = [&](std::size_t i) {
-    const Training& t = trainings[i];
-    const fs::path path = checkpoint_of(folder, t);
-    return packed({{"do", "train"},
-                   {"architecture", Json::parse(t.plan.architecture.to_json())},
-                   {"epochs", t.epochs},
-                   {"seed", t.seed},
-                   {"number", t.number},
-                   {"checkpoint", path.string()}},
-                  stored(path));
+  batch_.known = [this](std::size_t i) -> std::optional<std::string> {
+    const fs::path path = outcome_of(checkpoint_of(folder(), trainings_[i]));
+    if (!fs::exists(path)) return std::nullopt;
+    const Json kept = Json::parse(io::read_text(path.string()), nullptr, false);
+    if (!kept.is_object() || kept.value("training", Json()) != Json(facts_of(trainings_[i])))
+      return std::nullopt;
+    return packed(kept.at("outcome"));
   };
-  batch.here = [&](std::size_t i) {
-    const auto show_here = [&](double done_of_it) {
-      show_all(i, done_of_it);
-      ledger.jobs.poll();
-    };
-    return packed(outcome_json(train_one(
-        setup, ledger.log, checkpoint_of(folder, trainings[i]), trainings[i],
-        [&] { ledger.store.spend(phase, ledger.lap()); }, show_here, [](std::int64_t) {})));
+}
+
+fs::path Trainings::folder() const { return ledger_.directory.checkpoints(); }
+
+void Trainings::join(const std::function<void(double)>& show_epochs) {
+  show_ = show_epochs;
+  ledger_.jobs.join([] { stop_if_interrupted(); });
+}
+
+void Trainings::show(std::size_t i, double epochs) {
+  epochs_[i] = epochs;
+  if (show_) show_(std::accumulate(epochs_.begin(), epochs_.end(), 0.0));
+}
+
+std::string Trainings::work(std::size_t i) const {
+  const Training& t = trainings_[i];
+  const fs::path path = checkpoint_of(folder(), t);
+  return packed({{"do", "train"},
+                 {"architecture", Json::parse(t.plan.architecture.to_json())},
+                 {"epochs", t.epochs},
+                 {"seed", t.seed},
+                 {"number", t.number},
+                 {"checkpoint", path.string()}},
+                stored(path));
+}
+
+std::string Trainings::here(std::size_t i) {
+  const auto show_here = [&](double epochs) {
+    show(i, epochs);
+    ledger_.jobs.poll();
   };
-  batch.note = [&](std::size_t i, const std::string& note) {
-    if (note.at(0) == progress_note) return show_all(i, std::stod(note.substr(1)));
-    io::write_atomically(checkpoint_of(folder, trainings[i]).string(), std::string_view(note).substr(1));
-  };
-  batch.done = [&](std::size_t i, const std::string& result) {
-    const Json json = unpacked(result).first;
-    epochs[i] = trainings[i].epochs;
-    ledger.note_peak(json.value("peak", std::size_t{0}));
-    done(i, {.accuracy = json.at("accuracy"), .loss = json.at("loss")});
-    discard(checkpoint_of(folder, trainings[i]));
-  };
-  ledger.jobs.run(batch, [] { stop_if_interrupted(); });
+  const nas::Trained trained = train_one(
+      setup_, ledger_.log, checkpoint_of(folder(), trainings_[i]), trainings_[i],
+      [&] { ledger_.store.spend(phase_, ledger_.lap()); }, show_here, [](std::int64_t) {});
+  return packed(outcome_json(trained, setup_.arena->peak()));
+}
+
+void Trainings::note(std::size_t i, const std::string& bytes) {
+  if (bytes.at(0) == progress_note) return show(i, std::stod(bytes.substr(1)));
+  io::write_atomically(checkpoint_of(folder(), trainings_[i]).string(), std::string_view(bytes).substr(1));
+}
+
+void Trainings::finish(std::size_t i, const std::string& result) {
+  const Json json = unpacked(result).first;
+  epochs_[i] = trainings_[i].epochs;
+  ledger_.note_peak(json.at("peak"));
+  done_(i, {.accuracy = json.at("accuracy"), .loss = json.at("loss")});
+  discard(checkpoint_of(folder(), trainings_[i]));
 }
 
 void share_weights(SearchSetup& setup, Ledger& ledger) {
-  if (ledger.group.alone()) return;
-  ledger.jobs.tell_all("weights");
-  broadcast_weights(setup, ledger.group);
+  if (ledger.group.alone() || !setup.options.predicts()) return;
+  for (std::size_t member = 0; member < setup.sources.size(); ++member) {
+    const std::vector<float> values = setup.sources[member]->parameters().values().to_host<float>();
+    ledger.jobs.tell_all(packed(
+        {{"member", member}}, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}));
+  }
 }
 
 SearchHelper::SearchHelper(Backend& backend, const SearchOptions& options)
@@ -199,7 +239,15 @@ void SearchHelper::run(parallel::Group& group) {
                          return train({plan, job.at("epochs"), job.at("seed"), job.at("number")}, bytes,
                                       job.at("checkpoint"));
                        },
-                   .told = [&](const std::string&) { broadcast_weights(setup_, group); },
+                   .told =
+                       [&](const std::string& told) {
+                         const auto [of, weights] = unpacked(told);
+                         const Tensor values = setup_.sources.at(of.at("member"))->parameters().values();
+                         require(weights.size() == values.bytes(), "ranks",
+                                 "weights of {} bytes, expected {}", weights.size(), values.bytes());
+                         values.copy_from_host(std::span(reinterpret_cast<const float*>(weights.data()),
+                                                         static_cast<std::size_t>(values.elements())));
+                       },
                    .waiting = [] { stop_if_interrupted(); }});
 }
 
@@ -207,9 +255,7 @@ std::string SearchHelper::predict(const nas::NetworkPlan& plan) {
   worker_->poll();
   stop_if_interrupted();
   const nas::Score score = setup_.predict(std::span(&plan, 1), [](double) {}).front();
-  Json json = outcome_json({score.accuracy, score.loss});
-  json["peak"] = setup_.arena->peak();
-  return packed(json);
+  return packed(outcome_json({score.accuracy, score.loss}, setup_.arena->peak()));
 }
 
 // In a folder of this process, as if it were alone; rank 0 gets each checkpoint.
@@ -234,9 +280,7 @@ std::string SearchHelper::train(const Training& training, const std::string& che
           worker_->note(progress_note + fmt::format("{}", epochs));
         },
         [&](std::int64_t) { worker_->note(checkpoint_note + read_file(path)); });
-    Json json = outcome_json(trained);
-    json["peak"] = setup_.arena->peak();
-    return packed(json);
+    return packed(outcome_json(trained, setup_.arena->peak()));
   } catch (const Error& error) {
     std::string what = error.what();  // names the checkpoint as rank 0 knows it
     if (const auto at = what.find(path.string()); at != what.npos) {

@@ -22,11 +22,37 @@ struct Training {
 std::vector<nas::Score> predict(SearchSetup& setup, Ledger& ledger, std::span<const nas::NetworkPlan> plans,
                                 const std::function<void(double)>& show);
 
-// Trains all. `show` gets the epochs done, of all together; `done` each outcome, in order. An outcome's
-// checkpoint is gone when `done` has returned.
-void train_networks(SearchSetup& setup, Ledger& ledger, nas::Phase phase,
-                    const std::vector<Training>& trainings, const std::function<void(double)>& show,
-                    const std::function<void(std::size_t, const nas::Trained&)>& done);
+// Trainings that all ranks share. `done` gets each outcome, in order; its checkpoint is gone when that has
+// returned.
+class Trainings {
+ public:
+  using Done = std::function<void(std::size_t, const nas::Trained&)>;
+  Trainings(SearchSetup& setup, Ledger& ledger, nas::Phase phase, std::vector<Training> trainings, Done done);
+  Trainings(const Trainings&) = delete;
+  Trainings& operator=(const Trainings&) = delete;
+
+  // Lets the other ranks begin, while this one does something else.
+  void begin() { ledger_.jobs.begin(batch_); }
+  // Trains the rest, and takes the outcomes. `show` gets the epochs done, of all together.
+  void join(const std::function<void(double)>& show);
+
+ private:
+  void note(std::size_t i, const std::string& bytes);
+  std::string work(std::size_t i) const;
+  std::string here(std::size_t i);
+  void finish(std::size_t i, const std::string& result);
+  void show(std::size_t i, double epochs);
+  std::filesystem::path folder() const;
+
+  SearchSetup& setup_;
+  Ledger& ledger_;
+  nas::Phase phase_;
+  std::vector<Training> trainings_;
+  Done done_;
+  std::function<void(double)> show_;
+  std::vector<double> epochs_;  // done of each
+  parallel::Jobs::Batch batch_;
+};
 
 // Gives all ranks the weights that rank 0 has trained.
 void share_weights(SearchSetup& setup, Ledger& ledger);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/devices.h"
@@ -20,22 +21,41 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
              log_.progress) {}
 
 void SearchRun::run(parallel::Group& group) {
-  Ledger ledger(directory_, log_, *setup_.arena, group);
-  lead(ledger.jobs, [&] { run_phases(ledger); });
+  parallel::Jobs jobs(group);
+  lead(jobs, [&] {
+    Ledger ledger(directory_, log_, *setup_.arena, group, jobs);
+    run_phases(ledger);
+  });
+}
+
+// Who did jobs, and when: seconds since the ranks began.
+void SearchRun::record_ranks(const Ledger& ledger) {
+  constexpr double gap = 0.05;  // a shorter pause between two jobs is not shown
+  outcome_.hosts = ledger.jobs.hosts();
+  outcome_.busy_seconds.resize(outcome_.hosts.size());
+  if (ledger.group.alone()) return;
+  std::vector<std::vector<std::array<double, 2>>> busy(outcome_.hosts.size());
+  for (const auto& [rank, begin, end] : ledger.jobs.spells()) {
+    outcome_.busy_seconds[rank] += end - begin;
+    if (!busy[rank].empty() && begin < busy[rank].back()[1] + gap) {
+      busy[rank].back()[1] = end;
+    } else {
+      busy[rank].push_back({begin, end});
+    }
+  }
+  log_.json.write("ranks", {{"hosts", outcome_.hosts}, {"busy", busy}, {"until", ledger.jobs.seconds()}});
 }
 
 void SearchRun::run_phases(Ledger& ledger) {
   if (setup_.options.tensorboard) log_.events.emplace(directory_.tensorboard());
   if (setup_.options.latency_counts()) setup_.latencies->keep_in(ledger.store);
+  const std::shared_ptr<RankTraining> sampling = begin_rank_sample(setup_, ledger);
   outcome_.hyper = train_source(setup_, ledger);
   share_weights(setup_, ledger);
-  outcome_.sample = train_rank_sample(setup_, ledger);
+  outcome_.sample = train_rank_sample(setup_, ledger, *sampling);
   outcome_.evolution = evolve(setup_, ledger, outcome_.sample);
   outcome_.finalists = train_finalists(setup_, ledger, outcome_.sample, outcome_.evolution);
-  outcome_.hosts = ledger.jobs.hosts();
-  outcome_.busy_seconds.resize(outcome_.hosts.size());
-  for (const parallel::Jobs::Spell& s : ledger.jobs.spells())
-    outcome_.busy_seconds[s.rank] += s.end - s.begin;
+  record_ranks(ledger);
   for (const std::string& note : setup_.backend.notes()) log_.json.write("device", {{"note", note}});
   write_results(setup_, outcome_, ledger.store.total(), directory_);
 }

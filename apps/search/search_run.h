@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,7 +32,10 @@ struct RankSample {
   std::vector<nas::Measured> networks;  // of the candidates, in order
   nas::RankAgreement agreement;
 };
-RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger);
+class RankTraining;
+// Lets the other ranks begin with its trainings: they need no weights.
+std::shared_ptr<RankTraining> begin_rank_sample(SearchSetup& setup, Ledger& ledger);
+RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger, RankTraining& training);
 
 // What a score knows of a network that is not trained, and of one that is.
 nas::Evidence evidence_of(const nas::Candidate& network);
@@ -96,6 +100,7 @@ class SearchRun {
 
  private:
   void run_phases(Ledger& ledger);
+  void record_ranks(const Ledger& ledger);
 
   const RunDirectory& directory_;
   RunLog log_;

@@ -159,11 +159,12 @@ std::vector<std::pair<std::string, std::string>> SearchSetup::found() const {
   return facts;
 }
 
-Ledger::Ledger(const RunDirectory& run_directory, RunLog& run_log, const Arena& arena, parallel::Group& ranks)
+Ledger::Ledger(const RunDirectory& run_directory, RunLog& run_log, const Arena& arena, parallel::Group& ranks,
+               parallel::Jobs& shared)
     : directory(run_directory),
       log(run_log),
       group(ranks),
-      jobs(ranks),
+      jobs(shared),
       store(run_directory.database().string()),
       arena_(arena),
       lap_(std::chrono::steady_clock::now()) {}

@@ -164,7 +164,8 @@ class SearchSetup {
 // Where the phases write what they did and what it cost.
 class Ledger {
  public:
-  Ledger(const RunDirectory& directory, RunLog& log, const Arena& arena, parallel::Group& group);
+  Ledger(const RunDirectory& directory, RunLog& log, const Arena& arena, parallel::Group& group,
+         parallel::Jobs& jobs);
 
   // What was spent since the last call.
   nas::PhaseCost lap();
@@ -174,7 +175,7 @@ class Ledger {
   const RunDirectory& directory;
   RunLog& log;
   parallel::Group& group;
-  parallel::Jobs jobs;
+  parallel::Jobs& jobs;
   nas::RunStore store;
 
  private:

@@ -109,8 +109,6 @@ HyperTraining train_source(SearchSetup& setup, Ledger& ledger) {
   return result;
 }
 
-namespace {
-
 // The rank sample while it grows, network by network.
 class RankTraining {
  public:
@@ -131,33 +129,29 @@ class RankTraining {
     }
   }
 
-  RankSample train() {
-    const std::size_t first =
-        networks_.empty() || is_whole(networks_.back()) ? networks_.size() : networks_.size() - 1;
-    if (first < plans_.size() && setup_.options.predicts()) predict_all();
+  // Lets the other ranks begin: they need no weights for these trainings.
+  void begin() {
     std::vector<Training> trainings;
-    for (std::size_t i = first; i < plans_.size(); ++i) {
+    for (std::size_t i = first(); i < plans_.size(); ++i) {
       const auto number = static_cast<std::int64_t>(2 * i);
       if (i >= networks_.size()) trainings.push_back({plans_[i], epochs(), seed(), number});
       // A training of its own: the cosine schedule of one epoch.
       if (setup_.options.rank_one_epoch) trainings.push_back({plans_[i], 1, seed() + 1, number + 1});
     }
+    numbers_.clear();
+    for (const Training& training : trainings) numbers_.push_back(training.number);
+    trainings_.emplace(setup_, ledger_, nas::Phase::rank_sample, std::move(trainings),
+                       [this](std::size_t k, const nas::Trained& trained) { take(numbers_[k], trained); });
+    trainings_->begin();
+  }
+
+  RankSample train() {
+    const std::size_t before = first();
+    if (before < plans_.size() && setup_.options.predicts()) predict_all();
     Progress& progress = ledger_.log.progress;
-    progress.begin("rank sample", plans_.size(), "networks", first);
+    progress.begin("rank sample", plans_.size(), "networks", before);
     const int whole = epochs() + setup_.options.rank_one_epoch;  // epochs of a network
-    train_networks(
-        setup_, ledger_, nas::Phase::rank_sample, trainings,
-        [&](double done) { progress.update(first + done / whole); },
-        [&](std::size_t k, const nas::Trained& trained) {
-          const std::size_t i = trainings[k].number / 2;
-          if (trainings[k].number % 2 == 0) {
-            take(i, trained);
-          } else {
-            networks_[i].one_epoch_loss = trained.loss;
-          }
-          keep(i);
-          if (is_whole(networks_[i])) milestone(i);
-        });
+    trainings_->join([&](double done) { progress.update(before + done / whole); });
     progress.end();
     return {.candidates = std::move(candidates_), .networks = std::move(networks_), .agreement = {}};
   }
@@ -169,15 +163,35 @@ class RankTraining {
     return !setup_.options.rank_one_epoch || network.one_epoch_loss;
   }
 
+  // The first network that is not whole.
+  std::size_t first() const {
+    return networks_.empty() || is_whole(networks_.back()) ? networks_.size() : networks_.size() - 1;
+  }
+
+  // On this rank: the others train.
   void predict_all() {
-    const std::vector<nas::Score> scores = predict(setup_, ledger_, plans_, [](double) {});
+    const std::vector<nas::Score> scores = setup_.predict(plans_, [&](double) {
+      stop_if_interrupted();
+      ledger_.jobs.poll();
+    });
     for (std::size_t i = 0; i < plans_.size(); ++i) {
       candidates_[i].predicted_loss = scores[i].loss;
       candidates_[i].predicted_accuracy = scores[i].accuracy;
     }
   }
 
-  void take(std::size_t i, const nas::Trained& trained) {
+  void take(std::int64_t number, const nas::Trained& trained) {
+    const std::size_t i = number / 2;
+    if (number % 2 == 0) {
+      add(i, trained);
+    } else {
+      networks_[i].one_epoch_loss = trained.loss;
+    }
+    keep(i);
+    if (is_whole(networks_[i])) milestone(i);
+  }
+
+  void add(std::size_t i, const nas::Trained& trained) {
     networks_.push_back(measured(candidates_[i], trained));
     ledger_.log.scalars(i + 1, {{"rank_sample/trained_accuracy", trained.accuracy}});
     if (const auto predicted = candidates_[i].predicted_accuracy)
@@ -213,11 +227,17 @@ class RankTraining {
   std::vector<nas::NetworkPlan> plans_;
   std::vector<nas::Candidate> candidates_;  // of the plans, in order
   std::vector<nas::Measured> networks_;  // those that are done, and at the end perhaps one that is half done
+  std::vector<std::int64_t> numbers_;    // of the trainings: twice a network's, one more for one epoch
+  std::optional<Trainings> trainings_;
 };
 
-}  // namespace
+std::shared_ptr<RankTraining> begin_rank_sample(SearchSetup& setup, Ledger& ledger) {
+  const auto training = std::make_shared<RankTraining>(setup, ledger);
+  training->begin();
+  return training;
+}
 
-RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger) {
+RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger, RankTraining& training) {
   const auto judged = [&](RankSample sample) {
     sample.agreement = nas::rank_agreement(sample.networks, setup.options.seed, setup.options.predicts());
     return sample;
@@ -226,7 +246,7 @@ RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger) {
     ledger.store.finish(nas::Phase::rank_sample, {});
     return judged({});
   }
-  RankSample sample = RankTraining(setup, ledger).train();
+  RankSample sample = training.train();
   ledger.store.finish(nas::Phase::rank_sample, ledger.lap());
   return judged(std::move(sample));
 }

@@ -61,30 +61,45 @@ void Jobs::give(int rank) {
   }
 }
 
-void Jobs::run(const Batch& batch, const std::function<void()>& waiting) {
-  const std::size_t count = batch.costs.size();
-  open_.resize(count);
-  std::iota(open_.begin(), open_.end(), std::size_t{0});
+void Jobs::begin(const Batch& batch) {
+  batch_ = &batch;
+  taken_ = 0;
+  joined_ = false;
+  for (std::size_t number = 0; number < batch.costs.size(); ++number) {
+    auto known = batch.known ? batch.known(number) : std::nullopt;
+    if (known) {
+      results_.emplace(number, std::move(*known));
+    } else {
+      open_.push_back(number);
+    }
+  }
   if (!group_.alone()) {
     std::stable_sort(open_.begin(), open_.end(),
                      [&](std::size_t a, std::size_t b) { return batch.costs[a] > batch.costs[b]; });
   }
-  batch_ = &batch;
-  taken_ = 0;
-  results_.clear();
   for (int rank = 1; rank < group_.size(); ++rank) give(rank);
-  while (taken_ < count) {
+}
+
+void Jobs::join(const std::function<void()>& waiting) {
+  joined_ = true;
+  hand_on();
+  while (taken_ < batch_->costs.size()) {
     if (open_.empty()) {
       take(group_.wait(waiting));
       continue;
     }
     const std::size_t number = next();
-    const double begin = seconds();
-    std::string outcome = batch.here(number);
-    finish(number, std::move(outcome), {0, begin, seconds()});
+    const double from = seconds();
+    std::string outcome = batch_->here(number);
+    finish(number, std::move(outcome), {0, from, seconds()});
     poll();
   }
   batch_ = nullptr;
+}
+
+void Jobs::run(const Batch& batch, const std::function<void()>& waiting) {
+  begin(batch);
+  join(waiting);
 }
 
 void Jobs::poll() {
@@ -119,7 +134,13 @@ void Jobs::take(const Message& message) {
 
 void Jobs::finish(std::size_t number, std::string outcome, const Spell& spell) {
   spells_.push_back(spell);
-  results_.emplace(number, std::move(outcome));
+  const auto kept = results_.emplace(number, std::move(outcome)).first;
+  if (batch_->early && (!joined_ || number != taken_)) batch_->early(number, kept->second);
+  if (joined_) hand_on();
+}
+
+// Results, as far as they have come in order.
+void Jobs::hand_on() {
   for (auto next = results_.find(taken_); next != results_.end(); next = results_.find(taken_)) {
     batch_->done(taken_, next->second);
     results_.erase(next);

@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,16 @@ class Jobs {
     std::function<std::string(std::size_t job)> here;  // does the job on this rank; must call poll()
     std::function<void(std::size_t job, const std::string&)> note = {};    // a rank that does it sent this
     std::function<void(std::size_t job, const std::string& result)> done;  // in the order of numbers
+    // A result has come, and those of lower numbers have not all: done() will have it later.
+    std::function<void(std::size_t job, const std::string& result)> early = {};
+    std::function<std::optional<std::string>(std::size_t job)> known =
+        {};  // the result, if there is one already
   };
-  // Does all jobs. One rank alone does them in their order. `waiting` is called while only others work.
+  // Gives jobs to the other ranks, which do them while this rank does other work and calls poll(); no result
+  // is done() before join(). `batch` must live until then.
+  void begin(const Batch& batch);
+  // Does the rest. One rank alone does all in their order. `waiting` is called while only others work.
+  void join(const std::function<void()>& waiting);
   void run(const Batch& batch, const std::function<void()>& waiting);
 
   // Takes what other ranks have sent, and gives those that are done their next job. Throws RankFailed.
@@ -60,6 +69,7 @@ class Jobs {
  private:
   void take(const Message& message);
   void finish(std::size_t job, std::string result, const Spell& spell);
+  void hand_on();
   void give(int rank);
   std::size_t next();
 
@@ -69,8 +79,9 @@ class Jobs {
   const Batch* batch_ = nullptr;
   std::deque<std::size_t> open_;                // costly first
   std::map<std::size_t, std::string> results_;  // that wait for those of lower numbers
-  std::size_t taken_ = 0;                       // results, in order
-  std::vector<int> held_;                       // jobs by rank
+  bool joined_ = false;
+  std::size_t taken_ = 0;  // results, in order
+  std::vector<int> held_;  // jobs by rank
   std::vector<Spell> spells_;
 };
 
