@@ -74,24 +74,30 @@ Convolution& ConvolutionCache::get(ConvPass pass, const Conv2d& conv, const Shap
   return found->second;
 }
 
-Convolution ConvolutionCache::make(const Key& key) {
-  const Shape y = conv2d_output(key.conv, key.x, key.w);
-  // oneDNN names dimensions N, C, H, W and O, I, H, W whatever the layout.
-  auto image = [](const Shape& s) {
-    return memory::desc({s[0], s[3], s[1], s[2]}, memory::data_type::f32, memory::format_tag::nhwc);
+ConvolutionDescription::ConvolutionDescription(const Conv2d& conv, const Shape& in, const Shape& w)
+    : strides{conv.stride, conv.stride}, low{conv.padding, conv.padding} {
+  using tag = memory::format_tag;
+  const Shape out = conv2d_output(conv, in, w);
+  // oneDNN names dimensions N, C, H, W and O, I, H, W whatever the layout; G, O, I, H, W where there are groups.
+  const auto image = [](const Shape& s) {
+    return memory::desc({s[0], s[3], s[1], s[2]}, memory::data_type::f32, tag::nhwc);
   };
-  const memory::dims kernel{key.w[0], key.w[3], key.w[1], key.w[2]};
-  const memory::desc krsc(kernel, memory::data_type::f32, memory::format_tag::ohwi);
-  const memory::desc any(kernel, memory::data_type::f32, memory::format_tag::any);
-  const memory::desc x = image(key.x), out = image(y);
-  const memory::dims strides{key.conv.stride, key.conv.stride};
-  const memory::dims low{key.conv.padding, key.conv.padding};
+  x = image(in);
+  y = image(out);
+  const memory::dims kernel = conv.depthwise ? memory::dims{w[0], 1, 1, w[1], w[2]}
+                                             : memory::dims{w[0], w[3], w[1], w[2]};
+  krsc = memory::desc(kernel, memory::data_type::f32, conv.depthwise ? tag::goihw : tag::ohwi);
+  any = memory::desc(kernel, memory::data_type::f32, tag::any);
   // Behind the last window there may be fewer padded pixels, or pixels that no window reads.
-  auto high_padding = [&](std::int64_t in, std::int64_t size) {
-    return (size - 1) * key.conv.stride + key.conv.kernel - in - key.conv.padding;
+  const auto behind = [&](std::int64_t size, std::int64_t windows) {
+    return (windows - 1) * conv.stride + conv.kernel - size - conv.padding;
   };
-  const memory::dims high{high_padding(key.x[1], y[1]), high_padding(key.x[2], y[2])};
+  high = {behind(in[1], out[1]), behind(in[2], out[2])};
+}
 
+Convolution ConvolutionCache::make(const Key& key) {
+  const ConvolutionDescription d(key.conv, key.x, key.w);
+  const auto &[x, out, krsc, any, strides, low, high] = d;
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto direct = dnnl::algorithm::convolution_direct;

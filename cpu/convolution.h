@@ -9,6 +9,13 @@
 
 namespace adwp::cpu {
 
+// A convolution in oneDNN's words. Images are NHWC; depthwise kernels have a group for each channel.
+struct ConvolutionDescription {
+  ConvolutionDescription(const Conv2d& conv, const Shape& x, const Shape& w);
+  dnnl::memory::desc x, y, krsc, any;     // any: the kernel in a layout of the primitive's choice
+  dnnl::memory::dims strides, low, high;  // low, high: padding before and behind
+};
+
 // A primitive with its operands' descriptions. Activations stay NHWC; the kernel may have to be
 // brought into the primitive's own layout and back (it is small).
 struct Convolution {

@@ -34,6 +34,18 @@ void ProfileScope::stop() {
   row_->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
+void Backend::compute_apart(const ConvChain& op) {
+  Tensor z = op.x;
+  for (const ConvChain::Layer& layer : op.layers) {
+    const bool last = &layer == &op.layers.back();
+    const Tensor y(op.y.arena(), layer.output(z.shape()));
+    compute(ConvForward{layer.conv, z, layer.w, y});
+    z = last && !op.residual.defined() ? op.y : Tensor(op.y.arena(), y.shape());
+    compute(BatchNormInference{y, layer.mean, layer.var, layer.scale, layer.shift, op.epsilon, layer.act, z});
+  }
+  if (op.residual.defined()) compute(Add{z, op.residual, op.y});
+}
+
 std::unique_ptr<Graph> Backend::capture(const std::function<void()>&) { return nullptr; }
 
 Replay::Replay(Backend& backend, Arena& arena, std::function<void()> work)

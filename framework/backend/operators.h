@@ -188,6 +188,28 @@ struct ConvBatchNormForward {
   std::string text() const { return conv2d_text(conv, x.shape(), w.shape()); }
 };
 
+// Convolutions in a row with given statistics, as evaluation has them, then perhaps a sum:
+//   z_0 = x; z_i = BatchNormInference of ConvForward of z_(i-1); y = z_n, + residual where there is one.
+// A device that fuses the chain (Backend::fuses) takes a few images through all of it at a time, while they lie
+// in its cache, and keeps no z.
+struct ConvChain {
+  static constexpr const char* name = "conv2d_chain";
+  struct Layer {
+    Conv2d conv;
+    Tensor w, mean, var, scale, shift;
+    Activation act;
+    Shape output(const Shape& x) const { return conv2d_output(conv, x, w.shape()); }
+  };
+  std::span<const Layer> layers;  // at least one
+  Tensor x, residual = {};
+  float epsilon;
+  Tensor y;
+
+  void check(Operands& o) const;
+  double flops() const;
+  std::string text() const;
+};
+
 // Layer norm over each row of x (M, N), without scale and shift:
 //   y = act((x - mean_m) / sqrt(var_m + epsilon)); mean and inverse = 1 / sqrt(var + epsilon): (M).
 struct LayerNormForward {

@@ -74,11 +74,12 @@ Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, co
   return record_batch_norm(tape, record_conv2d(tape, conv, x, w, y), scale, shift, act, z, own);
 }
 
-Variable batch_norm_inference(Tape& tape, const Variable& x, const BatchStatistics& statistics,
-                              const Variable& scale, const Variable& shift, Activation act) {
-  const Tensor y = tape.tensor(x.shape());
-  tape.backend().compute(BatchNormInference{x.value(), statistics.mean, statistics.var, scale.value(),
-                                            shift.value(), batch_norm_epsilon, act, y});
+Variable conv2d_chain(Tape& tape, std::span<const ConvChain::Layer> layers, const Variable& x,
+                      const Variable& residual) {
+  Shape shape = x.shape();
+  for (const ConvChain::Layer& layer : layers) shape = layer.output(shape);
+  const Tensor y = tape.tensor(shape);
+  tape.backend().compute(ConvChain{layers, x.value(), residual.value(), batch_norm_epsilon, y});
   return Variable::constant(y);
 }
 
