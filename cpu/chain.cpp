@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cpu/convolution_parts.h"
 #include "cpu/cpu_class.h"
 #include "cpu/loops.h"
 #include "framework/core/error.h"
@@ -14,13 +15,6 @@ namespace adwp::cpu {
 namespace {
 
 using dnnl::memory;
-
-// What the images of a part may take in cache, a layer's inputs and outputs together. Not the machine's own
-// size: parts must not change bits from one machine to the next of a kind.
-constexpr std::int64_t cache_bytes = 768 << 10;
-constexpr std::int64_t least_parts = 16;  // of a batch that has as many images, for threads to share
-
-std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 void append(dnnl::post_ops& epilogue, Activation act) {
   using dnnl::algorithm;
@@ -57,9 +51,9 @@ void fold(const ConvChain::Layer& layer, float epsilon, float* kernel, float* bi
 
 std::size_t FoldedCache::Hash::operator()(const Key& key) const {
   std::uint64_t hash = 0xCBF29CE484222325u;
-  for (const std::int64_t value : {std::int64_t(key.act), key.conv.kernel, key.conv.stride, key.conv.padding,
-                                   std::int64_t(key.conv.depthwise), key.x[0], key.x[1], key.x[2], key.x[3],
-                                   key.filters}) {
+  for (const std::int64_t value :
+       {std::int64_t(key.act), key.conv.kernel, key.conv.stride, key.conv.padding,
+        std::int64_t(key.conv.depthwise), key.x[0], key.x[1], key.x[2], key.x[3], key.filters}) {
     hash = (hash ^ std::uint64_t(value)) * 0x9E3779B97F4A7C15u;
     hash ^= hash >> 29;
   }
@@ -93,7 +87,8 @@ FoldedConvolution FoldedCache::make(const ConvChain::Layer& layer, const Shape& 
   result.primitive = dnnl::convolution_forward(description);
   result.packed = description.weights_desc();
   result.scratchpad = description.scratchpad_desc();
-  result.pack = dnnl::reorder(memory(result.kernel, engine_, nullptr), memory(result.packed, engine_, nullptr));
+  result.pack =
+      dnnl::reorder(memory(result.kernel, engine_, nullptr), memory(result.packed, engine_, nullptr));
   return result;
 }
 
@@ -103,8 +98,7 @@ class ChainPlan {
  public:
   ChainPlan(const ConvChain& op, FoldedCache& cache) : op_(op), cache_(cache) {
     const std::int64_t batch = op.x.shape()[0];
-    images_ = std::clamp<std::int64_t>(cache_bytes / bytes_of_image(), 1,
-                                       std::max<std::int64_t>(batch / least_parts, 1));
+    images_ = images_in_cache(batch, bytes_of_image());
     parts_ = (batch + images_ - 1) / images_;
     threads_ = std::min<std::int64_t>(parts_, omp_get_max_threads());
     for (const std::int64_t count : {images_, batch % images_}) {
@@ -162,8 +156,8 @@ class ChainPlan {
       shape = layer.output(shape);
       widest_ = std::max<std::size_t>(widest_, shape.elements() * sizeof(float));
       scratchpad_ = std::max(scratchpad_, convolution.scratchpad.get_size());
-      layers.push_back({&convolution, take(convolution.kernel.get_size()), take(convolution.packed.get_size()),
-                        take(convolution.bias.get_size())});
+      layers.push_back({&convolution, take(convolution.kernel.get_size()),
+                        take(convolution.packed.get_size()), take(convolution.bias.get_size())});
     }
     return layers;
   }
@@ -181,14 +175,18 @@ class ChainPlan {
     const std::int64_t first = part * images_;
     const Size& size = op_.x.shape()[0] - first < images_ ? sizes_.back() : sizes_.front();
     std::byte* own = workspace + thread_begin_ + omp_get_thread_num() * thread_bytes_;
-    const auto image = [&](const Tensor& t) { return t.data<float>() + first * (t.elements() / t.shape()[0]); };
+    const auto image = [&](const Tensor& t) {
+      return t.data<float>() + first * (t.elements() / t.shape()[0]);
+    };
     void* read = image(op_.x);
     for (std::size_t i = 0; i < size.layers.size(); ++i) {
       const Placed& placed = size.layers[i];
       const FoldedConvolution& c = *placed.convolution;
       const bool last = i + 1 == size.layers.size();
       void* written = last ? static_cast<void*>(image(op_.y)) : own + i % 2 * aligned(widest_);
-      const auto at = [&](const memory::desc& d, void* address) { return memory(d, cache_.engine(), address); };
+      const auto at = [&](const memory::desc& d, void* address) {
+        return memory(d, cache_.engine(), address);
+      };
       c.primitive.execute(cache_.stream(),
                           {{DNNL_ARG_SRC, at(c.x, read)},
                            {DNNL_ARG_WEIGHTS, at(c.packed, workspace + placed.packed)},

@@ -9,7 +9,8 @@ namespace adwp::cpu {
 // Holds no operands: threads may execute it at once.
 struct FoldedConvolution {
   dnnl::primitive primitive;
-  dnnl::memory::desc x, y, kernel, packed, bias, scratchpad;  // kernel: KRSC; packed: as the primitive wants it
+  dnnl::memory::desc x, y, kernel, packed, bias,
+      scratchpad;  // kernel: KRSC; packed: as the primitive wants it
   dnnl::reorder pack;
 };
 

@@ -33,12 +33,18 @@ class CpuBackend : public Backend {
   std::size_t workspace(const ConvForward& op) override;
   std::size_t workspace(const ConvDgrad& op) override;
   std::size_t workspace(const ConvWgrad& op) override;
+  std::size_t workspace(const ConvBatchNormForward& op) override;
+  std::size_t workspace(const ConvBatchNormBackward& op) override;
   std::size_t workspace(const ConvChain& op) override;
   std::size_t reduction_workspace(std::int64_t rows, std::int64_t channels) override;
 
 #define ADWP_COMPUTE(Op) void compute(const Op& op, void* workspace) override;
   ADWP_OPERATORS(ADWP_COMPUTE)
 #undef ADWP_COMPUTE
+  bool fuses(const ConvBatchNormForward& op) const override;
+  void compute(const ConvBatchNormForward& op, void* workspace) override;
+  bool fuses(const ConvBatchNormBackward& op) const override;
+  void compute(const ConvBatchNormBackward& op, void* workspace) override;
   bool fuses(const ConvChain& op) const override;
   void compute(const ConvChain& op, void* workspace) override;
 

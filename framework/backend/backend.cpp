@@ -34,6 +34,13 @@ void ProfileScope::stop() {
   row_->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
+void Backend::compute_apart(const ConvBatchNormBackward& op) {
+  const Tensor dy(op.dw.tensor.arena(), op.y.shape());
+  compute(op.normalization(dy));
+  compute(ConvWgrad{op.conv, op.x, dy, op.dw});
+  if (op.dx.tensor.defined()) compute(ConvDgrad{op.conv, dy, op.w, op.dx});
+}
+
 void Backend::compute_apart(const ConvChain& op) {
   Tensor z = op.x;
   for (const ConvChain::Layer& layer : op.layers) {

@@ -101,6 +101,23 @@ void check_pieces(Operands& o, const Tensor& pieces) {
 
 }  // namespace
 
+void ConvBatchNormBackward::check(Operands& o) const {
+  const Shape channels{y.shape().back()};
+  o.input("x", x, 4);
+  o.input("w", w, 4);
+  o.input("y", y, conv2d_output(conv, x.shape(), w.shape()));
+  o.input("dz", dz, y.shape());
+  for (const auto& [operand, tensor] :
+       {std::pair{"mean", &mean}, {"var", &var}, {"scale", &scale}, {"shift", &shift}}) {
+    o.input(operand, *tensor, channels);
+  }
+  o.output("dw", dw, w.shape());
+  if (dx.tensor.defined()) o.output("dx", dx, x.shape());
+  o.output("dscale", dscale, channels);
+  o.output("dshift", dshift, channels);
+  if (x.elements() == 0) o.sum_of_nothing();
+}
+
 void ConvChain::check(Operands& o) const {
   require(!layers.empty(), name, "no layers");
   o.input("x", x, 4);
