@@ -46,7 +46,7 @@ ConvolutionParts::ConvolutionParts(ConvPass pass, const Conv2d& conv, const Shap
                                    ConvolutionCache& cache)
     : pass_(pass), conv_(conv), x_(x), y_(conv2d_output(conv, x, w)), w_(w), cache_(cache) {
   std::optional<OneThread> one;  // for which primitives are made
-  if (x[0] > 1) one.emplace();
+  if (x[0] > 1 || pass == ConvPass::wgrad) one.emplace();
   cut();
   for (Part& part : parts_) {
     part.convolution = &cache.get(pass, conv, Shape{part.images, x[1], x[2], x[3]}, w);
@@ -57,14 +57,13 @@ ConvolutionParts::ConvolutionParts(ConvPass pass, const Conv2d& conv, const Shap
   place();
 }
 
-// A group's images, or the whole batch, into parts of as many images as fit in cache.
+// The batch into groups, and those into parts of as many images as fit in cache; alike for all three passes.
 void ConvolutionParts::cut() {
   const std::int64_t batch = x_[0];
   const std::int64_t macs = y_.elements() / batch * (w_.elements() / w_[0]);  // of an image
   std::int64_t images = images_in_cache(batch, (x_.elements() + y_.elements()) / batch * sizeof(float));
   images = std::min(batch, std::max(images, least_macs / std::max<std::int64_t>(macs, 1)));
-  const std::int64_t groups =
-      pass_ == ConvPass::wgrad ? std::min(most_groups, (batch + images - 1) / images) : 1;
+  const std::int64_t groups = std::min(most_groups, (batch + images - 1) / images);
   for (std::int64_t group = 0; group < groups; ++group) {
     groups_.push_back(parts_.size());
     const std::int64_t end = batch * (group + 1) / groups;
@@ -181,11 +180,7 @@ void ConvolutionParts::compute_wgrad(void* x, const Gives& gives, void* dw, void
       if (done) done(i, part.first, part.images);
     }
   };
-  if (x_[0] == 1) {
-    compute_group(0);
-  } else {
-    on_parts(groups, compute_group);
-  }
+  on_parts(groups, compute_group);
   for (std::int64_t group = 1; group < groups; ++group) add_to(sum_of(0), sum_of(group), n);
   cache_.reorder(first.packed, sum_of(0), first.krsc, dw);
 }
