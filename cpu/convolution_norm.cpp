@@ -155,8 +155,7 @@ class FusedBackward {
     void* result = op_.dw.adds() ? workspace + at_dw_ : dw.address();
     wgrad_.compute_wgrad(op_.x.address(), gives, result, workspace, done);
     if (!op_.dw.adds()) return;
-    const float* more = static_cast<const float*>(result);
-    for (std::int64_t i = 0; i < dw.elements(); ++i) dw.data<float>()[i] += more[i];
+    add_to(dw.data<float>(), static_cast<const float*>(result), dw.elements());
   }
 
  private:

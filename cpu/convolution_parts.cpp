@@ -14,7 +14,7 @@ using dnnl::memory;
 
 namespace {
 
-constexpr std::int64_t cache_bytes = 768 << 10, least_parts = 16, most_groups = 8;
+constexpr std::int64_t cache_bytes = 768 << 10, most_groups = 8;
 constexpr std::int64_t least_macs = 1'000'000;  // of a part, which costs a call
 
 std::byte* at(void* workspace, std::size_t offset) { return static_cast<std::byte*>(workspace) + offset; }
@@ -30,16 +30,10 @@ void touch(const float* begin, std::int64_t count) {
   for (std::int64_t i = 0; i < count; i += line) static_cast<void>(values[i]);
 }
 
-void add_to(float* to, const float* from, std::int64_t count) {
-  parallel_for(count, 16384, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) to[i] += from[i];
-  });
-}
-
 }  // namespace
 
-std::int64_t images_in_cache(std::int64_t batch, std::int64_t bytes) {
-  return std::clamp<std::int64_t>(cache_bytes / bytes, 1, std::max<std::int64_t>(batch / least_parts, 1));
+std::int64_t images_in_cache(std::int64_t batch, std::int64_t bytes, std::int64_t parts) {
+  return std::clamp<std::int64_t>(cache_bytes / bytes, 1, std::max<std::int64_t>(batch / parts, 1));
 }
 
 ConvolutionParts::ConvolutionParts(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w,
@@ -57,11 +51,14 @@ ConvolutionParts::ConvolutionParts(ConvPass pass, const Conv2d& conv, const Shap
   place();
 }
 
-// The batch into groups, and those into parts of as many images as fit in cache; alike for all three passes.
+// The batch into groups, and those into parts of as many images as fit in cache; alike for dgrad and wgrad.
 void ConvolutionParts::cut() {
   const std::int64_t batch = x_[0];
   const std::int64_t macs = y_.elements() / batch * (w_.elements() / w_[0]);  // of an image
-  std::int64_t images = images_in_cache(batch, (x_.elements() + y_.elements()) / batch * sizeof(float));
+  const std::int64_t bytes = (x_.elements() + y_.elements()) / batch * sizeof(float);
+  // A part's gradient of the kernel is added to its group's: no more parts than groups where they fit.
+  std::int64_t images =
+      pass_ == ConvPass::forward ? images_in_cache(batch, bytes) : images_in_cache(batch, bytes, most_groups);
   images = std::min(batch, std::max(images, least_macs / std::max<std::int64_t>(macs, 1)));
   const std::int64_t groups = std::min(most_groups, (batch + images - 1) / images);
   for (std::int64_t group = 0; group < groups; ++group) {

@@ -11,9 +11,9 @@ inline std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256
 
 // Images that lie in a core's second-level cache together, `bytes` each: oneDNN is at the machine's peak
 // there, at a third of it or less where every operand comes from memory. Not the machine's own size: what is
-// computed must not change from one machine to the next of a kind. The parts of a batch are many enough for
-// threads to share.
-std::int64_t images_in_cache(std::int64_t batch, std::int64_t bytes);
+// computed must not change from one machine to the next of a kind. A batch is cut into at least `parts`,
+// where it has as many images, for threads to share.
+std::int64_t images_in_cache(std::int64_t batch, std::int64_t bytes, std::int64_t parts = 16);
 
 // Each part is one thread's. oneDNN by itself would cut some passes by the number of threads, channels and
 // all; here bits do not depend on it. A single image is left to oneDNN and all threads: its time is its

@@ -95,6 +95,12 @@ std::vector<double> row_sums(std::int64_t rows, std::int64_t width, void* worksp
   return totals;
 }
 
+inline void add_to(float* to, const float* from, std::int64_t count) {
+  parallel_for(count, 16384, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) to[i] += from[i];
+  });
+}
+
 // Writes or sums, decided outside of the loop as well.
 template <bool accumulate>
 inline void put(float& target, float value) {
