@@ -199,7 +199,7 @@ class ChainPlan {
     float* y = image(op_.y);
     const float* more = image(op_.residual);
     const std::int64_t count = size.images * (op_.y.elements() / op_.y.shape()[0]);
-    for (std::int64_t i = 0; i < count; ++i) y[i] += more[i];
+    add_to(y, more, count);
   }
 
   const ConvChain& op_;

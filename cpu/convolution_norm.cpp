@@ -147,8 +147,7 @@ class FusedBackward {
       float* dx = op_.dx.tensor.data<float>() + first * image_;
       float* computed = op_.dx.adds() ? reinterpret_cast<float*>(own() + gradient_bytes_) : dx;
       dgrad_.compute_part(part, computed, gradient, op_.w.address(), workspace + at_dgrad_);
-      if (computed == dx) return;
-      for (std::int64_t i = 0; i < images * image_; ++i) dx[i] += computed[i];
+      if (op_.dx.adds()) add_to(dx, computed, images * image_);
     };
     dgrad_.pack(op_.w.address(), workspace + at_dgrad_);
     const Tensor& dw = op_.dw.tensor;

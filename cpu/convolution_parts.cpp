@@ -218,9 +218,7 @@ void CpuBackend::compute(const ConvDgrad& op, void* workspace) {
   const std::int64_t size = image(dx.shape());
   parts.compute(computed, op.dy.address(), op.w.address(), workspace,
                 [&](std::int64_t, std::int64_t first, std::int64_t images) {
-                  float* to = dx.data<float>() + first * size;
-                  const float* from = computed + first * size;
-                  for (std::int64_t i = 0; i < images * size; ++i) to[i] += from[i];
+                  add_to(dx.data<float>() + first * size, computed + first * size, images * size);
                 });
 }
 
