@@ -121,6 +121,60 @@ void check_pieces(Operands& o, const Tensor& pieces) {
 
 }  // namespace
 
+void ConvBatchNormBackward::check(Operands& o) const {
+  const Shape channels{y.shape().back()};
+  o.input("x", x, 4);
+  o.input("w", w, 4);
+  o.input("y", y, conv2d_output(conv, x.shape(), w.shape()));
+  o.input("dz", dz, y.shape());
+  for (const auto& [operand, tensor] :
+       {std::pair{"mean", &mean}, {"var", &var}, {"scale", &scale}, {"shift", &shift}}) {
+    o.input(operand, *tensor, channels);
+  }
+  o.output("dw", dw, w.shape());
+  if (dx.tensor.defined()) o.output("dx", dx, x.shape());
+  o.output("dscale", dscale, channels);
+  o.output("dshift", dshift, channels);
+  if (x.elements() == 0) o.sum_of_nothing();
+}
+
+void ConvChain::check(Operands& o) const {
+  require(!layers.empty(), name, "no layers");
+  o.input("x", x, 4);
+  Shape shape = x.shape();
+  for (const Layer& layer : layers) {
+    o.input("w", layer.w, 4);
+    shape = layer.output(shape);
+    const Shape channels{shape.back()};
+    o.input("mean", layer.mean, channels);
+    o.input("var", layer.var, channels);
+    o.input("scale", layer.scale, channels);
+    o.input("shift", layer.shift, channels);
+  }
+  if (residual.defined()) o.input("residual", residual, shape);
+  o.output("y", y, shape);
+}
+
+double ConvChain::flops() const {
+  double sum = 0;
+  Shape shape = x.shape();
+  for (const Layer& layer : layers) {
+    shape = layer.output(shape);
+    sum += conv2d_flops(layer.conv, shape, layer.w.shape());
+  }
+  return sum;
+}
+
+std::string ConvChain::text() const {
+  std::string all;
+  Shape shape = x.shape();
+  for (const Layer& layer : layers) {
+    all += (all.empty() ? "" : ", ") + conv2d_text(layer.conv, shape, layer.w.shape());
+    shape = layer.output(shape);
+  }
+  return all;
+}
+
 void Gemm::check(Operands& o) const {
   o.input("a", a, 2);
   o.input("b", b, transpose_b ? Shape{n(), k()} : Shape{k(), n()});

@@ -189,6 +189,46 @@ struct ConvBatchNormForward {
   std::string text() const { return conv2d_text(conv, x.shape(), w.shape()); }
 };
 
+// The gradient of the above: BatchNormBackward of dz to a gradient of y, from it ConvWgrad to dw and, where
+// dx is given, ConvDgrad to dx. A device that fuses them (Backend::fuses) need not keep the gradient of y.
+struct ConvBatchNormBackward {
+  static constexpr const char* name = "conv2d_batch_norm_backward";
+  Conv2d conv;
+  Tensor dz, x, w, y, mean, var, scale, shift;
+  float epsilon;
+  Activation act;
+  Target dx, dw, dscale, dshift;  // dx may be empty
+
+  BatchNormBackward normalization(const Tensor& dy) const {
+    return {dz, y, mean, var, scale, shift, epsilon, act, {dy}, dscale, dshift};
+  }
+  void check(Operands& o) const;
+  double flops() const { return conv2d_flops(conv, y.shape(), w.shape()) * (dx.tensor.defined() ? 2 : 1); }
+  std::string text() const { return conv2d_text(conv, x.shape(), w.shape()); }
+};
+
+// Convolutions in a row with given statistics, as evaluation has them, then perhaps a sum:
+//   z_0 = x; z_i = BatchNormInference of ConvForward of z_(i-1); y = z_n, + residual where there is one.
+// A device that fuses the chain (Backend::fuses) takes a few images through all of it at a time, while they
+// lie in its cache, and keeps no z.
+struct ConvChain {
+  static constexpr const char* name = "conv2d_chain";
+  struct Layer {
+    Conv2d conv;
+    Tensor w, mean, var, scale, shift;
+    Activation act;
+    Shape output(const Shape& x) const { return conv2d_output(conv, x, w.shape()); }
+  };
+  std::span<const Layer> layers;  // at least one
+  Tensor x, residual = {};
+  float epsilon;
+  Tensor y;
+
+  void check(Operands& o) const;
+  double flops() const;
+  std::string text() const;
+};
+
 // Layer norm over each row of x (M, N), without scale and shift:
 //   y = act((x - mean_m) / sqrt(var_m + epsilon)); mean and inverse = 1 / sqrt(var + epsilon): (M).
 struct LayerNormForward {

@@ -25,9 +25,10 @@ Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const 
 Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w,
                            const Variable& scale, const Variable& shift, Activation act,
                            BatchStatistics* statistics = nullptr);
-// Batch norm with given statistics; for evaluation, records nothing.
-Variable batch_norm_inference(Tape& tape, const Variable& x, const BatchStatistics& statistics,
-                              const Variable& scale, const Variable& shift, Activation act);
+// Convolutions in a row with batch norm of given statistics, then + residual (empty: none); for evaluation,
+// records nothing.
+Variable conv2d_chain(Tape& tape, std::span<const ConvChain::Layer> layers, const Variable& x,
+                      const Variable& residual = {});
 
 // Rows of x (M, N) to mean 0 and deviation 1, then `act`.
 inline constexpr float layer_norm_epsilon = 1e-5f;

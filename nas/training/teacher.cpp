@@ -44,10 +44,10 @@ Teacher::Teacher(Arena& arena, const StoredNetwork& network, const Task& task, c
 
 Tensor Teacher::renormalised(Tape& tape, const Tensor& images) const {
   if (!scale_.defined()) return images;
-  const Variable x = Variable::constant(images);
-  return ops::batch_norm_inference(tape, x, {mean_, variance_}, Variable::constant(scale_),
-                                   Variable::constant(shift_), Activation::none)
-      .value();
+  const Tensor y = tape.tensor(images.shape());
+  tape.backend().compute(BatchNormInference{images, mean_, variance_, scale_, shift_, ops::batch_norm_epsilon,
+                                            Activation::none, y});
+  return y;
 }
 
 Tensor Teacher::logits(Tape& tape, const Tensor& images) {
