@@ -32,6 +32,8 @@ struct RunOptions {
   // are not flipped: those of `idx`), and by cutout if the recipe has it; less what --no-flip and --no-shift
   // forbid. Throws a usage Error for a name that --augment does not know.
   Augmentation augmentation(const data::DataSpec& spec, std::int64_t pixels, bool cutout) const;
+  // Throws a usage Error for what contradicts itself.
+  void require_valid() const;
   data::Sampling sampling() const { return balanced ? data::Sampling::balanced : data::Sampling::each_once; }
 };
 
@@ -51,8 +53,10 @@ void run_program(Settings& settings, const Options& options) {
       devices(options.threads, options.precision, options.engine)
           .open(options.device, [&](const std::string& line) { passed_over.push_back(line); });
   const RunDirectory directory(options.out, options.resume);
-  // No bit depends on these: the device is found, and the data are known by their fingerprint.
-  const std::vector<std::string> free{"out", "data", "device", "threads", "arena-mb", "tensorboard"};
+  options.require_valid();  // before hours of reading
+  // No bit depends on these: the device is found, and data and architecture are known by their fingerprints.
+  const std::vector<std::string> free{"out",     "data",     "architecture", "device",
+                                      "threads", "arena-mb", "tensorboard"};
   if (directory.resumes()) settings.require_same(directory.config(), free);  // before data is read
   Run run(*backend, options, directory);
   for (const auto& [name, value] : run.found()) settings.found(name, value);

@@ -34,10 +34,16 @@ void Settings::read_config(const std::string& path) {
                              : entry->kind == Kind::text  ? "a string"
                                                           : "true or false";
       fail_usage("config", "{}: {} has the wrong type, got {}, expected {}", value.where, value.key,
-                 value.literal, expected);
+                 value.type == Type::real ? "the real number " + value.literal : value.literal, expected);
     }
     const bool not_set = entry->kind == Kind::text && value.raw.empty();
-    if (entry->option->count() == 0 && !not_set) entry->assign(value.raw);
+    if (entry->option->count() > 0 || not_set) continue;
+    try {
+      entry->assign(value.raw);
+    } catch (const Error& error) {
+      const std::string_view message = error.what();  // "[options] ..."
+      fail_usage("config", "{}: {}", value.where, message.substr(message.find(' ') + 1));
+    }
   }
 }
 
