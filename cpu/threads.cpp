@@ -52,7 +52,8 @@ double seconds_computed() {  // by this thread
 }  // namespace
 
 int cores_given() {
-  if (std::getenv("OMP_NUM_THREADS") != nullptr) return omp_get_max_threads();
+  constexpr int most = 1024;  // as of --threads; beyond, libgomp ends the program
+  if (std::getenv("OMP_NUM_THREADS") != nullptr) return std::clamp(omp_get_max_threads(), 1, most);
   cpu_set_t mask;
   int cores = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : omp_get_num_procs();
   if (const auto granted = quota()) cores = std::min<int>(cores, std::lround(*granted));

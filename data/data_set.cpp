@@ -49,12 +49,54 @@ PixelNorm measure(const ImageSet& set) {
   return norm;
 }
 
+// Names of classes, the first of many.
+std::string some_of(const std::vector<std::string>& classes) {
+  constexpr std::size_t most = 8;
+  if (classes.size() <= most) return fmt::format("{}", fmt::join(classes, ", "));
+  return fmt::format("{}, ... ({} classes)", fmt::join(classes.begin(), classes.begin() + most, ", "),
+                     classes.size());
+}
+
+void require_classes(const DataSpec& spec, const std::vector<Inventory::Class>& classes) {
+  for (const Inventory::Class& c : classes) {
+    if (c.images == 0) {
+      fail("data",
+           "{}: class '{}' has no training image, expected 2 or more; give it some or take it from the data "
+           "set",
+           spec.text, c.name);
+    }
+  }
+}
+
+// With ?skip-bad there may be none.
+void require_readable(const ReadImages& read, std::size_t wanted) {
+  if (read.indices.empty()) {
+    fail("data", "none of {} images can be decoded; inspect --data says why of each", wanted);
+  }
+}
+
 }  // namespace
+
+std::string what_lies_in(const std::filesystem::path& folder) {
+  constexpr std::size_t most = 6;
+  std::error_code error;
+  std::vector<std::string> names;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  if (error) return fmt::format("{}: {}", folder.string(), error.message());
+  if (names.empty()) return fmt::format("{} is empty", folder.string());
+  std::sort(names.begin(), names.end());
+  const std::size_t shown = std::min(names.size(), most);
+  return fmt::format("{} holds {}{}", folder.string(), fmt::join(names.begin(), names.begin() + shown, ", "),
+                     names.size() > shown ? fmt::format(" and {} more", names.size() - shown) : "");
+}
 
 std::vector<std::uint8_t> read_file(const std::string& path, std::size_t most) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) {
-    fail("data", "no such file, got {}; check the folder given with --data", path);
+    fail("data", "cannot use {}: {}", path, io::why_no_file(path));
   }
   const std::uintmax_t size = std::filesystem::file_size(path, ignored);
   if (size > most) fail("data", "cannot use {}, got {} bytes, expected at most {}", path, size, most);
@@ -93,6 +135,7 @@ Listing list_split(const DataSpec& spec, Split split) {
 TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double validation_fraction,
                                 const Reading& reading) {
   Listing listing = list_split(spec, Split::train);
+  require_classes(spec, listing.inventory.classes);
   TrainingData data;
   data.name = spec.text;
   data.classes = listing.classes;
@@ -102,6 +145,7 @@ TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double
     chosen.insert(chosen.end(), members.begin(), members.end());
   }
   const ReadImages read = listing.read(chosen, spec.size, data.inventory, reading);
+  require_readable(read, chosen.size());
   std::vector<std::vector<std::int32_t>> members(data.classes.size());
   for (std::int64_t n = 0; n < read.images.count(); ++n) members[read.images.labels[n]].push_back(n);
   const SplitImages split =
@@ -115,11 +159,15 @@ TrainingData load_training_data(const DataSpec& spec, std::uint64_t seed, double
 
 bool has_test_split(const DataSpec& spec) {
   std::error_code ignored;
-  return spec.kind != DataSpec::Kind::folder || std::filesystem::exists(spec.directory + "/test", ignored);
+  // A link to nowhere counts: whoever made it wanted a test split, and is told.
+  return spec.kind != DataSpec::Kind::folder ||
+         std::filesystem::exists(std::filesystem::symlink_status(spec.directory + "/test", ignored));
 }
 
 TestData load_test_split(const DataSpec& spec, const TrainingData& training, const Reading& reading) {
-  if (!has_test_split(spec)) fail("data", "no test split, expected {}", spec.directory + "/test");
+  if (!has_test_split(spec)) {
+    fail("data", "no test split, expected {}/test; {}", spec.directory, what_lies_in(spec.directory));
+  }
   Listing listing = list_split(spec, Split::test);
   TestData test;
   test.inventory = std::move(listing.inventory);
@@ -129,13 +177,15 @@ TestData load_test_split(const DataSpec& spec, const TrainingData& training, con
     if (found == training.classes.end() && test.inventory.classes[c].images > 0) {
       fail("data",
            "{}: the test split has a class that the training split lacks, got '{}', expected one of {}",
-           spec.text, listing.classes[c], fmt::join(training.classes, ", "));
+           spec.text, listing.classes[c], some_of(training.classes));
     }
     of_training[c] = found - training.classes.begin();
   }
   std::vector<std::int32_t> all(listing.labels.size());
   std::iota(all.begin(), all.end(), 0);
-  test.images = listing.read(all, training.train.height, test.inventory, reading).images;
+  ReadImages read = listing.read(all, training.train.height, test.inventory, reading);
+  require_readable(read, all.size());
+  test.images = std::move(read.images);
   std::set<std::int32_t> there;
   for (std::int32_t& label : test.images.labels) there.insert(label = of_training[label]);
   for (std::size_t c = 0; c < training.classes.size(); ++c) {

@@ -1,4 +1,5 @@
 #include <charconv>
+#include <set>
 
 #include "data/data_set.h"
 #include "framework/core/error.h"
@@ -17,6 +18,43 @@ std::int64_t number(std::string_view text, std::int64_t low, std::int64_t high, 
     fail_usage("data", "bad {}, got '{}', expected an integer from {} to {}", what, text, low, high);
   }
   return value;
+}
+
+// `query`: what stands behind the last '?'; `before`: the rest.
+void read_settings(DataSpec& spec, std::string_view before, std::string_view query) {
+  for (const char* setting : {"?limit", "?size", "?skip-bad", "?exif"}) {
+    if (before.find(setting) != before.npos) {
+      fail_usage("data", "a second '?' in '{}', expected '&' between settings: ?limit=N&size=PIXELS",
+                 spec.text);
+    }
+  }
+  std::set<std::string_view> given;
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    const auto equals = pair.find('=');
+    const std::string_view key = pair.substr(0, equals);
+    const std::string_view value =
+        equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
+    if (!given.insert(key).second)
+      fail_usage("data", "'{}' stands twice in '{}', expected once", key, spec.text);
+    if (key == "limit") {
+      spec.limit = number(value, 1, 100'000'000, "limit");
+    } else if (key == "size") {
+      spec.size = number(value, 4, 512, "size");
+    } else if (key == "skip-bad" && equals == std::string_view::npos) {
+      spec.skip_bad = true;
+    } else if (key == "exif" && (value == "ignore" || value == "apply")) {
+      spec.orientation = value == "apply" ? Orientation::apply : Orientation::ignore;
+    } else {
+      fail_usage(
+          "data",
+          "unknown setting '{}' in '{}', expected limit=N, size=PIXELS, skip-bad or exif=ignore; a folder "
+          "with '?' in its name wants one more '?' behind it",
+          pair, spec.text);
+    }
+  }
 }
 
 }  // namespace
@@ -54,28 +92,7 @@ DataSpec parse_data_spec(std::string_view text) {
     if (argument.empty()) fail_usage("data", "no folder, got '{}', expected {}", text, form);
     spec.directory = argument;
   }
-  while (!query.empty()) {
-    const auto end = query.find('&');
-    const std::string_view pair = query.substr(0, end);
-    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
-    const auto equals = pair.find('=');
-    const std::string_view key = pair.substr(0, equals);
-    const std::string_view value =
-        equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
-    if (key == "limit") {
-      spec.limit = number(value, 1, 100'000'000, "limit");
-    } else if (key == "size") {
-      spec.size = number(value, 4, 512, "size");
-    } else if (key == "skip-bad" && equals == std::string_view::npos) {
-      spec.skip_bad = true;
-    } else if (key == "exif" && value == "ignore") {
-      spec.orientation = Orientation::ignore;
-    } else {
-      fail_usage("data",
-                 "unknown setting '{}' in '{}', expected limit=N, size=PIXELS, skip-bad or exif=ignore", pair,
-                 text);
-    }
-  }
+  read_settings(spec, rest, query);
   return spec;
 }
 

@@ -41,7 +41,9 @@ std::string find_file(const std::string& directory, Split split, const char* wha
   }
   std::sort(found.begin(), found.end());
   const std::string expected = fmt::format("{}/{}-{}-idx{}-ubyte", directory, parts.front(), what, rank);
-  if (found.empty()) fail("data", "no such file, got {}[.gz]; check the folder given with --data", expected);
+  if (found.empty()) {
+    fail("data", "no such file, got {}[.gz]; {}", expected, what_lies_in(directory));
+  }
   if (found.size() == 2 && found[1] == found[0] + ".gz") found.pop_back();  // unpacked beside it
   if (found.size() > 1) {
     fail("data", "{} holds {} and {}, expected one of them; keep each data set in a folder of its own",
@@ -92,8 +94,12 @@ std::vector<std::uint8_t> read_idx_file(const std::string& path, std::uint32_t r
   if (bytes.size() < header || big_endian(bytes, 0) != (0x800u | rank)) {
     const std::vector<std::uint8_t> head(bytes.begin(),
                                          bytes.begin() + std::min<std::size_t>(bytes.size(), 512));
+    const bool is_idx =
+        bytes.size() >= 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] >= 8 && bytes[2] <= 14;
     fail("data", "{} is not an IDX file of unsigned bytes with {} dimensions; it is {}", path, rank,
-         kind_of_file(head));
+         !is_idx ? kind_of_file(head)
+                 : fmt::format("one of type 0x{:02x} (0x08: unsigned bytes) with {} dimensions", bytes[2],
+                               bytes[3]));
   }
   std::int64_t product = 1;
   extents.clear();
@@ -104,7 +110,8 @@ std::vector<std::uint8_t> read_idx_file(const std::string& path, std::uint32_t r
     if (product > (std::int64_t{2} << 30)) fail("data", "{} is too large", path);
   }
   if (bytes.size() != header + product) {
-    fail("data", "{} is truncated, got {} bytes, expected {}", path, bytes.size(), header + product);
+    fail("data", "{} is {}, got {} bytes, expected {}; download it again", path,
+         bytes.size() < header + product ? "truncated" : "too long", bytes.size(), header + product);
   }
   bytes.erase(bytes.begin(), bytes.begin() + header);
   return bytes;
@@ -152,7 +159,8 @@ std::vector<std::string> names_of(const std::set<std::uint8_t>& labels, const st
     } else if (label >= first && label - first < names.size()) {
       classes.push_back(names[label - first]);
     } else {
-      fail("data", "{}/classes.txt names {} classes, got label {}", directory, names.size(), label);
+      fail("data", "{}/classes.txt names {} classes, got label {}; its first line names label {}", directory,
+           names.size(), label, first);
     }
   }
   return classes;

@@ -7,6 +7,7 @@
 #include "data/decoders/decoder.h"
 #include "data/readers.h"
 #include "framework/core/error.h"
+#include "framework/io/file_kind.h"
 
 namespace adwp::data {
 namespace {
@@ -17,54 +18,12 @@ bool begins(Bytes file, std::string_view with, std::size_t at = 0) {
                     [](char a, std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; });
 }
 
-// What a file is that is no image we read; by its first bytes.
-struct Signature {
-  std::size_t at;
-  std::string_view bytes;
-  const char* what;
-};
 using namespace std::string_view_literals;
-constexpr Signature signatures[] = {
-    {0, "\x1F\x8B"sv, "compressed by gzip; gunzip it"},
-    {0, "version https://git-lfs"sv, "a pointer of Git LFS, not the file; run `git lfs pull`"},
-    {0, "PK\x03\x04"sv, "a ZIP archive; unpack it"},
-    {0, "BZh"sv, "compressed by bzip2; unpack it"},
-    {0,
-     "\xFD"
-     "7zXZ"sv,
-     "compressed by xz; unpack it"},
-    {0, "II*\0"sv, "a TIFF, which is not read; convert it to PNG"},
-    {0, "MM\0*"sv, "a TIFF, which is not read; convert it to PNG"},
-    {4, "ftypavif"sv, "an AVIF, which is not read; convert it to PNG"},
-    {4, "ftyphei"sv, "a HEIC, which is not read; convert it to JPEG"},
-    {4, "ftypmif1"sv, "a HEIC, which is not read; convert it to JPEG"},
-    {0, "\0\0\0\x0CjP"sv, "a JPEG 2000, which is not read; convert it to PNG"},
-    {0, "\xFF\x0A"sv, "a JPEG XL, which is not read; convert it to PNG"},
-    {0, "8BPS"sv, "a Photoshop file, which is not read; convert it to PNG"},
-    {0, "\x93NUMPY"sv, "a NumPy array, not an image"},
-    {0, "%PDF"sv, "a PDF, not an image"},
-    {0, "\0\x05\x16\x07"sv, "metadata of macOS (AppleDouble), not an image"},
-    {0, "SQLite format"sv, "a database, not an image"},
-    {0,
-     "\x7F"
-     "ELF"sv,
-     "a program, not an image"},
-};
-
-bool is_markup(Bytes head, std::string& what) {
-  std::string text(head.begin(), head.begin() + std::min<std::size_t>(head.size(), 512));
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  const std::size_t begin = text.find_first_not_of("\xEF\xBB\xBF \t\r\n");
-  if (begin == text.npos || text[begin] != '<') return false;
-  what = text.find("<svg") != text.npos   ? "an SVG drawing, which is not read; convert it to PNG"
-         : text.find("html") != text.npos ? "a web page (HTML), not an image; download it again"
-                                          : "XML text, not an image";
-  return true;
-}
 
 bool is_text(Bytes head) {
-  return std::all_of(head.begin(), head.end(),
-                     [](std::uint8_t b) { return b >= 0x20 || b == '\n' || b == '\r' || b == '\t'; });
+  return std::all_of(head.begin(), head.end(), [](std::uint8_t b) {
+    return (b >= 0x20 && b < 0xF5) || b == '\n' || b == '\r' || b == '\t';
+  });
 }
 
 Picture decode_by_content(Bytes file, bool decodes) {
@@ -157,14 +116,8 @@ void require_decodable(std::int64_t height, std::int64_t width) {
 }
 
 std::string kind_of_file(const std::vector<std::uint8_t>& head) {
-  if (head.empty()) return "empty (0 bytes)";
-  for (const Signature& signature : signatures) {
-    if (begins(head, signature.bytes, signature.at)) return signature.what;
-  }
-  std::string markup;
-  if (is_markup(head, markup)) return markup;
-  if (std::all_of(head.begin(), head.end(), [](std::uint8_t byte) { return byte == 0; }))
-    return "all zeros: it was never written, or its disk lost it";
+  const std::string known = io::known_kind({reinterpret_cast<const char*>(head.data()), head.size()});
+  if (!known.empty()) return known;
   return is_text(head) ? "text, not an image" : "not an image: neither JPEG, PNG, WebP, BMP nor GIF";
 }
 

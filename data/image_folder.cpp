@@ -31,10 +31,18 @@ bool is_image(const fs::path& path) {
   return endings.contains(ending_of(path));
 }
 
-// Of editors, file managers and archives: never a class, never an image.
+// Of editors, file managers, archives and file systems: never a class, never an image.
 bool is_hidden(const fs::path& path) {
+  static const std::set<std::string> names{"__MACOSX",
+                                           "@eaDir",
+                                           "#recycle",
+                                           "@Recycle",
+                                           "$RECYCLE.BIN",
+                                           "lost+found",
+                                           "System Volume Information",
+                                           "__pycache__"};
   const std::string name = path.filename().string();
-  return name.starts_with('.') || name == "__MACOSX";
+  return name.starts_with('.') || names.contains(name);
 }
 
 [[noreturn]] void fail_to_read(const fs::path& folder, const std::error_code& error) {
@@ -57,6 +65,13 @@ std::vector<fs::path> sorted_entries(const fs::path& folder) {
 class FolderLister {
  public:
   explicit FolderLister(const fs::path& root) : root_(root) {
+    refuse_dangling(root);
+    std::error_code error;
+    if (!fs::exists(root, error) && !error) {
+      fail("data", "no such folder, got {}, expected DIR/train/CLASS/*.png|jpg|webp|bmp|gif; {}",
+           root.string(), what_lies_in(root.parent_path()));
+    }
+    above_ = fs::canonical(root, error);
     for (const fs::path& path : sorted_entries(root)) {
       if (leaves_out(path)) continue;
       std::error_code ignored;
@@ -66,8 +81,12 @@ class FolderLister {
         leave_out(path, "not in a class's folder");
       }
     }
-    if (files.empty())
-      fail("data", "{} holds no class folders with images{}", root.string(), what_was_left_out());
+    if (!files.empty()) return;
+    const std::size_t classes = listing.classes.size();
+    fail("data", "{} holds no {}{}", root.string(),
+         classes == 0 ? "class folders with images"
+                      : fmt::format("image in any of its {} class folders", classes),
+         what_was_left_out());
   }
 
   std::vector<fs::path> files;
@@ -79,16 +98,20 @@ class FolderLister {
   }
 
   // A link to nowhere is an error: whoever made it wanted what it named.
-  bool leaves_out(const fs::path& path) {
-    if (is_hidden(path)) {
-      leave_out(path, "hidden");
-      return true;
-    }
+  static void refuse_dangling(const fs::path& path) {
     std::error_code ignored;
     if (fs::is_symlink(fs::symlink_status(path, ignored)) && !fs::exists(path, ignored)) {
       fail("data", "{} is a link to {}, which is not there; mend or remove it", path.string(),
            fs::read_symlink(path, ignored).string());
     }
+  }
+
+  bool leaves_out(const fs::path& path) {
+    if (is_hidden(path)) {
+      leave_out(path, "hidden");
+      return true;
+    }
+    refuse_dangling(path);
     return false;
   }
 
@@ -98,11 +121,10 @@ class FolderLister {
     add_images(folder, entered);
     const std::int64_t found = files.size() - before;
     const std::string name = normal_name(folder.filename().string());
-    if (found == 0) {
-      fail("data", "the class folder {} holds no image{}", folder.string(), what_was_left_out());
-    }
     for (const std::string& other : listing.classes) {
-      if (other == name) fail("data", "{} stands twice, spelt in two ways of Unicode", folder.string());
+      if (other != name) continue;
+      fail("data", "{} stands twice, spelt in two ways of Unicode; move the images of one to the other",
+           folder.string());
     }
     listing.labels.insert(listing.labels.end(), found, std::int32_t(listing.classes.size()));
     listing.classes.push_back(name);
@@ -116,7 +138,14 @@ class FolderLister {
   // Those of the folder and of all below it, each folder once: links may lead back.
   void add_images(const fs::path& folder, std::set<fs::path>& entered) {
     std::error_code error;
-    if (!entered.insert(fs::canonical(folder, error)).second) return;
+    const fs::path real = fs::canonical(folder, error);
+    // Of the split itself, or of what holds it: other classes would come in with it.
+    const bool leads_up =
+        std::mismatch(real.begin(), real.end(), above_.begin(), above_.end()).first == real.end();
+    if (leads_up || !entered.insert(real).second) {
+      leave_out(folder, "link that leads back");
+      return;
+    }
     for (const fs::path& path : sorted_entries(folder)) {
       if (leaves_out(path)) continue;
       std::error_code ignored;
@@ -137,7 +166,7 @@ class FolderLister {
                : fmt::format("; left out: {} ({})", left_out.back().path, left_out.back().reason);
   }
 
-  fs::path root_;
+  fs::path root_, above_;  // the split's folder, and where it really lies
 };
 
 // body(i) for 0 .. n on all cores; one of the threads tells `reading` how far they are.
@@ -173,7 +202,8 @@ class FolderReader {
         sizes[i] = {image.height, image.width};
       });
       size = commonest_side(sizes);
-      if (size == 0) refuse(indices, faults);
+      if (size == 0 && !spec_.skip_bad) refuse(indices, faults);
+      size = std::max<std::int64_t>(size, 1);
     }
     ImageSet all{.height = size, .width = size, .channels = 3};
     require_room(std::ssize(indices), size, size, 3);
@@ -190,14 +220,13 @@ class FolderReader {
       }
     });
     const std::size_t bad = indices.size() - std::count(faults.begin(), faults.end(), std::string());
-    if (bad > 0 && (!spec_.skip_bad || bad == indices.size())) refuse(indices, faults);
+    if (bad > 0 && !spec_.skip_bad) refuse(indices, faults);
     return without_bad(std::move(all), indices, faults, sizes, inventory);
   }
 
  private:
   static std::string without_where(const std::string& fault) {
-    const std::string_view where = "[data] ";
-    return fault.starts_with(where) ? fault.substr(where.size()) : fault;
+    return fault.starts_with("[") ? fault.substr(std::min(fault.find(' '), fault.size() - 1) + 1) : fault;
   }
 
   // body(i, path) for each that has no fault yet; what it throws becomes its fault.
@@ -255,7 +284,12 @@ class FolderReader {
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const std::int32_t index = indices[i];
       if (!faults[i].empty()) {
-        inventory.left_out.push_back({files_[index].string(), "cannot be decoded", without_where(faults[i])});
+        std::string detail = without_where(faults[i]);
+        for (const std::string verb : {"cannot use ", "cannot read "}) {
+          const std::string known = verb + one_line(files_[index].string()) + ": ";
+          if (detail.starts_with(known)) detail.erase(0, known.size());
+        }
+        inventory.left_out.push_back({files_[index].string(), "cannot be decoded", detail});
         continue;
       }
       ++inventory.sizes[sizes[i]];
@@ -274,11 +308,26 @@ class FolderReader {
   std::vector<std::int32_t> labels_;
 };
 
+// Folders beside train and test that look like splits: whoever made them should know that they are not read.
+void add_other_splits(const fs::path& directory, Inventory& inventory) {
+  for (const fs::path& path : sorted_entries(directory)) {
+    std::string name = path.filename().string();
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::error_code ignored;
+    const bool is_one = name.starts_with("val") || name.starts_with("test") || name.starts_with("train");
+    if (!is_one || path.filename() == "train" || path.filename() == "test") continue;
+    if (fs::is_directory(path, ignored)) {
+      inventory.left_out.push_back({path.string(), "neither train nor test"});
+    }
+  }
+}
+
 }  // namespace
 
 Listing list_folder(const DataSpec& spec, Split split) {
   FolderLister lister(fs::path(spec.directory) / (split == Split::train ? "train" : "test"));
   Listing listing = std::move(lister.listing);
+  if (split == Split::train) add_other_splits(spec.directory, listing.inventory);
   const auto reader = std::make_shared<FolderReader>(spec, std::move(lister.files), listing.labels);
   listing.read = [reader](std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory,
                           const Reading& reading) { return reader->read(indices, size, inventory, reading); };

@@ -1,6 +1,7 @@
 // Listings of images that lie in memory, and names of classes.
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #ifdef ADWP_HAS_UTF8PROC
@@ -10,7 +11,6 @@
 #include "data/readers.h"
 #include "framework/core/error.h"
 #include "framework/core/fnv.h"
-#include "framework/io/atomic_file.h"
 
 namespace adwp::data {
 namespace {
@@ -67,14 +67,28 @@ std::string normal_name(const std::string& name) {
 std::vector<std::string> read_names(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return {};
-  const std::string text = io::read_text(path.string(), std::size_t{1} << 20);
+  const std::vector<std::uint8_t> bytes = read_file(path.string(), std::size_t{1} << 20);
+  std::string text(bytes.begin(), bytes.end());
+  if (text.find('\0') != text.npos) {
+    fail("data", "{}: not a list of names in UTF-8 but {}; save it as UTF-8", path.string(),
+         text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") ? "UTF-16" : "with zero bytes");
+  }
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);  // what some editors put before UTF-8
   std::vector<std::string> names;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string line = text.substr(at, end - at);
-    const std::size_t first = line.find_first_not_of(" \t\r"), last = line.find_last_not_of(" \t\r");
-    if (first != line.npos) names.push_back(normal_name(line.substr(first, last - first + 1)));
-    at = end + 1;
+  std::map<std::string, std::size_t> line_of;
+  std::size_t line = 0;
+  for (std::size_t at = 0; at < text.size(); ++line) {
+    const std::size_t end = std::min(text.find_first_of("\r\n", at), text.size());
+    const std::string whole = text.substr(at, end - at);
+    at = end + (text.compare(end, 2, "\r\n") == 0 ? 2 : 1);
+    const std::size_t first = whole.find_first_not_of(" \t"), last = whole.find_last_not_of(" \t");
+    if (first == whole.npos) continue;
+    names.push_back(normal_name(whole.substr(first, last - first + 1)));
+    const auto [known, is_new] = line_of.emplace(names.back(), line + 1);
+    if (!is_new) {
+      fail("data", "{}:{}: '{}' stands in line {} too, expected each class once", path.string(), line + 1,
+           names.back(), known->second);
+    }
   }
   return names;
 }

@@ -38,7 +38,14 @@ void add_left_out(const Inventory& inventory, const char* split, std::vector<std
 
 void add_sizes(const Inventory& inventory, std::int64_t side, const char* split,
                std::vector<std::string>& notes) {
-  if (inventory.sizes.size() < 2) return;
+  if (inventory.sizes.empty()) return;
+  const auto& [height, width] = inventory.sizes.begin()->first;
+  if (inventory.sizes.size() == 1) {
+    if (height == side && width == side) return;
+    notes.push_back(fmt::format("{} split: images of {} x {}; all are brought to {} x {}", split, width,
+                                height, side, side));
+    return;
+  }
   const std::string sizes = counted(inventory.sizes, [](const auto& size, std::int64_t count) {
     return fmt::format("{} of {} x {}", count, size.second, size.first);
   });
@@ -70,6 +77,12 @@ std::vector<std::string> notes_on(const TrainingData& data) {
                     data.duplicates, data.train.count() + data.validation.count()));
   }
   const auto& classes = data.inventory.classes;
+  if (classes.size() == 1) {
+    notes.push_back(
+        fmt::format("one class, '{}': there is nothing to learn; in folder:DIR each folder in "
+                    "DIR/train is a class, with all that is below it",
+                    classes[0].name));
+  }
   const auto [least, most] = std::minmax_element(
       classes.begin(), classes.end(), [](const auto& a, const auto& b) { return a.images < b.images; });
   if (least != classes.end() && most->images >= unequal * least->images) {

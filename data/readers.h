@@ -48,9 +48,13 @@ Listing listing_of(ImageSet images, std::vector<std::string> classes);
 // are.
 std::string normal_name(const std::string& name);
 
-// The lines of a text file that are not empty, without spaces around them; none when there is no such file.
-// Names of classes come so: batches.meta.txt, fine_label_names.txt, classes.txt.
+// The lines of a text file (UTF-8) that are not empty, without spaces around them; none when there is no such
+// file. Names of classes come so: batches.meta.txt, fine_label_names.txt, classes.txt. Throws an Error that
+// names the line of a name that stands twice.
 std::vector<std::string> read_names(const std::filesystem::path& path);
+
+// "DIR holds a, b and 3 more", for messages on something that is not there.
+std::string what_lies_in(const std::filesystem::path& folder);
 
 // The whole file. Throws Error when it cannot be read or is larger than `most` bytes.
 std::vector<std::uint8_t> read_file(const std::string& path, std::size_t most);

@@ -63,11 +63,14 @@ SplitImages split_by_class(const std::vector<std::vector<std::int32_t>>& members
   Copies copies(members, hashes);
   for (std::size_t c = 0; c < members.size(); ++c) {
     const std::vector<std::int32_t>& images = members[c];
-    const std::int64_t wanted = std::max(1l, std::lround(validation_fraction * images.size()));
-    if (images.size() < 2 || wanted >= std::ssize(images)) {
-      fail("data", "class '{}' is too small to be split, got {} images, expected 2 or more", classes[c],
-           images.size());
+    if (images.size() < 2) {
+      fail("data",
+           "class '{}' is too small to be split, got {} image{}, expected 2 or more, one of them to validate "
+           "on; give it more, raise ?limit, or leave the class out",
+           classes[c], images.size(), images.size() == 1 ? "" : "s");
     }
+    const std::int64_t wanted =
+        std::clamp<std::int64_t>(std::lround(validation_fraction * images.size()), 1, std::ssize(images) - 1);
     std::int64_t held = std::count_if(images.begin(), images.end(), [&](auto n) { return copies.held(n); });
     for (const std::int32_t image : images) {
       if (held >= wanted) break;

@@ -10,14 +10,17 @@
 namespace adwp::data {
 namespace {
 
-SplitSurvey survey_of(const DataSpec& spec, Split split) {
+using Hashes = std::unordered_set<std::uint64_t>;
+
+// `size`: what the images are brought to. `met`: hashes of the images.
+SplitSurvey survey_of(const DataSpec& spec, Split split, std::int64_t& size, Hashes& met) {
   Listing listing = list_split(spec, split);
   std::vector<std::int32_t> all(listing.labels.size());
   std::iota(all.begin(), all.end(), 0);
   SplitSurvey result{.split = split == Split::train ? "training" : "test",
                      .inventory = std::move(listing.inventory)};
-  const ImageSet images = listing.read(all, spec.size, result.inventory, {}).images;
-  std::unordered_set<std::uint64_t> met;
+  const ImageSet images = listing.read(all, size, result.inventory, {}).images;
+  size = images.height;
   for (const std::uint64_t hash : pixel_hashes(images)) result.duplicates += !met.insert(hash).second;
   return result;
 }
@@ -26,8 +29,12 @@ SplitSurvey survey_of(const DataSpec& spec, Split split) {
 
 std::vector<SplitSurvey> survey(DataSpec spec) {
   spec.skip_bad = true;
-  std::vector<SplitSurvey> result{survey_of(spec, Split::train)};
-  if (has_test_split(spec)) result.push_back(survey_of(spec, Split::test));
+  std::int64_t size = spec.size;
+  Hashes training, test;
+  std::vector<SplitSurvey> result{survey_of(spec, Split::train, size, training)};
+  if (!has_test_split(spec)) return result;
+  result.push_back(survey_of(spec, Split::test, size, test));
+  for (const std::uint64_t hash : test) result.back().in_training += training.contains(hash);
   return result;
 }
 

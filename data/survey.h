@@ -11,7 +11,8 @@ namespace adwp::data {
 struct SplitSurvey {
   std::string split;  // "training" or "test"
   Inventory inventory;
-  std::int64_t duplicates = 0;  // images that equal an earlier one of the split in every pixel
+  std::int64_t duplicates = 0;   // images that equal an earlier one of the split in every pixel
+  std::int64_t in_training = 0;  // of the test split: images that equal one of the training split
 };
 
 // Reads every image of both splits, leaves out what cannot be decoded, and tells what it met. The limit of

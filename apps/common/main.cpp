@@ -77,7 +77,7 @@ void note_interrupts(const std::string& program, const std::filesystem::path& co
   struct sigaction action = {};
   action.sa_handler = [](int) { signalled = true; };
   action.sa_flags = SA_RESTART | SA_RESETHAND | SA_ONSTACK;
-  for (int signal : {SIGINT, SIGTERM}) {
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {  // SIGHUP: its terminal or connection is gone
     struct sigaction old = {};
     // A program that `nohup` or a script in the background starts is told to ignore them.
     if (sigaction(signal, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) {

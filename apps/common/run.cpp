@@ -103,9 +103,11 @@ void declare_run(Settings& settings, RunOptions& o, double least_validation) {
   settings.flag("balanced", o.balanced, "Show each class equally often, whatever its number of images");
 }
 
+void RunOptions::require_valid() const { augmentation(data::parse_data_spec(data), 32, 0); }
+
 Augmentation RunOptions::augmentation(const data::DataSpec& spec, std::int64_t pixels, double cutout) const {
   bool shifts = augment.empty(), flips = augment.empty() && spec.kind != data::DataSpec::Kind::idx;
-  bool cuts = augment.empty() && cutout > 0;
+  bool cuts = augment.empty() && cutout > 0, lists_none = false;
   for (std::size_t at = 0; at < augment.size();) {
     const std::size_t end = std::min(augment.find(',', at), augment.size());
     const std::string name = augment.substr(at, end - at);
@@ -115,11 +117,20 @@ Augmentation RunOptions::augmentation(const data::DataSpec& spec, std::int64_t p
       flips = true;
     } else if (name == "cutout") {
       cuts = true;
-    } else if (name != "none") {
+    } else if (name == "none") {
+      lists_none = true;
+    } else {
       fail_usage("augment", "unknown, got '{}', expected shift, flip, cutout, with commas between, or none",
                  name);
     }
     at = end + 1;
+  }
+  if (!augment.empty() && ((shifts && no_shift) || (flips && no_flip))) {
+    fail_usage("augment", "--augment {} and --no-{} contradict each other; leave out one of them", augment,
+               flips && no_flip ? "flip" : "shift");
+  }
+  if (lists_none && (shifts || flips || cuts)) {
+    fail_usage("augment", "none beside others, got '{}', expected a list or none", augment);
   }
   return {.shift = shifts && !no_shift ? pixels / 8 : 0,
           .flip = flips && !no_flip,

@@ -33,9 +33,10 @@ struct RunOptions {
 
   // How training images are changed: as --augment says, or by shift and flip (images of letters and digits
   // are not flipped: those of `idx`), and by cutout of that side, a fraction of the image's, if it is not 0;
-  // less what
-  // --no-flip and --no-shift forbid. Throws a usage Error for a name that --augment does not know.
+  // less what --no-flip and --no-shift forbid. Throws a usage Error for a name that --augment does not know.
   Augmentation augmentation(const data::DataSpec& spec, std::int64_t pixels, double cutout) const;
+  // Throws a usage Error for what contradicts itself.
+  void require_valid() const;
   data::Sampling sampling() const { return balanced ? data::Sampling::balanced : data::Sampling::each_once; }
 };
 
@@ -66,11 +67,13 @@ void run_program(Settings& settings, Options& options, parallel::Group& group) {
   std::optional<RunDirectory> directory;
   std::optional<Run> run;
   std::optional<typename Run::Helper> helper;
-  // No bit depends on these: the device is found, and the data are known by their fingerprint.
-  const std::vector<std::string> free{"out", "data", "device", "threads", "arena-mb", "tensorboard"};
+  // No bit depends on these: the device is found, and data and architecture are known by their fingerprints.
+  const std::vector<std::string> free{"out",     "data",     "architecture", "device",
+                                      "threads", "arena-mb", "tensorboard"};
   require_same_facts(group, lines_of(settings.toml()));
   backend = open_device(group, options, passed_over);
   together(group, [&] {
+    options.require_valid();  // before hours of reading
     if (group.rank() > 0) return;
     directory.emplace(options.out, options.resume);
     if (directory->resumes()) settings.require_same(directory->config(), free);  // before data is read

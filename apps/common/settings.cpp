@@ -202,6 +202,14 @@ bool Settings::parse(int argc, const char* const* argv) {
   } catch (const CLI::CallForVersion&) {
     fmt::print("{}\n", app_->version());
     return false;
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string text =
+        error.what();  // "--epochs: At Most 1 required but received 2", "--epochs: 1 required ..."
+    const std::string name = text.substr(0, text.find(':'));
+    if (text.find("At Most 1") == text.npos) {
+      fail_usage("options", "{} lacks its value; see {} --help", name, program_);
+    }
+    fail_usage("options", "{} stands more than once, expected once", name);
   } catch (const CLI::ParseError& error) {
     fail_usage("options", "{}; see {} --help", sentence(error.what()), program_);
   }
@@ -241,7 +249,7 @@ const Settings::Entry* Settings::find(const std::string& name) const {
 std::string Settings::hint(const std::string& unknown) const {
   const Entry* nearest = nullptr;
   std::size_t least = 3;  // two typing errors
-  if (unknown.size() > longest_hinted) return fmt::format("see {} --help", program_);
+  if (unknown.empty() || unknown.size() > longest_hinted) return fmt::format("see {} --help", program_);
   for (const Entry& entry : entries_) {
     const std::size_t distance = edit_distance(unknown, entry.name);
     if (distance < least) {

@@ -105,6 +105,7 @@ class Settings {
   void read_config(const std::string& path);
   void read_recipe();
   Entry& entry_of(const TomlValue& value);  // throws where there is none, or where the type is another
+  static void assign(Entry& entry, const TomlValue& value);
   void require_found(const std::string& name, const std::string& literal) const;
   const Entry* find(const std::string& name) const;
   std::string hint(const std::string& unknown) const;

@@ -14,6 +14,16 @@ const std::string found_prefix = "found-";  // keys of config.toml that are no s
 
 }  // namespace
 
+// An error says where the value stands.
+void Settings::assign(Entry& entry, const TomlValue& value) {
+  try {
+    entry.assign(value.raw);
+  } catch (const Error& error) {
+    const std::string_view message = error.what();  // "[options] ..."
+    fail_usage("config", "{}: {}", value.where, message.substr(message.find(' ') + 1));
+  }
+}
+
 Settings::Entry& Settings::entry_of(const TomlValue& value) {
   using Type = TomlValue::Type;
   const auto at = std::find_if(entries_.begin(), entries_.end(),
@@ -33,7 +43,7 @@ Settings::Entry& Settings::entry_of(const TomlValue& value) {
                            : kind == Kind::text  ? "a string"
                                                  : "true or false";
     fail_usage("config", "{}: {} has the wrong type, got {}, expected {}", value.where, value.key,
-               value.literal, expected);
+               value.type == Type::real ? "the real number " + value.literal : value.literal, expected);
   }
   return *at;
 }
@@ -45,7 +55,7 @@ void Settings::read_config(const std::string& path) {
     Entry& entry = entry_of(value);
     const bool not_set = entry.kind == Kind::text && value.raw.empty();
     if (entry.given || not_set) continue;
-    entry.assign(value.raw);
+    assign(entry, value);
     entry.given = true;
   }
 }
@@ -71,7 +81,7 @@ void Settings::read_recipe() {
       fail_usage("config", "{}: {} is no part of a recipe; give it on the command line or with --config",
                  value.where, value.key);
     }
-    if (!entry.given) entry.assign(value.raw);
+    if (!entry.given) assign(entry, value);
   }
 }
 

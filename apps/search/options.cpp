@@ -17,7 +17,7 @@ nas::HyperTrainingOptions SearchOptions::hyper_training(const nas::Task& task, s
           .architectures_per_step = architectures_per_step,
           .growth = hyper_growth,
           .learning_rate = static_cast<float>(hyper_lr),
-          .augmentation = augmentation(data::parse_data_spec(data), task.image_size, false),
+          .augmentation = augmentation(data::parse_data_spec(data), task.image_size, 0),
           .sampling = sampling(),
           .limits = limits(),
           .seed = source_seed(member)};
@@ -28,7 +28,7 @@ nas::NetworkTrainingOptions SearchOptions::network_training(const nas::Task& tas
   return {.epochs = epochs,
           .batch = batch,
           .learning_rate = static_cast<float>(finalist_lr),
-          .augmentation = augmentation(data::parse_data_spec(data), task.image_size, false),
+          .augmentation = augmentation(data::parse_data_spec(data), task.image_size, 0),
           .sampling = sampling(),
           .seed = training_seed};
 }

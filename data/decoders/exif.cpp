@@ -1,11 +1,14 @@
 // EXIF 2.3, as far as the orientation: a TIFF header, then a directory of 12-byte entries.
+#include <algorithm>
+#include <iterator>
+
 #include "data/decoders/decoder.h"
 
 namespace adwp::data {
 namespace {
 
 constexpr std::size_t header_bytes = 8, entry_bytes = 12;
-constexpr std::uint32_t orientation_tag = 0x0112, short_type = 3;
+constexpr std::uint32_t orientation_tag = 0x0112, short_type = 3, long_type = 4;
 
 class Tiff {
  public:
@@ -29,6 +32,11 @@ class Tiff {
 }  // namespace
 
 int exif_orientation(Bytes exif) {
+  constexpr std::uint8_t name[] = {'E', 'x', 'i',
+                                   'f', 0,   0};  // as in JPEG; some put it into PNG and WebP too
+  if (exif.size() > sizeof name && std::equal(std::begin(name), std::end(name), exif.begin())) {
+    exif = exif.subspan(sizeof name);
+  }
   if (exif.size() < header_bytes || exif[0] != exif[1] || (exif[0] != 'I' && exif[0] != 'M')) return 1;
   const Tiff tiff(exif);
   if (tiff.number(2, 2) != 42) return 1;
@@ -36,8 +44,9 @@ int exif_orientation(Bytes exif) {
   for (std::size_t i = 0; i < entries; ++i) {
     const std::size_t entry = directory + 2 + i * entry_bytes;
     if (entry + entry_bytes > exif.size()) return 1;
-    if (tiff.number(entry, 2) != orientation_tag || tiff.number(entry + 2, 2) != short_type) continue;
-    const std::uint32_t orientation = tiff.number(entry + 8, 2);
+    const std::uint32_t type = tiff.number(entry + 2, 2);
+    if (tiff.number(entry, 2) != orientation_tag || (type != short_type && type != long_type)) continue;
+    const std::uint32_t orientation = tiff.number(entry + 8, type == short_type ? 2 : 4);
     return orientation >= 1 && orientation <= 8 ? orientation : 1;
   }
   return 1;

@@ -39,6 +39,56 @@ namespace {
 
 constexpr std::size_t header_bytes = std::size_t{1} << 20;  // enough to decode what is no pixel
 
+// A little-endian number; zero beyond the end.
+std::uint32_t number(Bytes file, std::size_t at, int bytes) {
+  std::uint32_t value = 0;
+  for (int i = bytes; i-- > 0;) value = value << 8 | (at + i < file.size() ? file[at + i] : 0);
+  return value;
+}
+
+// What stb_image reads as black is refused: rows that the file lacks.
+void require_whole_bmp(Bytes file) {
+  const std::size_t pixels = number(file, 10, 4), header = number(file, 14, 4);
+  const bool old = header == 12;  // OS/2's, of 16-bit sides
+  const std::size_t width = number(file, 18, old ? 2 : 4), bits = number(file, old ? 24 : 28, 2);
+  const std::size_t height =
+      old ? number(file, 20, 2)
+          : std::abs(static_cast<std::int64_t>(static_cast<std::int32_t>(number(file, 22, 4))));
+  const std::uint32_t compression = old ? 0 : number(file, 30, 4);
+  if (compression == 1 || compression == 2) {
+    throw BadImage("it is a BMP compressed by run lengths, which is not read; convert it to PNG");
+  }
+  require_decodable(height, width);
+  if (file.size() < pixels || file.size() - pixels < (width * bits + 31) / 32 * 4 * height) {
+    throw BadImage("it is a truncated BMP: pixels are missing; copy or download it again");
+  }
+}
+
+// A GIF's blocks up to the end of the first picture's data.
+void require_whole_gif(Bytes file) {
+  enum Block { extension = 0x21, picture = 0x2C };
+  const auto table_bytes = [](int flags) {
+    return (flags & 0x80) != 0 ? std::size_t{3} << ((flags & 7) + 1) : 0;
+  };
+  std::size_t at = 13 + table_bytes(number(file, 10, 1));
+  bool whole = false;
+  for (bool found = false; !found && at < file.size();) {
+    const int block = file[at];
+    if (block != extension && block != picture) return;  // the decoder says what is wrong
+    found = block == picture;
+    at += found ? 11 + table_bytes(number(file, at + 9, 1)) : 2;
+    std::size_t length = 1;  // of a part of the block's data; the last one has none
+    while (length > 0 && at < file.size()) {
+      length = file[at];
+      at += 1 + length;
+    }
+    whole = found && length == 0;
+  }
+  if (!whole) {
+    throw BadImage("it is a truncated GIF: pixels are missing; copy or download it again");
+  }
+}
+
 }  // namespace
 
 Picture decode_other(Bytes file, bool decodes) {
@@ -48,9 +98,13 @@ Picture decode_other(Bytes file, bool decodes) {
   if (file[0] == 0xFF) {
     if (const std::string_view fault = jpeg_fault(file); !fault.empty()) throw BadImage(std::string(fault));
   }
+  if (file[0] == 'B') require_whole_bmp(file);
+  if (file[0] == 'G') require_whole_gif(file);
   if (!stbi_info_from_memory(file.data(), length, &width, &height, &stored_channels)) {
-    throw BadImage(stbi_failure_reason());
+    throw BadImage(std::string("it is damaged, or of a kind that is not read (") + stbi_failure_reason() +
+                   ")");
   }
+  height = std::abs(height);  // a BMP's is negative where its first row is the upper one
   require_decodable(height, width);
   Picture picture{.height = height, .width = width};
   if (!decodes) return picture;

@@ -44,7 +44,7 @@ Bytes read_whole(const std::string& path, std::size_t most) {
   std::error_code error;
   const bool regular = std::filesystem::is_regular_file(path, error);
   const std::uintmax_t size = regular ? std::filesystem::file_size(path, error) : 0;
-  if (!regular || error) fail_usage("file", "cannot read {}: no such file", path);
+  if (!regular || error) fail_usage("file", "cannot read {}: {}", path, why_no_file(path));
   if (size > most) fail_usage("file", "{} is too large, got {} bytes, expected at most {}", path, size, most);
   std::ifstream file(path, std::ios::binary);
   Bytes bytes(size, 0);
@@ -54,6 +54,16 @@ Bytes read_whole(const std::string& path, std::size_t most) {
 }
 
 }  // namespace
+
+std::string why_no_file(const std::string& path) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  using enum std::filesystem::file_type;
+  if (type == not_found) return "no such file";
+  if (type == directory) return "it is a folder";
+  if (error || type == none || type == unknown) return error.message();  // often: permission denied
+  return "it is no regular file but a pipe, socket or device";
+}
 
 void write_atomically(const std::string& path, std::span<const std::byte> bytes) {
   std::error_code ignored;

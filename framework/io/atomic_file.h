@@ -15,6 +15,10 @@ namespace adwp::io {
 void write_atomically(const std::string& path, std::span<const std::byte> bytes);
 void write_atomically(const std::string& path, std::string_view text);
 
+// In a few words, of a path that is no regular file: "no such file", "it is a folder", "Permission denied",
+// ...
+std::string why_no_file(const std::string& path);
+
 // The whole file; throws Error when it cannot be read or exceeds `most` bytes.
 std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t most);
 std::string read_text(const std::string& path, std::size_t most = std::size_t{16} << 20);

@@ -6,6 +6,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "framework/io/file_kind.h"
+
 namespace adwp::io {
 namespace {
 
@@ -58,6 +60,8 @@ Json parse_json(std::string_view text) {
       return true;
     });
   } catch (const Json::exception& error) {
+    const std::string kind = known_kind(text.substr(0, 512));
+    if (!kind.empty()) throw BadJson("not JSON: it is " + kind);
     // "[...] parse error at line 1, column 2: syntax error ...", "[...] number overflow parsing '1e4000'"
     const std::string what = error.what();
     const std::size_t line = what.find("line "), bracket = what.find("] ");

@@ -10,6 +10,7 @@
 
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
+#include "framework/io/file_kind.h"
 #include "framework/io/json.h"
 #include "framework/io/nesting.h"
 
@@ -201,7 +202,7 @@ SafeTensors SafeTensors::load(const std::string& path) {
   std::error_code error;
   const bool regular = std::filesystem::is_regular_file(path, error);
   const std::uintmax_t size = regular ? std::filesystem::file_size(path, error) : 0;
-  if (!regular || error) fail_usage("safetensors", "cannot read {}: no such file", path);
+  if (!regular || error) fail_usage("safetensors", "cannot read {}: {}", path, why_no_file(path));
   require(size <= most_file, "safetensors", "{} is too large, got {} bytes, expected at most {}", path, size,
           most_file);
   std::ifstream file(path, std::ios::binary);
@@ -211,7 +212,17 @@ SafeTensors SafeTensors::load(const std::string& path) {
   };
   std::string start(std::min<std::size_t>(size, length_bytes), '\0');
   read(start.data(), start.size());
-  std::string text(header_length(start, size, path), '\0');
+  std::string text;
+  try {
+    text.resize(header_length(start, size, path));
+  } catch (const Error&) {
+    std::string head(std::min<std::size_t>(size, 512), '\0');
+    file.seekg(0);
+    read(head.data(), head.size());
+    const std::string kind = known_kind(head);
+    if (kind.empty()) throw;
+    fail("safetensors", "cannot use {}: it is {}, expected a stored network", path, kind);
+  }
   read(text.data(), text.size());
   SafeTensors result;
   for (const Place& place : read_header(text, size - length_bytes - text.size(), path, result)) {

@@ -44,15 +44,17 @@ TEST(RunMain, TurnsErrorsIntoOneLineAndAnExitCode) {
 TEST(RunMain, StopsWhereItIsAskedWhetherItWasInterrupted) {
   const Outcome undisturbed = outcome([] { stop_if_interrupted(); });
   EXPECT_EQ(undisturbed.code, 0);
-  EXPECT_EXIT(
-      {
-        std::exit(run_main(0, nullptr, [](int, char**) {
-          note_interrupts("search", "run/config.toml");
-          std::raise(SIGTERM);
-          stop_if_interrupted();
-        }));
-      },
-      testing::ExitedWithCode(130), "interrupted: .*search --config run/config.toml --resume");
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    EXPECT_EXIT(
+        {
+          std::exit(run_main(0, nullptr, [=](int, char**) {
+            note_interrupts("search", "run/config.toml");
+            std::raise(signal);
+            stop_if_interrupted();
+          }));
+        },
+        testing::ExitedWithCode(130), "interrupted: .*search --config run/config.toml --resume");
+  }
 }
 
 }  // namespace

@@ -156,9 +156,9 @@ TEST(Settings, RefusesWrongFiles) {
   };
   expect_part(error_in("batch = 4\nbtach = 3\n"), ":2: unknown key, got 'btach'");
   expect_part(error_in("batch = \"4\"\n"), "batch has the wrong type, got \"4\", expected a whole");
-  expect_part(error_in("batch = 4.0\n"), "wrong type");
+  expect_part(error_in("batch = 4.0\n"), "wrong type, got the real number 4, expected a whole");
   expect_part(error_in("verbose = 1\n"), "expected true or false");
-  expect_part(error_in("batch = 0\n"), "out of its range");
+  expect_part(error_in("\nbatch = 0\n"), ":2: --batch is out of its range");
   expect_part(error_in("[training]\nbatch = 4\n"), "expected a number, string or boolean");
   expect_part(error_in("batch = 4\nbatch = 5\n"), "not valid TOML");
   expect_part(error_in("batch = \n"), "not valid TOML");

@@ -149,12 +149,29 @@ def all_jpeg():
         plain = saved(picture, "JPEG", quality=90)
         yield f"jpeg-no-eoi-{name}.jpg", plain[:-2], 4, rgb(plain)  # browsers show it, Pillow does not
         yield f"jpeg-behind-{name}.jpg", plain + b"camera" * 50, 4
+        for kind in (3, 4):  # of the entry: 16 bits, as it should be, and 32, as some write
+            entry = struct.pack(">HHI", 0x0112, kind, 1) + struct.pack(">HH", *((6, 0) if kind == 3 else (0, 6)))
+            exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+            yield f"exif-type-{kind}-{name}.jpg", saved(picture, "JPEG", exif=exif), 4
         for orientation in range(1, 9):
             for kind, ending in (("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")):
                 exif = Image.Exif()
                 exif[0x0112] = orientation
                 more = {"lossless": True} if kind == "WEBP" else {}
                 yield f"exif-{orientation}-{name}.{ending}", saved(picture, kind, exif=exif, **more), 4
+
+
+def os2(picture):
+    """A BMP with the header of OS/2."""
+    width, height = picture.size
+    rows = np.asarray(picture)[::-1, :, ::-1]
+    padded = np.pad(rows.reshape(height, -1), ((0, 0), (0, -3 * width % 4)))
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 26) + struct.pack("<IHHHH", 12, width, height, 1, 24) + padded.tobytes()
+
+
+def top_down(file):
+    """A BMP whose first row is said to be the upper one."""
+    return file[:22] + struct.pack("<i", -struct.unpack("<i", file[22:26])[0]) + file[26:]
 
 
 def all_other():
@@ -169,6 +186,8 @@ def all_other():
         yield f"bmp-{name}.bmp", saved(picture, "BMP"), 2
         yield f"bmp-palette-{name}.bmp", saved(picture.quantize(16), "BMP"), 2
         yield f"bmp-grey-{name}.bmp", saved(picture.convert("L"), "BMP"), 2
+        yield f"bmp-os2-{name}.bmp", os2(picture), 2
+        yield f"bmp-top-down-{name}.bmp", top_down(saved(picture, "BMP")), 2
         yield f"gif-{name}.gif", saved(picture.quantize(64), "GIF"), 2
         yield f"gif-named-png-{name}.png", saved(picture.quantize(64), "GIF"), 2
 
@@ -185,6 +204,13 @@ def damaged():
     yield "png-cut.png", whole_png[:len(whole_png) // 2], "truncated"
     yield "jpeg-cut.jpg", whole_jpeg[:len(whole_jpeg) * 2 // 3], "truncated"
     yield "jpeg-head.jpg", whole_jpeg[:20], ""
+    bmp, gif = saved(picture, "BMP"), saved(picture.quantize(64), "GIF")
+    yield "bmp-cut.bmp", bmp[:len(bmp) // 2], "truncated BMP"
+    yield "bmp-rle.bmp", bmp[:30] + struct.pack("<I", 1) + bmp[34:], "compressed by run lengths"
+    yield "gif-cut.gif", gif[:len(gif) // 2], "truncated GIF"
+    yield "gif-head.gif", gif[:13], "truncated GIF"
+    yield "film.gif", bytes(4) + b"ftypmp42" + bytes(40), "a film"
+    yield "tar.jpg", b"a" + bytes(256) + b"ustar" + bytes(300), "tar archive"
     yield "webp-cut.webp", whole_webp[:len(whole_webp) // 2], "truncated"
     yield "empty.png", b"", "empty (0 bytes)"
     yield "page.jpg", b"<!DOCTYPE html><html><body>404</body></html>", "web page"

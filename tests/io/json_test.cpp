@@ -24,10 +24,20 @@ TEST(Json, IsReadWithItsKeysOnce) {
 TEST(Json, SaysWhereItIsWrong) {
   EXPECT_EQ(refusal("{\"a\": 1,\n \"b\" 2}").rfind("not JSON: line 2, column 6: syntax error", 0), 0u)
       << refusal("{\"a\": 1,\n \"b\" 2}");
-  EXPECT_EQ(refusal("").rfind("not JSON: line 1, column 1", 0), 0u);
+  EXPECT_EQ(refusal("x").rfind("not JSON: line 1, column 1", 0), 0u);
   EXPECT_EQ(refusal("{\"a\": 1e4000}"), "not JSON: number overflow parsing '1e4000'");
   EXPECT_NE(refusal("[1, 2"), "");
   EXPECT_NE(refusal("\"\xff\""), "");
+}
+
+TEST(Json, SaysWhatTheFileIsInstead) {
+  EXPECT_EQ(refusal(""), "not JSON: it is empty (0 bytes); copy or download it again");
+  EXPECT_EQ(refusal("\xEF\xBB\xBF <!doctype HTML>\n<html>"),
+            "not JSON: it is a web page (HTML); download it again");
+  EXPECT_EQ(refusal("version https://git-lfs.github.com/spec/v1\noid"),
+            "not JSON: it is a pointer of Git LFS, not the file; run `git lfs pull`");
+  EXPECT_EQ(refusal("\x1F\x8B\x08"), "not JSON: it is compressed by gzip; gunzip it");
+  EXPECT_EQ(refusal("\x89PNG\r\n"), "not JSON: it is a PNG picture");
 }
 
 }  // namespace

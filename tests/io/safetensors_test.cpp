@@ -54,6 +54,24 @@ TEST(SafeTensors, RefusesWhatTheFormatForbids) {
   }
 }
 
+TEST(SafeTensors, AFileOfAnotherKindIsSaidToBeThat) {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "f").string();
+  for (const auto& [bytes, says] : std::vector<std::pair<std::string, std::string>>{
+           {"<html><body>404</body></html>", "it is a web page"},
+           {"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS"},
+           {std::string("PK\x03\x04", 4) + std::string(30, '\1'), "it is a ZIP archive"},
+           {"", "it is empty"}}) {
+    io::write_atomically(path, bytes);
+    try {
+      io::SafeTensors::load(path);
+      ADD_FAILURE() << says;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(says), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST(SafeTensors, TextOfMetadataMayHoldAnything) {
   io::SafeTensors file;
   file.metadata["a"] = std::string(50, '[') + "\\\"{{{{{{{{{{{{";

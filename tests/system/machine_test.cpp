@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "framework/io/atomic_file.h"
 #include "tests/support/device.h"
 #include "tests/support/images.h"
 #include "tests/support/process.h"
@@ -74,6 +75,7 @@ TEST_F(Machine, ThreadsThatDoNotComeAreNotWaitedFor) {
   EXPECT_TRUE(trained("limit", with({"OMP_THREAD_LIMIT=1"}), {"--threads", "2"}) == one);
   EXPECT_TRUE(trained("dynamic", with({"OMP_DYNAMIC=true"}), {"--threads", "2"}) == one);
   EXPECT_TRUE(trained("number", with({"OMP_NUM_THREADS=3"}), {}) == one);
+  EXPECT_TRUE(trained("many", with({"OMP_NUM_THREADS=100000"}), {}) == one) << "as many as --threads may be";
   EXPECT_TRUE(trained("passive", with({"OMP_WAIT_POLICY=passive"}), {"--threads", "2"}) == one);
   EXPECT_TRUE(trained("affinity", with({"taskset", "-c", "0"}), {"--threads", "2"}) == one);
 }
@@ -93,7 +95,7 @@ TEST_F(Machine, ASearchHasTheSameBitsForAnyNumberOfThreads) {
   EXPECT_TRUE(searched("four", "4") == one);
 }
 
-TEST_F(Machine, ARunGoesOnWithOtherThreadsAndWhereItsDataHaveMoved) {
+TEST_F(Machine, ARunGoesOnWhereItsDataAndArchitectureHaveMovedWithOtherThreads) {
   const fs::path data = place() / "images", moved = place() / "elsewhere/pictures";
   const auto arguments = [&](const fs::path& folder, const char* threads, const char* epochs) {
     return Arguments{ADWP_TRAIN,
@@ -126,8 +128,19 @@ TEST_F(Machine, ARunGoesOnWithOtherThreadsAndWhereItsDataHaveMoved) {
   fs::rename(data, moved);
   Arguments resumed = arguments(moved, "1", "2");
   resumed.push_back("--resume");
+  fs::rename(place() / "search/best.json", place() / "network.json");
+  resumed[2] = (place() / "network.json").string();
   finished = run(resumed);
   EXPECT_EQ(finished.status, 0) << finished.err;
+  const std::string json = bytes_of(place() / "network.json");
+  std::string other = json;
+  const std::size_t value = other.find('"', other.find("activation") + 11), end = other.find('"', value + 1);
+  other.replace(value, end + 1 - value, other.find("silu") == other.npos ? "\"silu\"" : "\"relu\"");
+  io::write_atomically((place() / "network.json").string(), other);
+  finished = run(resumed);
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_NE(finished.err.find("the architecture differs"), std::string::npos) << finished.err;
+  io::write_atomically((place() / "network.json").string(), json);
   // Other data under the old name are refused by what they are.
   write_png(moved / "train/cat/0.png", 8, 8, 255);
   finished = run(resumed);

@@ -66,6 +66,11 @@ class WrongInput : public testing::Test {
 TEST_F(WrongInput, Options) {
   search({"--no-such-option", "3"}, wrong_use, "no-such-option");
   search({"--batch", "many"}, wrong_use, "--batch");
+  search({"--batch", "8", "--batch", "9"}, wrong_use, "--batch stands more than once, expected once");
+  search({"--batch"}, wrong_use, "--batch lacks its value");
+  search({"--augment", "flip", "--no-flip"}, wrong_use, "--augment flip and --no-flip contradict each other");
+  search({"--augment", "none,shift"}, wrong_use, "none beside others");
+  search({"--augment", "spin", "--data", "folder:/nowhere"}, wrong_use, "[augment]");  // before data are read
   search({"--batch", "0"}, wrong_use, "--batch");
   search({"--weights", "magic"}, wrong_use, "magic");
   search({"--device", "abacus"}, wrong_use, "abacus");
