@@ -57,7 +57,7 @@ class ConvolutionCache {
 // Whether oneDNN computes the gradient of a depthwise kernel, or depthwise_wgrad. Measured on images in cache
 // (docs/results/cpu.md): oneDNN's forward and dgrad are 2 to 5 times faster than loops of our own were, for
 // every kernel size, stride and number of channels, and so is its weight gradient of 3 x 3. For larger
-// kernels it has none of its own, and its general one is 7 to 10 times slower than ours.
+// kernels it has none of its own, and its general one has 7 to 10 GFLOP/s.
 bool wgrad_by_onednn(const Conv2d& conv, const Shape& x, ConvolutionCache& cache);
 
 // The gradient of a depthwise kernel by our own loops: each image is copied with its border into a padded
