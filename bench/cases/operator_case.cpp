@@ -115,7 +115,7 @@ OperatorCase conv2d_batch_norm(const Conv2d& conv, const Shape& x, std::int64_t 
       .device = [=](Tape& tape, const Variables& v) {
         return ops::conv2d_batch_norm(tape, conv, v[0], v[1], v[2], v[3], act);
       }};
-  if (conv.depthwise) {  // which no device joins to its norm
+  if (conv.depthwise) {  // which no GPU joins to its norm
     found.kernels = {convolution(conv, x, w, y), norm(y, act)};
   } else {
     auto make = [=](const Tensors& t) {
