@@ -15,7 +15,7 @@ struct Mixing {
   float mixup = 0, cutmix = 0;  // a
   float probability = 1;        // that an image is mixed at all
 
-  bool on() const { return probability > 0 && (mixup > 0 || cutmix > 0); }
+  ADWP_HOST_DEVICE bool on() const { return probability > 0 && (mixup > 0 || cutmix > 0); }
 };
 
 struct Box {  // rows top .. bottom - 1, columns left .. right - 1
