@@ -15,7 +15,7 @@ struct Mixing {
   float mixup = 0, cutmix = 0;  // a
   float probability = 1;        // that an image is mixed at all
 
-  bool on() const { return probability > 0 && (mixup > 0 || cutmix > 0); }
+  ADWP_HOST_DEVICE bool on() const { return probability > 0 && (mixup > 0 || cutmix > 0); }
 };
 
 struct Box {  // rows top .. bottom - 1, columns left .. right - 1
@@ -31,14 +31,6 @@ struct Mixture {
   bool cut = false;
   Box box;  // where a cut image shows its partner
 };
-
-// Block `number` of the draws for an image in an epoch.
-ADWP_HOST_DEVICE inline Philox::Block image_draws(std::uint32_t image, Purpose purpose, std::uint32_t number,
-                                                  const AugmentKey& key) {
-  return Philox::generate(
-      {image, std::uint32_t(purpose) | number << 8, std::uint32_t(key.epoch), std::uint32_t(key.epoch >> 32)},
-      {std::uint32_t(key.seed), std::uint32_t(key.seed >> 32)});
-}
 
 // In (0, 1): 24 bits, and the middle of their step.
 ADWP_HOST_DEVICE inline float unit(std::uint32_t bits) { return ((bits >> 8) + 0.5f) * 0x1p-24f; }
@@ -106,9 +98,7 @@ struct DropKey {
 
 // 1 / keep with the probability `keep`, else 0: on average 1.
 ADWP_HOST_DEVICE inline float draw_kept(std::uint32_t element, const DropKey& key, float keep) {
-  const Philox::Block r = Philox::generate({element, std::uint32_t(Purpose::drop) | key.place << 8,
-                                            std::uint32_t(key.step), std::uint32_t(key.step >> 32)},
-                                           {std::uint32_t(key.seed), std::uint32_t(key.seed >> 32)});
+  const Philox::Block r = image_draws(element, Purpose::drop, key.place, {key.seed, key.step});
   return unit(r[0]) < keep ? 1 / keep : 0.0f;
 }
 

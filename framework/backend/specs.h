@@ -53,11 +53,17 @@ struct AugmentKey {
   std::uint64_t epoch = 0;
 };
 
-// The random numbers of a stored image in that epoch; see LoadBatch.
-ADWP_HOST_DEVICE inline Philox::Block augmentation_numbers(std::uint32_t image, const AugmentKey& key) {
+// Block `number` of the random numbers of a stored image in that epoch, for one purpose.
+ADWP_HOST_DEVICE inline Philox::Block image_draws(std::uint32_t image, Purpose purpose, std::uint32_t number,
+                                                  const AugmentKey& key) {
   return Philox::generate(
-      {image, std::uint32_t(Purpose::augment), std::uint32_t(key.epoch), std::uint32_t(key.epoch >> 32)},
+      {image, std::uint32_t(purpose) | number << 8, std::uint32_t(key.epoch), std::uint32_t(key.epoch >> 32)},
       {std::uint32_t(key.seed), std::uint32_t(key.seed >> 32)});
+}
+
+// Those of LoadBatch.
+ADWP_HOST_DEVICE inline Philox::Block augmentation_numbers(std::uint32_t image, const AugmentKey& key) {
+  return image_draws(image, Purpose::augment, 0, key);
 }
 
 // Per-channel normalisation of stored pixels: (u8 / 255 - mean) / deviation.

@@ -237,6 +237,7 @@ TEST_P(RecipeParts, AllTogetherGoOnWithinAnEpochToTheSameBits) {
 }
 
 TEST_P(RecipeParts, EachPartChangesTheTraining) {
+  ADWP_SKIP_WHERE_SLOW();
   const auto images = data::DeviceImages::upload(arena(), set());
   const nas::NetworkTrainingOptions all = all_parts();
   using Change = void (*)(nas::NetworkTrainingOptions&);
