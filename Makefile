@@ -11,7 +11,7 @@ EVERYTHING = -DADWP_TESTS=ON -DADWP_BENCH=ON -DADWP_EMULATED=ON -DADWP_CUDA=ON
 COMPILE = cmake --build $(BUILD) -j $(JOBS)
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: help setup build search test bench gpu-model size format lint sanitize fuzz gpu-bundle gpu-check clean
+.PHONY: help setup build search test bench gpu-model lab course docs size format lint sanitize fuzz kills gpu-bundle gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -46,6 +46,27 @@ gpu-model: setup ## Model the time of each kernel on H100, H200, A100 and RTX 40
 	@$(BUILD)/tests/cuda/ptx/kernel_counts bench/gpu/candidate.json --precision bf16 --out $(BUILD)/counts.json
 	@bench/gpu_model/model.py $(BUILD)/tests/cuda/ptx/kernel_counts $(BUILD)/counts.json $(ARGS)
 
+# Labs need no nvcc, tests or benches; a build folder that is there keeps its settings.
+LAB = lab$(N)$(ANSWER:%=_%)
+ANSWERS = $(if $(ANSWER),$(BUILD)/course/answers/lab$(N)/$(ANSWER),course/lab$(N))
+CONFIGURE_COURSE = test -f $(BUILD)/build.ninja || $(CONFIGURE) --log-level=WARNING -DADWP_TESTS=OFF -DADWP_BENCH=OFF \
+	-DADWP_CUDA=OFF && cmake --log-level=WARNING -DADWP_COURSE=ON -DADWP_EMULATED=ON $(BUILD) > /dev/null
+
+lab: setup ## Build and check a lab of the course: make lab N=1 (docs/course)
+	@$(CONFIGURE_COURSE)
+	@$(COMPILE) --target $(LAB)
+	@$(BUILD)/course/$(LAB) $(ANSWERS) $(ARGS)
+
+course: setup ## Check every lab's reference solution, wrong solutions and pages
+	@$(CONFIGURE_COURSE)
+	@$(COMPILE) --target course
+	@course/check_solutions.py $(BUILD)
+	@BUILD=$(BUILD) course/check_pages.py
+
+docs: setup ## Make the documentation and the course one static site, build/site
+	@scripts/setup.sh docs
+	@scripts/docs/build.sh $(BUILD)/site
+
 size: ## Count code lines by folder, and of the core against its budget
 	@scripts/size.py --check
 
@@ -56,6 +77,9 @@ sanitize: setup ## Tests and a tiny search under ASan and UBSan, kernels under T
 fuzz: setup ## Fuzz every parser, a minute each
 	@scripts/setup.sh fuzz
 	@scripts/fuzz.sh 60 $(BUILD)-fuzz
+
+kills: build ## Kill runs on several ranks 20 times, each continued on another number (minutes; needs mpirun)
+	@tests/system/ranks.py $(BUILD) kills 20 $(ARGS)
 
 gpu-bundle: build ## Make a folder that checks and measures everything on a machine with a GPU
 	@scripts/gpu_bundle.sh $(BUILD) $(BUILD)-gpu dist/gpu-bundle

@@ -1,17 +1,14 @@
-// Batch norm with its activation: two passes over the rows forward, two backward.
+// Batch norm with its activation: two passes over the rows forward, two backward. convolution_norm.cpp
+// joins them to convolutions.
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "cpu/batch_norm.h"
 #include "cpu/cpu_class.h"
 #include "cpu/loops.h"
 
 namespace adwp::cpu {
-namespace {
-
-struct Affine {
-  std::vector<float> factor, offset;  // y = x * factor + offset
-};
 
 Affine affine(const float* mean, const float* var, const float* scale, const float* shift, float epsilon,
               std::int64_t channels) {
@@ -43,6 +40,8 @@ void normalise(const Tensor& x, const Affine& line, Activation act, const Tensor
   });
 }
 
+namespace {
+
 // Writes dscale and dshift from the sums of g and of g (x - mean), and gives what reaches dx through the
 // statistics. With s = scale / deviation, in `factor`:
 //   dx = s (g - mean(g) - (x - mean) mean(g (x - mean)) / variance) = s g + x * slope + constant.
@@ -67,6 +66,30 @@ Affine backward_of_statistics(const BatchNormBackward& op, const double* sums, c
 }
 
 }  // namespace
+
+NormGradient::NormGradient(const BatchNormBackward& norm, void* workspace) : op(norm) {
+  const float* mu = op.mean.data<float>();
+  const std::int64_t channels = op.x.shape().back();
+  line =
+      affine(mu, op.var.data<float>(), op.scale.data<float>(), op.shift.data<float>(), op.epsilon, channels);
+  const float *in = op.x.data<float>(), *gradient = op.dy.data<float>();
+  const float *factor = line.factor.data(), *offset = line.offset.data();
+  std::vector<double> sums;  // of g and of g (x - mean)
+  dispatch(op.act, [&]<Activation kind>() {
+    sums = row_sums(op.x.shape().rows(), 2 * channels, workspace, [&](std::int64_t row, float* first) {
+      float* second = first + channels;
+      const float* a = in + row * channels;
+      const float* d = gradient + row * channels;
+#pragma omp simd
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const float g = d[c] * derivative<kind>(a[c] * factor[c] + offset[c]);
+        first[c] += g;
+        second[c] += g * (a[c] - mu[c]);
+      }
+    });
+  });
+  back = backward_of_statistics(op, sums.data(), factor);
+}
 
 void CpuBackend::compute(const BatchNormForward& op, void* workspace) {
   const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
@@ -106,48 +129,12 @@ void CpuBackend::compute(const BatchNormInference& op, void*) {
 }
 
 void CpuBackend::compute(const BatchNormBackward& op, void* workspace) {
-  const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
-  const float* in = op.x.data<float>();
-  const float* gradient = op.dy.data<float>();
-  const float* mu = op.mean.data<float>();
-  const Affine line =
-      affine(mu, op.var.data<float>(), op.scale.data<float>(), op.shift.data<float>(), op.epsilon, channels);
-  const float* factor = line.factor.data();
-  const float* offset = line.offset.data();
-
-  // g = dy * act'(y before the activation); sums of g and of g (x - mean).
-  std::vector<double> sums;
-  dispatch(op.act, [&]<Activation kind>() {
-    sums = row_sums(rows, 2 * channels, workspace, [&](std::int64_t row, float* first) {
-      float* second = first + channels;
-      const float* a = in + row * channels;
-      const float* d = gradient + row * channels;
-#pragma omp simd
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const float g = d[c] * derivative<kind>(a[c] * factor[c] + offset[c]);
-        first[c] += g;
-        second[c] += g * (a[c] - mu[c]);
-      }
-    });
-  });
-  const Affine back = backward_of_statistics(op, sums.data(), factor);
-  const float* slope = back.factor.data();
-  const float* constant = back.offset.data();
+  const std::int64_t channels = op.x.shape().back();
+  const NormGradient backward(op, workspace);
   float* out = op.dx.tensor.data<float>();
-  dispatch(op.act, [&]<Activation kind>() {
-    dispatch(op.dx.mode, [&]<bool accumulate>() {
-      parallel_for(rows, grain_for(channels), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-          const float* a = in + row * channels;
-          const float* d = gradient + row * channels;
-          float* o = out + row * channels;
-#pragma omp simd
-          for (std::int64_t c = 0; c < channels; ++c) {
-            const float g = d[c] * derivative<kind>(a[c] * factor[c] + offset[c]);
-            put<accumulate>(o[c], factor[c] * g + a[c] * slope[c] + constant[c]);
-          }
-        }
-      });
+  dispatch(op.dx.mode, [&]<bool accumulate>() {
+    parallel_for(op.x.shape().rows(), grain_for(channels), [&](std::int64_t begin, std::int64_t end) {
+      backward.rows<accumulate>(begin, end, out + begin * channels);
     });
   });
 }

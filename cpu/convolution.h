@@ -1,4 +1,4 @@
-// oneDNN's dense convolutions, made once for each shape.
+// oneDNN's convolutions, made once for each shape, and our own for what it lacks.
 #pragma once
 
 #include <oneapi/dnnl/dnnl.hpp>
@@ -9,32 +9,38 @@
 
 namespace adwp::cpu {
 
-// A primitive with its operands' descriptions. Activations stay NHWC; the kernel may have to be
-// brought into the primitive's own layout and back (it is small).
+// A convolution in oneDNN's words. Images are NHWC; depthwise kernels have a group for each channel.
+struct ConvolutionDescription {
+  ConvolutionDescription(const Conv2d& conv, const Shape& x, const Shape& w);
+  dnnl::memory::desc x, y, krsc, any;     // any: the kernel in a layout of the primitive's choice
+  dnnl::memory::dims strides, low, high;  // low, high: padding before and behind
+};
+
+// A primitive and how its operands lie. The kernel may have to be brought into the primitive's own layout and
+// back (it is small). It holds no operands: threads may execute it at once.
 struct Convolution {
   dnnl::primitive primitive;
-  dnnl::memory::desc scratchpad;
-  dnnl::memory::desc packed;            // the kernel as the primitive wants it
-  bool repack = false;                  // packed differs from KRSC
-  dnnl::reorder pack, unpack;           // KRSC -> packed, packed -> KRSC
-  dnnl::memory x, w, y, w_packed, pad;  // handles are set for each call
+  dnnl::memory::desc x, y, krsc, packed, scratchpad;  // packed: the kernel as the primitive wants it
+  bool depthwise = false;                             // by one of oneDNN's kernels for that
 };
 
 class ConvolutionCache {
  public:
   ConvolutionCache();
 
-  // Made for as many threads as OpenMP has now. `part`: of those that run at once and are otherwise the same,
-  // each has one of its own.
-  Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w, std::int32_t part);
-  dnnl::stream& stream() { return stream_; }
+  // Made for as many threads as OpenMP has now.
+  const Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w);
+  const dnnl::engine& engine() const { return engine_; }
+  const dnnl::stream& stream() const { return stream_; }
+  // Brings a kernel from one layout into another.
+  void reorder(const dnnl::memory::desc& from, void* source, const dnnl::memory::desc& to,
+               void* target) const;
 
  private:
   struct Key {
     ConvPass pass;
     Conv2d conv;
     Shape x, w;
-    std::int32_t part;
     int threads;  // that the primitive was made for
     bool operator==(const Key&) const = default;
   };
@@ -48,18 +54,16 @@ class ConvolutionCache {
   std::unordered_map<Key, Convolution, Hash> entries_;
 };
 
-// Depthwise convolution: our own loops for all three passes.
-//
-// One idea serves all: each image is copied with its border into a padded buffer (for dgrad the
-// output's gradient, spread out by the stride), so that the inner loops know no borders; they hold a
-// vector of channels of a few outputs (or of all taps) in registers. Channels are the fastest axis,
-// so every load is contiguous.
+// Whether oneDNN computes the gradient of a depthwise kernel, or depthwise_wgrad. Measured on images in cache
+// (docs/results/cpu.md): oneDNN's forward and dgrad are 2 to 5 times faster than loops of our own were, for
+// every kernel size, stride and number of channels, and so is its weight gradient of 3 x 3. For larger
+// kernels it has none of its own, and its general one is 7 to 10 times slower than ours.
+bool wgrad_by_onednn(const Conv2d& conv, const Shape& x, ConvolutionCache& cache);
 
-// Bytes of workspace for each pass; x is the shape of the convolution's input.
-std::size_t depthwise_workspace(ConvPass pass, const Conv2d& conv, const Shape& x);
-
-void depthwise_forward(const ConvForward& op, void* workspace);
-void depthwise_dgrad(const ConvDgrad& op, void* workspace);
+// The gradient of a depthwise kernel by our own loops: each image is copied with its border into a padded
+// buffer, so that the inner loops know no borders; they hold a vector of channels of a row of taps in
+// registers. Channels are the fastest axis, so every load is contiguous.
 void depthwise_wgrad(const ConvWgrad& op, void* workspace);
+std::size_t depthwise_wgrad_workspace(const Conv2d& conv, const Shape& x);  // bytes
 
 }  // namespace adwp::cpu

@@ -13,7 +13,7 @@
 #include <xmmintrin.h>
 #endif
 
-#include "cpu/convolution.h"
+#include "cpu/chain.h"
 #include "cpu/cpu_class.h"
 #include "cpu/loops.h"
 #include "framework/core/error.h"
@@ -42,7 +42,9 @@ std::string processor_name() {
 std::unique_ptr<Backend> open_cpu(int threads) { return std::make_unique<CpuBackend>(threads); }
 
 CpuBackend::CpuBackend(int threads)
-    : threads_(take_threads(threads)), convolutions_(std::make_unique<ConvolutionCache>()) {
+    : threads_(take_threads(threads)),
+      convolutions_(std::make_unique<ConvolutionCache>()),
+      chains_(std::make_unique<FoldedCache>()) {
 #pragma omp parallel
   flush_denormals();
 }

@@ -9,6 +9,7 @@
 namespace adwp::cpu {
 
 class ConvolutionCache;
+class FoldedCache;
 
 class CpuBackend : public Backend {
  public:
@@ -32,14 +33,24 @@ class CpuBackend : public Backend {
   std::size_t workspace(const ConvForward& op) override;
   std::size_t workspace(const ConvDgrad& op) override;
   std::size_t workspace(const ConvWgrad& op) override;
+  std::size_t workspace(const ConvBatchNormForward& op) override;
+  std::size_t workspace(const ConvBatchNormBackward& op) override;
+  std::size_t workspace(const ConvChain& op) override;
   std::size_t reduction_workspace(std::int64_t rows, std::int64_t channels) override;
 
 #define ADWP_COMPUTE(Op) void compute(const Op& op, void* workspace) override;
   ADWP_OPERATORS(ADWP_COMPUTE)
 #undef ADWP_COMPUTE
+  bool fuses(const ConvBatchNormForward& op) const override;
+  void compute(const ConvBatchNormForward& op, void* workspace) override;
+  bool fuses(const ConvBatchNormBackward& op) const override;
+  void compute(const ConvBatchNormBackward& op, void* workspace) override;
+  bool fuses(const ConvChain& op) const override;
+  void compute(const ConvChain& op, void* workspace) override;
 
   ThreadGovernor threads_;
   std::unique_ptr<ConvolutionCache> convolutions_;
+  std::unique_ptr<FoldedCache> chains_;
 };
 
 }  // namespace adwp::cpu

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "framework/backend/activation.h"
+#include "framework/backend/specs.h"
 
 namespace adwp::cpu {
 
@@ -23,8 +24,9 @@ void parallel_for(std::int64_t n, std::int64_t grain, Body&& body) {
     if (n > 0) body(std::int64_t{0}, n);
     return;
   }
-  // Long parts are cut between vectors: a compiler rounds the elements of a vector and those left over behind the
-  // last one each in its way (which product it fuses with a sum), and which are left over must not depend on the cuts.
+  // Long parts are cut between vectors: a compiler rounds the elements of a vector and those left over behind
+  // the last one each in its way (which product it fuses with a sum), and which are left over must not depend
+  // on the cuts.
   const auto cut = [&](std::int64_t part) {
     const std::int64_t at = n * part / parts;
     return part < parts && n / parts >= 16 * most_lanes ? at / most_lanes * most_lanes : at;
@@ -91,6 +93,12 @@ std::vector<double> row_sums(std::int64_t rows, std::int64_t width, void* worksp
     for (std::int64_t c = 0; c < width; ++c) totals[c] += partial[part * width + c];
   }
   return totals;
+}
+
+inline void add_to(float* to, const float* from, std::int64_t count) {
+  parallel_for(count, 16384, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) to[i] += from[i];
+  });
 }
 
 // Writes or sums, decided outside of the loop as well.

@@ -5,7 +5,9 @@
 #   scripts/setup.sh lint    also what `make format` and `make lint` run
 #   scripts/setup.sh fuzz    also what scripts/fuzz.sh builds with: clang and libFuzzer
 #   scripts/setup.sh report  also the browser of tests/report/check_report.sh
+#   scripts/setup.sh mpi     also MPI, for runs on several processes (docs/cluster.md)
 #   scripts/setup.sh python  also what tests/python/environment.sh makes its environment with
+#   scripts/setup.sh docs    also what `make docs` makes the site with: an environment for the generator, a font
 #
 # Asks for nothing when everything is there; uses sudo only when not root.
 set -euo pipefail
@@ -17,7 +19,9 @@ packages=(g++ make cmake ninja-build ccache libdnnl-dev libcli11-dev libtomlplus
 if [[ ${1:-} == lint ]]; then packages+=(clang-format clang-tidy); fi
 if [[ ${1:-} == fuzz ]]; then packages+=(clang libclang-rt-dev); fi
 if [[ ${1:-} == report ]]; then packages+=(chromium); fi
+if [[ ${1:-} == mpi ]]; then packages+=(libopenmpi-dev openmpi-bin); fi
 if [[ ${1:-} == python ]]; then packages+=(python3-venv); fi
+if [[ ${1:-} == docs ]]; then packages+=(python3-venv fonts-lmodern); fi
 
 if ! command -v dpkg-query > /dev/null; then
   echo "setup: no dpkg here, so nothing is installed; see README.md for the libraries needed" >&2

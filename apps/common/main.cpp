@@ -15,8 +15,6 @@
 namespace adwp::apps {
 namespace {
 
-constexpr int interrupted_status = 130;  // 128 + SIGINT, as shells have it
-
 std::atomic<bool> signalled = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch nothing else");
 std::string how_to_go_on;  // what an Interrupted says
@@ -90,8 +88,8 @@ void note_interrupts(const std::string& program, const std::filesystem::path& co
 
 bool interrupted() { return signalled; }
 
-void stop_if_interrupted() {
-  if (interrupted()) throw Interrupted(how_to_go_on);
+void stop_if_interrupted(bool known) {
+  if (known || interrupted()) throw Interrupted(how_to_go_on);
 }
 
 }  // namespace adwp::apps

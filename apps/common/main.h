@@ -11,6 +11,7 @@ namespace adwp::apps {
 
 // Calls `body` and returns the exit code: 0 done, 1 the work failed, 2 wrong use, 130 interrupted. Reports an
 // exception, or output that could not be written, as `error: [where] what` on one line.
+inline constexpr int interrupted_status = 130;  // 128 + SIGINT, as shells have it
 int run_main(int argc, char** argv, const std::function<void(int, char**)>& body);
 
 // Ctrl-C and SIGTERM. Without note_interrupts() they end the program. After it, the first one is noted: the
@@ -29,7 +30,8 @@ void note_interrupts(const std::string& program, const std::filesystem::path& co
 // True after a signal: for work that has something to save before it stops.
 bool interrupted();
 
-// Throws Interrupted after a signal. Call it between batches.
-void stop_if_interrupted();
+// Throws Interrupted after a signal (or where it is known that another rank got one). Call it between
+// batches.
+void stop_if_interrupted(bool known = false);
 
 }  // namespace adwp::apps

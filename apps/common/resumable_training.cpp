@@ -36,11 +36,11 @@ ResumableTraining::Facts ResumableTraining::facts(const Hooks& hooks) const {
 void ResumableTraining::train_epoch(const Hooks& hooks) {
   const auto after_batch = [&](double fraction) {
     hooks.show(epochs_ + fraction, trainer_.loss_so_far());
-    if (!interrupted()) return;
+    if (!hooks.stop()) return;
     Facts stopped = facts(hooks);
     trainer_.position().write(stopped);
     checkpoints_.save_interrupted(stopped);
-    stop_if_interrupted();
+    stop_if_interrupted(true);
   };
   const double loss = trainer_.run_epoch(epochs_, after_batch, std::exchange(within_, {}));
   ++epochs_;

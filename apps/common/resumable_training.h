@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "apps/common/main.h"
 #include "apps/common/run_log.h"
 #include "framework/io/checkpoint.h"
 #include "nas/training/trainer.h"
@@ -41,6 +42,8 @@ class ResumableTraining {
     std::function<void(std::int64_t epochs, double loss)> record;
     // The checkpoint is saved.
     std::function<void(std::int64_t epochs)> saved = {};
+    // Whether to save and stop within the epoch; asked after every batch.
+    std::function<bool()> stop = interrupted;
   };
 
   // Loads the newest checkpoint, if there is one, into the trainer's tensors, and says so.

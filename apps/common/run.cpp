@@ -1,10 +1,28 @@
 #include "apps/common/run.h"
 
+#include <sched.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <thread>
 
 #include "framework/core/error.h"
 
 namespace adwp::apps {
+namespace {
+
+// Cores for each of `ranks` on this machine. A rank that its launcher has bound to some of them keeps those
+// (0: the device looks by itself).
+int cores_each(int ranks) {
+  if (std::getenv("OMP_NUM_THREADS") != nullptr) return 0;
+  cpu_set_t mask;
+  const int given = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
+  const int all = std::thread::hardware_concurrency();
+  return given < static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) ? 0 : std::max(1, all / ranks);
+}
+
+}  // namespace
 
 data::Reading reading_on(Progress& progress) {
   return [&progress, begun = false](std::int64_t done, std::int64_t total) mutable {
@@ -12,6 +30,40 @@ data::Reading reading_on(Progress& progress) {
     begun = true;
     progress.update(done);
   };
+}
+
+std::vector<std::pair<std::string, std::string>> lines_of(const std::string& toml) {
+  std::vector<std::pair<std::string, std::string>> lines;
+  for (std::size_t at = 0; at < toml.size();) {
+    const std::size_t end = std::min(toml.find('\n', at), toml.size());
+    const std::string line = toml.substr(at, end - at);
+    const std::size_t equals = line.find(" = ");
+    if (equals != line.npos) lines.emplace_back("setting " + line.substr(0, equals), line.substr(equals + 3));
+    at = end + 1;
+  }
+  return lines;
+}
+
+std::unique_ptr<Backend> open_device(parallel::Group& group, const RunOptions& options,
+                                     std::vector<std::string>& passed_over) {
+  std::unique_ptr<Backend> backend;
+  const Neighbours here = group.alone() ? Neighbours{} : neighbours(group);
+  if (here.count > 1) setenv("CUDA_VISIBLE_DEVICES", std::to_string(here.number).c_str(), 0);
+  together(group, [&] {
+    if (!group.alone() && options.engine == "auto") {
+      fail_usage("engine",
+                 "auto times both engines on each rank, which may come out otherwise on each, got {} ranks; "
+                 "choose hand or vendor",
+                 group.size());
+    }
+    const auto open = [&](int threads) {
+      return devices(threads, options.precision, options.engine)
+          .open(options.device, [&](const std::string& line) { passed_over.push_back(line); });
+    };
+    const int share = here.count > 1 && options.threads == 0 ? cores_each(here.count) : options.threads;
+    backend = open(share);
+  });
+  return backend;
 }
 
 void declare_run(Settings& settings, RunOptions& o, double least_validation) {
@@ -51,9 +103,9 @@ void declare_run(Settings& settings, RunOptions& o, double least_validation) {
   settings.flag("balanced", o.balanced, "Show each class equally often, whatever its number of images");
 }
 
-Augmentation RunOptions::augmentation(const data::DataSpec& spec, std::int64_t pixels, bool cutout) const {
+Augmentation RunOptions::augmentation(const data::DataSpec& spec, std::int64_t pixels, double cutout) const {
   bool shifts = augment.empty(), flips = augment.empty() && spec.kind != data::DataSpec::Kind::idx;
-  bool cuts = augment.empty() && cutout;
+  bool cuts = augment.empty() && cutout > 0;
   for (std::size_t at = 0; at < augment.size();) {
     const std::size_t end = std::min(augment.find(',', at), augment.size());
     const std::string name = augment.substr(at, end - at);
@@ -71,7 +123,7 @@ Augmentation RunOptions::augmentation(const data::DataSpec& spec, std::int64_t p
   }
   return {.shift = shifts && !no_shift ? pixels / 8 : 0,
           .flip = flips && !no_flip,
-          .cutout = cuts ? pixels / 2 : 0};
+          .cutout = cuts ? static_cast<std::int64_t>(pixels * (cutout > 0 ? cutout : 0.5)) : 0};
 }
 
 }  // namespace adwp::apps

@@ -5,11 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/common/devices.h"
 #include "apps/common/main.h"
+#include "apps/common/ranks.h"
 #include "apps/common/run_directory.h"
 #include "apps/common/settings.h"
 #include "apps/common/terminal.h"
@@ -29,9 +32,10 @@ struct RunOptions {
   bool tensorboard = false, resume = false, quiet = false;
 
   // How training images are changed: as --augment says, or by shift and flip (images of letters and digits
-  // are not flipped: those of `idx`), and by cutout if the recipe has it; less what --no-flip and --no-shift
-  // forbid. Throws a usage Error for a name that --augment does not know.
-  Augmentation augmentation(const data::DataSpec& spec, std::int64_t pixels, bool cutout) const;
+  // are not flipped: those of `idx`), and by cutout of that side, a fraction of the image's, if it is not 0;
+  // less what
+  // --no-flip and --no-shift forbid. Throws a usage Error for a name that --augment does not know.
+  Augmentation augmentation(const data::DataSpec& spec, std::int64_t pixels, double cutout) const;
   data::Sampling sampling() const { return balanced ? data::Sampling::balanced : data::Sampling::each_once; }
 };
 
@@ -42,32 +46,63 @@ data::Reading reading_on(Progress& progress);
 // the fraction that is held out.
 void declare_run(Settings& settings, RunOptions& options, double least_validation);
 
+// Lines `NAME = VALUE`, as facts "setting NAME".
+std::vector<std::pair<std::string, std::string>> lines_of(const std::string& toml);
+
+// Opens the device that this rank computes on. Ranks of one host share its cores, and each takes a GPU of its
+// own. Collective. Tells `passed_over` of devices that are not usable, and why.
+std::unique_ptr<Backend> open_device(parallel::Group& group, const RunOptions& options,
+                                     std::vector<std::string>& passed_over);
+
 // Opens the device and the run directory, and does the run, or goes on with it if its settings and what was
-// found are the same. Run: constructed from (backend, options, directory), with found(), run() and summary().
+// found are the same. Run: constructed from (backend, options, directory), with found(), run(group) and
+// summary(). Run::Helper: what the other ranks do, constructed from (backend, options), with found() and
+// run(group). Rank 0 owns the directory.
 template <typename Run, typename Options>
-void run_program(Settings& settings, const Options& options) {
-  std::vector<std::string> passed_over;  // devices, and why
-  const std::unique_ptr<Backend> backend =
-      devices(options.threads, options.precision, options.engine)
-          .open(options.device, [&](const std::string& line) { passed_over.push_back(line); });
-  const RunDirectory directory(options.out, options.resume);
+void run_program(Settings& settings, Options& options, parallel::Group& group) {
+  using Facts = std::vector<std::pair<std::string, std::string>>;
+  std::vector<std::string> passed_over;
+  std::unique_ptr<Backend> backend;
+  std::optional<RunDirectory> directory;
+  std::optional<Run> run;
+  std::optional<typename Run::Helper> helper;
   // No bit depends on these: the device is found, and the data are known by their fingerprint.
   const std::vector<std::string> free{"out", "data", "device", "threads", "arena-mb", "tensorboard"};
-  if (directory.resumes()) settings.require_same(directory.config(), free);  // before data is read
-  Run run(*backend, options, directory);
-  for (const auto& [name, value] : run.found()) settings.found(name, value);
-  if (directory.resumes()) {
-    settings.require_same(directory.config(), free);
-  } else {
-    io::write_atomically(directory.config().string(), settings.toml());
-  }
+  require_same_facts(group, lines_of(settings.toml()));
+  backend = open_device(group, options, passed_over);
+  together(group, [&] {
+    if (group.rank() > 0) return;
+    directory.emplace(options.out, options.resume);
+    if (directory->resumes()) settings.require_same(directory->config(), free);  // before data is read
+  });
+  together(group, [&] {
+    if (group.rank() > 0) {
+      helper.emplace(*backend, options);
+    } else {
+      run.emplace(*backend, options, *directory);
+    }
+  });
+  Facts facts = run ? run->found() : helper->found();
+  std::erase_if(facts,
+                [](const auto& fact) { return fact.first == "latencies" || fact.first == "budget-epochs"; });
+  require_same_facts(group, facts);
+  together(group, [&] {
+    if (group.rank() > 0) return;
+    for (const auto& [name, value] : run->found()) settings.found(name, value);
+    if (directory->resumes()) {
+      settings.require_same(directory->config(), free);
+    } else {
+      io::write_atomically(directory->config().string(), settings.toml());
+    }
+  });
+  note_interrupts(settings.program(), directory ? directory->config() : std::filesystem::path(options.out));
+  if (helper) return helper->run(group);
   // Behind all that may be refused: an error is one line.
   if (!options.quiet) {
     for (const std::string& line : passed_over) fmt::print(stderr, "{}\n", line);
   }
-  note_interrupts(settings.program(), directory.config());
-  run.run();
-  fmt::print("{}", run.summary());
+  run->run(group);
+  fmt::print("{}", run->summary());
 }
 
 }  // namespace adwp::apps

@@ -41,12 +41,12 @@ Extent extent_within(const SearchOptions& options, double epochs, std::int64_t t
   Extent extent;
   double left = epochs;
   if (options.predicts()) {
-    extent.hyper_epochs = std::max<std::int64_t>(
-        1, share_of_weights * epochs / (cost_of_weights * options.architectures_per_step));
+    const double cost = cost_of_weights * options.architectures_per_step * options.hypernetworks;
+    extent.hyper_epochs = std::max<std::int64_t>(1, share_of_weights * epochs / cost);
     const double images = options.score_images > 0 ? std::min(options.score_images, validation) : validation;
     const double candidates = options.population * (options.generations + 1.0);
-    left -= extent.hyper_epochs * options.architectures_per_step * cost_of_weights;
-    left -= candidates * images / train * cost_of_scoring;
+    left -= extent.hyper_epochs * cost;
+    left -= candidates * images / train * cost_of_scoring * options.hypernetworks;
   }
   const double share = left / (options.halvings + 1);        // of each rung
   const double sampled = options.rank_sample > 0 ? 0.5 : 0;  // of the networks of the first rung

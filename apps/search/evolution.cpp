@@ -28,26 +28,18 @@ nas::SearchSettings settings_of(const SearchSetup& setup) {
           .seed = options.seed};
 }
 
-// Fills in how good candidates are with predicted weights. `show` gets the fraction of them that is done.
-void predict(SearchSetup& setup, std::span<nas::Candidate> candidates,
-             const std::function<void(double)>& show) {
-  std::vector<nas::NetworkPlan> plans;
-  for (const nas::Candidate& c : candidates) plans.push_back(*c.plan);
-  double begun = 0;
-  const std::vector<nas::Score> scores = setup.evaluator->evaluate(*setup.source, plans, [&] {
-    show(begun++ / plans.size());
-    stop_if_interrupted();
-  });
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    candidates[i].predicted_loss = scores[i].loss;
-    candidates[i].predicted_accuracy = scores[i].accuracy;
-  }
-}
-
 // Predicts candidates, where there are predictions, and scores them.
-void score(SearchSetup& setup, const nas::SearchScore& search_score, std::span<nas::Candidate> candidates,
-           const std::function<void(double)>& show) {
-  if (setup.options.predicts()) predict(setup, candidates, show);
+void score(SearchSetup& setup, Ledger& ledger, const nas::SearchScore& search_score,
+           std::span<nas::Candidate> candidates, const std::function<void(double)>& show) {
+  if (setup.options.predicts()) {
+    std::vector<nas::NetworkPlan> plans;
+    for (const nas::Candidate& c : candidates) plans.push_back(*c.plan);
+    const std::vector<nas::Score> scores = predict(setup, ledger, plans, show);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      candidates[i].predicted_loss = scores[i].loss;
+      candidates[i].predicted_accuracy = scores[i].accuracy;
+    }
+  }
   for (nas::Candidate& c : candidates) {
     c.score = search_score.of(evidence_of(c));
     if (c.latency_us) c.latency_batch_us = setup.latency(*c.plan, setup.evaluator->batch());
@@ -119,7 +111,7 @@ Evolution evolve(SearchSetup& setup, Ledger& ledger, const RankSample& sample) {
   const nas::SearchScore search_score(sample.networks, options.predicts());
   Progress& progress = ledger.log.progress;
   const nas::Search::Scorer scorer = [&](std::span<nas::Candidate> candidates) {
-    score(setup, search_score, candidates,
+    score(setup, ledger, search_score, candidates,
           [&](double fraction) { progress.update(candidates.front().generation + fraction); });
   };
   nas::Search::Meter meter;

@@ -53,9 +53,12 @@ class Funnel {
     for (int part = 1; part <= parts; ++part) {
       if (part > 1) score_again(nas::SearchScore(known, setup_.options.predicts()));
       const std::size_t until = rung.networks * part / parts;
-      for (const nas::Candidate& c : nas::choose_finalists(open_, until - field_.size())) {
-        field_.push_back({.candidate = c, .trained = train(c, rung.epochs), .epochs = rung.epochs});
-        known.push_back(measured(c, field_.back().trained));
+      const std::vector<nas::Candidate> chosen = nas::choose_finalists(open_, until - field_.size());
+      const std::vector<nas::Trained> trained = train(chosen, rung.epochs);
+      for (std::size_t i = 0; i < chosen.size(); ++i) {
+        const nas::Candidate& c = chosen[i];
+        field_.push_back({.candidate = c, .trained = trained[i], .epochs = rung.epochs});
+        known.push_back(measured(c, trained[i]));
         std::erase_if(open_, [&](const nas::Candidate& other) { return other.hash == c.hash; });
       }
     }
@@ -85,8 +88,12 @@ class Funnel {
   std::size_t later_rungs() {
     std::vector<nas::Rung> rungs(rungs_.begin() + 1, rungs_.end());
     rungs.front().networks = std::min(rungs.front().networks, field_.size());
-    const nas::HalvingResult result = nas::successive_halving(
-        rungs, [&](std::size_t index, int epochs) { return train(field_[index].candidate, epochs); });
+    const nas::HalvingResult result =
+        nas::successive_halving(rungs, [&](std::span<const std::size_t> indices, int epochs) {
+          std::vector<nas::Candidate> chosen;
+          for (const std::size_t index : indices) chosen.push_back(field_[index].candidate);
+          return train(chosen, epochs);
+        });
     std::vector<Finalist> order;
     for (const std::size_t index : result.order) {
       order.push_back(field_[index]);
@@ -97,26 +104,48 @@ class Funnel {
     return order.size();
   }
 
-  nas::Trained train(const nas::Candidate& finalist, int epochs) {
-    Progress& progress = ledger_.log.progress;
+  // Those that the store does not know yet.
+  std::vector<nas::Trained> train(const std::vector<nas::Candidate>& finalists, int epochs) {
+    std::vector<nas::Trained> outcomes(finalists.size());
+    std::vector<Training> trainings;
+    const std::int64_t first = trainings_ + 1;  // number of the first finalist
+    std::vector<std::size_t> places;            // of the trainings, among the finalists
+    for (std::size_t i = 0; i < finalists.size(); ++i) {
+      ++trainings_;
+      if (const auto known = ledger_.store.trained(finalists[i], epochs)) {
+        outcomes[i] = *known;
+        done_ += epochs;
+        continue;
+      }
+      trainings.push_back({.plan = nas::plan_network(finalists[i].architecture, setup_.task),
+                           .epochs = epochs,
+                           .seed = setup_.options.seed + 3,
+                           .number = trainings_});
+      places.push_back(i);
+    }
     const double before = done_;
-    done_ += epochs;
-    ++trainings_;
-    if (const auto known = ledger_.store.trained(finalist, epochs)) return *known;
-    const nas::NetworkPlan plan = nas::plan_network(finalist.architecture, setup_.task);
-    const nas::Trained trained =
-        train_network(setup_, ledger_, plan, {nas::Phase::finalists, epochs, setup_.options.seed + 3},
-                      [&](double epoch) { progress.update(before + epoch); });
-    ledger_.log.scalars(trainings_, {{"finalists/trained_accuracy", trained.accuracy}});
+    const auto take = [&](std::size_t k, const nas::Trained& trained) {
+      outcomes[places[k]] = trained;
+      done_ += epochs;
+      keep(finalists[places[k]], first + places[k], epochs, trained);
+    };
+    Trainings shared(setup_, ledger_, nas::Phase::finalists, std::move(trainings), take);
+    shared.begin();
+    shared.join([&](double done) { ledger_.log.progress.update(before + done); });
+    return outcomes;
+  }
+
+  void keep(const nas::Candidate& finalist, std::int64_t number, int epochs, const nas::Trained& trained) {
+    const std::string id = finalist.architecture.id();
+    ledger_.log.scalars(number, {{"finalists/trained_accuracy", trained.accuracy}});
     if (finalist.predicted_accuracy)
-      ledger_.log.scalars(trainings_, {{"finalists/predicted_accuracy", *finalist.predicted_accuracy}});
-    ledger_.log.json.write("finalist", {{"architecture", plan.architecture.id()},
+      ledger_.log.scalars(number, {{"finalists/predicted_accuracy", *finalist.predicted_accuracy}});
+    ledger_.log.json.write("finalist", {{"architecture", id},
                                         {"epochs", epochs},
                                         {"trained_accuracy", trained.accuracy},
                                         {"trained_loss", trained.loss}});
     ledger_.store.save_finalist(finalist, epochs, trained, ledger_.lap());
-    progress.milestone(done_, fmt::format("{} trained to {:.3f}", plan.architecture.id(), trained.accuracy));
-    return trained;
+    ledger_.log.progress.milestone(done_, fmt::format("{} trained to {:.3f}", id, trained.accuracy));
   }
 
   SearchSetup& setup_;

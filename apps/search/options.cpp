@@ -10,7 +10,8 @@ nas::Limits SearchOptions::limits() const {
   return limits;
 }
 
-nas::HyperTrainingOptions SearchOptions::hyper_training(const nas::Task& task, std::int64_t epochs) const {
+nas::HyperTrainingOptions SearchOptions::hyper_training(const nas::Task& task, std::int64_t epochs,
+                                                        int member) const {
   return {.epochs = epochs,
           .batch = batch,
           .architectures_per_step = architectures_per_step,
@@ -19,7 +20,7 @@ nas::HyperTrainingOptions SearchOptions::hyper_training(const nas::Task& task, s
           .augmentation = augmentation(data::parse_data_spec(data), task.image_size, false),
           .sampling = sampling(),
           .limits = limits(),
-          .seed = seed};
+          .seed = source_seed(member)};
 }
 
 nas::NetworkTrainingOptions SearchOptions::network_training(const nas::Task& task, int epochs,
@@ -48,6 +49,11 @@ void declare_hypernetwork(Settings& settings, SearchOptions& o) {
   settings.real(
       "hyper-growth", o.hyper_growth,
       "Fraction of its training over which sampled networks grow to full depth; 0: full depth at once", 0, 1);
+  settings.integer(
+      "hypernetworks", o.hypernetworks,
+      "HyperNetworks (or shared sets) that are trained, each with a seed of its own; a candidate's "
+      "predicted loss is their mean",
+      1, 64);
   settings.integer("hyper-width", o.hyper_width, "Width of the encoder", 8, 4096);
   settings.flag("fixed-norm", o.fixed_norm, "Do not predict the scale and shift of batch norms");
   settings.flag("layer-code-only", o.layer_code_only,

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/devices.h"
@@ -19,14 +20,42 @@ SearchRun::SearchRun(Backend& backend, const SearchOptions& options, const RunDi
       setup_(backend, options, directory.resumes() ? std::optional(directory.config()) : std::nullopt,
              log_.progress) {}
 
-void SearchRun::run() {
-  Ledger ledger(directory_, log_, *setup_.arena);
+void SearchRun::run(parallel::Group& group) {
+  parallel::Jobs jobs(group);
+  lead(jobs, [&] {
+    Ledger ledger(directory_, log_, *setup_.arena, group, jobs);
+    run_phases(ledger);
+  });
+}
+
+// Who did jobs, and when: seconds since the ranks began.
+void SearchRun::record_ranks(const Ledger& ledger) {
+  constexpr double gap = 0.05;  // a shorter pause between two jobs is not shown
+  outcome_.hosts = ledger.jobs.hosts();
+  outcome_.busy_seconds.resize(outcome_.hosts.size());
+  if (ledger.group.alone()) return;
+  std::vector<std::vector<std::array<double, 2>>> busy(outcome_.hosts.size());
+  for (const auto& [rank, begin, end] : ledger.jobs.spells()) {
+    outcome_.busy_seconds[rank] += end - begin;
+    if (!busy[rank].empty() && begin < busy[rank].back()[1] + gap) {
+      busy[rank].back()[1] = end;
+    } else {
+      busy[rank].push_back({begin, end});
+    }
+  }
+  log_.json.write("ranks", {{"hosts", outcome_.hosts}, {"busy", busy}, {"until", ledger.jobs.seconds()}});
+}
+
+void SearchRun::run_phases(Ledger& ledger) {
   if (setup_.options.tensorboard) log_.events.emplace(directory_.tensorboard());
   if (setup_.options.latency_counts()) setup_.latencies->keep_in(ledger.store);
+  const std::shared_ptr<RankTraining> sampling = begin_rank_sample(setup_, ledger);
   outcome_.hyper = train_source(setup_, ledger);
-  outcome_.sample = train_rank_sample(setup_, ledger);
+  share_weights(setup_, ledger);
+  outcome_.sample = train_rank_sample(setup_, ledger, *sampling);
   outcome_.evolution = evolve(setup_, ledger, outcome_.sample);
   outcome_.finalists = train_finalists(setup_, ledger, outcome_.sample, outcome_.evolution);
+  record_ranks(ledger);
   for (const std::string& note : setup_.backend.notes()) log_.json.write("device", {{"note", note}});
   write_results(setup_, outcome_, ledger.store.total(), directory_);
 }
@@ -93,7 +122,8 @@ Json result_of(const SearchSetup& setup, const SearchOutcome& outcome, const nas
   result["space"] = {{"name", setup.space.name}, {"size", setup.space.size()}};
   result["weights"] = setup.options.weights;
   result["hypernetwork"] = {{"epochs", setup.extent.hyper_epochs},
-                            {"parameters", setup.source->parameters().parameters()},
+                            {"members", setup.sources.size()},
+                            {"parameters", setup.sources.front()->parameters().parameters()},
                             {"seconds", outcome.hyper.seconds},
                             {"images_seen", outcome.hyper.images_seen},
                             {"final_loss", outcome.hyper.final_loss}};
@@ -106,6 +136,9 @@ Json result_of(const SearchSetup& setup, const SearchOutcome& outcome, const nas
   result["rank_correlation"] = outcome.sample.agreement.to_json();
   result["arena"] = {{"bytes", setup.arena->size()}, {"peak_bytes", total.arena_peak}};
   result["seconds"] = total.seconds;
+  if (outcome.hosts.size() > 1) {
+    result["ranks"] = {{"hosts", outcome.hosts}, {"busy_seconds", outcome.busy_seconds}};
+  }
   if (setup.budget > 0) result["budget_epochs"] = setup.budget;
   return result;
 }

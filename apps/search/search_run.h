@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "apps/search/search_jobs.h"
 #include "apps/search/setup.h"
 #include "nas/score/rank_agreement.h"
 #include "nas/search/search.h"
@@ -17,7 +19,7 @@ namespace adwp::apps {
 // found. It goes on where the ledger and the checkpoints say that it stopped, and what it does next depends
 // only on those: so a run that was killed comes to the same bits.
 
-// The weight source, trained.
+// The weight sources, trained: the mean of their last losses, and what all of them took.
 struct HyperTraining {
   double final_loss = 0, seconds = 0;
   std::int64_t images_seen = 0;
@@ -30,21 +32,14 @@ struct RankSample {
   std::vector<nas::Measured> networks;  // of the candidates, in order
   nas::RankAgreement agreement;
 };
-RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger);
+class RankTraining;
+// Lets the other ranks begin with its trainings: they need no weights.
+std::shared_ptr<RankTraining> begin_rank_sample(SearchSetup& setup, Ledger& ledger);
+RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger, RankTraining& training);
 
 // What a score knows of a network that is not trained, and of one that is.
 nas::Evidence evidence_of(const nas::Candidate& network);
 nas::Measured measured(const nas::Candidate& network, const nas::Trained& trained);
-
-// How a network is trained from scratch, and in which phase.
-struct Schedule {
-  nas::Phase phase;
-  int epochs = 0;
-  std::uint64_t seed = 0;
-};
-// Trains a network from scratch. `progress` gets the epochs done.
-nas::Trained train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkPlan& plan,
-                           const Schedule& schedule, const std::function<void(double)>& progress);
 
 // What the search found with the score that the rank sample fits (nas::SearchScore).
 struct Evolution {
@@ -75,6 +70,8 @@ struct SearchOutcome {
   RankSample sample;
   Evolution evolution;
   std::vector<Finalist> finalists;
+  std::vector<std::string> hosts;    // of the ranks
+  std::vector<double> busy_seconds;  // that each rank spent in jobs
 
   const nas::Architecture& best() const;
 };
@@ -88,6 +85,7 @@ std::string summary_of(const SearchOptions& options, const SearchOutcome& outcom
 // All phases, in order.
 class SearchRun {
  public:
+  using Helper = SearchHelper;
   SearchRun(Backend& backend, const SearchOptions& options, const RunDirectory& directory);
 
   // What the run's bits depend on besides the settings (Settings::found).
@@ -95,12 +93,15 @@ class SearchRun {
 
   // Runs all phases from where an earlier process stopped; writes log.jsonl, search.db, checkpoints/,
   // best.json, result.json and report.html.
-  void run();
+  void run(parallel::Group& group);
 
   // What a person reads at the end.
   std::string summary() const { return summary_of(setup_.options, outcome_, directory_); }
 
  private:
+  void run_phases(Ledger& ledger);
+  void record_ranks(const Ledger& ledger);
+
   const RunDirectory& directory_;
   RunLog log_;
   SearchSetup setup_;

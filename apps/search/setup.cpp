@@ -58,14 +58,16 @@ SearchSetup::SearchSetup(Backend& device, const SearchOptions& given,
                          [&](const std::string& line) { progress.say(line); });
   train = data::DeviceImages::upload(*arena, data.train);
   validation = data::DeviceImages::upload(*arena, data.validation);
-  source = make_source(*arena);
+  for (int member = 0; member < options.hypernetworks; ++member)
+    sources.push_back(make_source(*arena, member));
   evaluator = make_evaluator(*arena, validation);
   if (options.max_latency_us > 0 && !config) require_fast_enough();
 }
 
-std::unique_ptr<nas::WeightSource> SearchSetup::make_source(Arena& in) const {
+std::unique_ptr<nas::WeightSource> SearchSetup::make_source(Arena& in, int member) const {
+  const std::uint64_t seed = options.source_seed(member);
   if (options.weights == "shared") {
-    return std::make_unique<nas::SharedWeights>(in, space, task, options.seed);
+    return std::make_unique<nas::SharedWeights>(in, space, task, seed);
   }
   return std::make_unique<nas::HyperNetwork>(
       in, space, task,
@@ -73,7 +75,7 @@ std::unique_ptr<nas::WeightSource> SearchSetup::make_source(Arena& in) const {
                                .shared_kernel = options.shared_kernel,
                                .predict_norm = !options.fixed_norm,
                                .network_code = !options.layer_code_only},
-      options.seed);
+      seed);
 }
 
 std::unique_ptr<nas::Evaluator> SearchSetup::make_evaluator(Arena& in,
@@ -91,23 +93,42 @@ void SearchSetup::lay_out(Arena& counting) const {
     return data::DeviceImages::reserve(counting, set.count(), set.height, set.width, set.channels);
   };
   const data::DeviceImages train_room = reserve(data.train), validation_room = reserve(data.validation);
-  const std::unique_ptr<nas::WeightSource> any_source = make_source(counting);
+  std::vector<std::unique_ptr<nas::WeightSource>> rooms;
+  for (int member = 0; member < options.hypernetworks; ++member)
+    rooms.push_back(make_source(counting, member));
+  nas::WeightSource& any_source = *rooms.front();
   const std::unique_ptr<nas::Evaluator> any_evaluator = make_evaluator(counting, validation_room);
-  nas::HyperTrainer trainer(backend, counting, *any_source, space, task, train_room, data.norm,
-                            options.hyper_training(task, extent.hyper_epochs));
+  nas::HyperTrainer trainer(backend, counting, any_source, space, task, train_room, data.norm,
+                            options.hyper_training(task, extent.hyper_epochs, 0));
   const Tensor score(counting, Shape{2});
   for (const nas::Architecture& network : space.widest_networks()) {
     const nas::NetworkPlan plan = nas::plan_network(network, task);
-    trainer.dry_step(counting, *any_source, plan);
-    any_evaluator->enqueue(counting, *any_source, plan, score);
+    trainer.dry_step(counting, any_source, plan);
+    any_evaluator->enqueue(counting, any_source, plan, score);
     nas::NetworkTrainer::dry_run(backend, counting, plan, train_room, data.norm,
                                  options.network_training(task, 1, 0), options.evaluation_batch);
   }
 }
 
+std::vector<nas::Score> SearchSetup::predict(std::span<const nas::NetworkPlan> plans,
+                                             const std::function<void(double)>& show) {
+  std::vector<nas::Score> means(plans.size());
+  const double share = 1.0 / sources.size();
+  double begun = 0;
+  for (const std::unique_ptr<nas::WeightSource>& source : sources) {
+    const std::vector<nas::Score> scores =
+        evaluator->evaluate(*source, plans, [&] { show(begun++ / plans.size() * share); });
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      means[i].loss += share * scores[i].loss;
+      means[i].accuracy += share * scores[i].accuracy;
+    }
+  }
+  return means;
+}
+
 double SearchSetup::latency(const nas::NetworkPlan& plan, std::int64_t batch) {
-  return latencies->of(plan, batch,
-                       [&] { return nas::LatencyMeter(backend, *arena, *source).measure(plan, batch); });
+  return latencies->of(
+      plan, batch, [&] { return nas::LatencyMeter(backend, *arena, *sources.front()).measure(plan, batch); });
 }
 
 // Asked before training, because training is expensive. The weights do not matter to the time.
@@ -138,9 +159,12 @@ std::vector<std::pair<std::string, std::string>> SearchSetup::found() const {
   return facts;
 }
 
-Ledger::Ledger(const RunDirectory& run_directory, RunLog& run_log, const Arena& arena)
+Ledger::Ledger(const RunDirectory& run_directory, RunLog& run_log, const Arena& arena, parallel::Group& ranks,
+               parallel::Jobs& shared)
     : directory(run_directory),
       log(run_log),
+      group(ranks),
+      jobs(shared),
       store(run_directory.database().string()),
       arena_(arena),
       lap_(std::chrono::steady_clock::now()) {}
@@ -149,7 +173,7 @@ nas::PhaseCost Ledger::lap() {
   const auto now = std::chrono::steady_clock::now();
   nas::PhaseCost cost;
   cost.seconds = std::chrono::duration<double>(now - lap_).count();
-  cost.arena_peak = arena_.peak();
+  cost.arena_peak = std::max(arena_.peak(), peak_elsewhere_);
   lap_ = now;
   return cost;
 }

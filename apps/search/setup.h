@@ -1,6 +1,7 @@
 // What a search works with: its settings, the latencies it knows, its setup and its ledger.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include "apps/common/run_directory.h"
 #include "apps/common/run_log.h"
 #include "data/loader.h"
+#include "framework/parallel/jobs.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/space/search_space.h"
 #include "nas/store/run_store.h"
@@ -34,6 +36,7 @@ struct SearchOptions : RunOptions {
   int hyper_width = 128, architectures_per_step = 1;
   double hyper_lr = 3e-3, hyper_growth = 0.5;
   bool fixed_norm = false, layer_code_only = false, shared_kernel = false;
+  int hypernetworks = 1;
 
   std::int64_t score_images = 1000;  // 0: all that are held out
   int rank_sample = 16, rank_epochs = 2;
@@ -55,7 +58,9 @@ struct SearchOptions : RunOptions {
     return latency || max_latency_us > 0 || !latencies.empty();
   }  // as an objective
   nas::Limits limits() const;
-  nas::HyperTrainingOptions hyper_training(const nas::Task& task, std::int64_t epochs) const;
+  // Of member `member` (from 0) of the ensemble of weight sources.
+  nas::HyperTrainingOptions hyper_training(const nas::Task& task, std::int64_t epochs, int member) const;
+  std::uint64_t source_seed(int member) const { return seed + (static_cast<std::uint64_t>(member) << 32); }
   bool predicts() const { return hyper_epochs > 0; }
   // Of the rank sample and the finalists.
   nas::NetworkTrainingOptions network_training(const nas::Task& task, int epochs, std::uint64_t seed) const;
@@ -136,14 +141,19 @@ class SearchSetup {
   std::unique_ptr<LatencyTable> latencies;
   std::unique_ptr<Arena> arena;
   data::DeviceImages train, validation;
-  std::unique_ptr<nas::WeightSource> source;
+  std::vector<std::unique_ptr<nas::WeightSource>> sources;  // --hypernetworks of them
   std::unique_ptr<nas::Evaluator> evaluator;
+
+  // How good the networks are with predicted weights: loss and accuracy are means over the sources. `show`
+  // gets the fraction that is done; it may throw to stop there.
+  std::vector<nas::Score> predict(std::span<const nas::NetworkPlan> plans,
+                                  const std::function<void(double)>& show);
 
   // The latency of a network on `batch` images, in microseconds; measured once in a run.
   double latency(const nas::NetworkPlan& plan, std::int64_t batch);
 
  private:
-  std::unique_ptr<nas::WeightSource> make_source(Arena& in) const;
+  std::unique_ptr<nas::WeightSource> make_source(Arena& in, int member) const;
   std::unique_ptr<nas::Evaluator> make_evaluator(Arena& in, const data::DeviceImages& images) const;
   void lay_out(Arena& counting) const;
   // Seconds that one epoch of a network takes, measured on a few.
@@ -154,17 +164,23 @@ class SearchSetup {
 // Where the phases write what they did and what it cost.
 class Ledger {
  public:
-  Ledger(const RunDirectory& directory, RunLog& log, const Arena& arena);
+  Ledger(const RunDirectory& directory, RunLog& log, const Arena& arena, parallel::Group& group,
+         parallel::Jobs& jobs);
 
   // What was spent since the last call.
   nas::PhaseCost lap();
+  // Takes the peak of another rank's arena: a run has one peak, whoever did its work.
+  void note_peak(std::size_t bytes) { peak_elsewhere_ = std::max(peak_elsewhere_, bytes); }
 
   const RunDirectory& directory;
   RunLog& log;
+  parallel::Group& group;
+  parallel::Jobs& jobs;
   nas::RunStore store;
 
  private:
   const Arena& arena_;
+  std::size_t peak_elsewhere_ = 0;
   std::chrono::steady_clock::time_point lap_;
 };
 

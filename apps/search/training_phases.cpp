@@ -22,36 +22,6 @@ std::string loss_text(std::optional<double> loss) { return loss ? fmt::format("l
 
 }  // namespace
 
-nas::Trained train_network(SearchSetup& setup, Ledger& ledger, const nas::NetworkPlan& plan,
-                           const Schedule& schedule, const std::function<void(double)>& progress) {
-  const Arena::Frame frame(*setup.arena);
-  nas::NetworkTrainer trainer(setup.backend, *setup.arena, plan, setup.train, setup.data.norm,
-                              setup.options.network_training(setup.task, schedule.epochs, schedule.seed));
-  // One file serves all networks in turn; the facts that must be the same say whose it is.
-  ResumableTraining training(trainer, ledger.log,
-                             {.checkpoint = ledger.directory.checkpoints() / "training.safetensors",
-                              .epochs = schedule.epochs,
-                              .resumed = "resumed " + plan.architecture.id(),
-                              .learning_rate = "--finalist-lr",
-                              .same = {{"architecture", plan.architecture.to_json()},
-                                       {"of", std::to_string(schedule.epochs)},
-                                       {"seed", std::to_string(schedule.seed)}},
-                              .saves_last_epoch = false});
-  nas::Score score;
-  training.run({.facts =
-                    [&] {
-                      ledger.store.spend(schedule.phase, ledger.lap());
-                      return ResumableTraining::Facts{};
-                    },
-                .show = [&](double epochs, std::optional<double>) { progress(epochs); },
-                .record =
-                    [&](std::int64_t epochs, double) {
-                      if (epochs < schedule.epochs) return;
-                      score = trainer.evaluate(setup.validation, setup.evaluator->batch());
-                    }});
-  return {.accuracy = score.accuracy, .loss = score.loss};
-}
-
 nas::Evidence evidence_of(const nas::Candidate& network) {
   return {.structure = nas::structure_features(network.architecture, network.params, network.macs),
           .losses = network.predicted_loss ? std::vector{*network.predicted_loss} : std::vector<double>()};
@@ -66,53 +36,78 @@ nas::Measured measured(const nas::Candidate& network, const nas::Trained& traine
           .one_epoch_loss = {}};
 }
 
-HyperTraining train_source(SearchSetup& setup, Ledger& ledger) {
+namespace {
+
+// What training one member of the ensemble of weight sources came to.
+struct Member {
+  double loss = 0;              // of its last epoch
+  std::int64_t arena_peak = 0;  // of this member and those before it
+  std::int64_t images_seen = 0;
+};
+
+Member train_member(SearchSetup& setup, Ledger& ledger, int member, std::int64_t arena_peak) {
   const std::int64_t epochs = setup.extent.hyper_epochs;
-  if (epochs == 0) {
-    ledger.store.finish(nas::Phase::hypernetwork, {});
-    return {};
-  }
-  // The optimizer's state goes back to the arena when this phase ends.
-  nas::HyperTrainer trainer(setup.backend, *setup.arena, *setup.source, setup.space, setup.task, setup.train,
-                            setup.data.norm, setup.options.hyper_training(setup.task, epochs));
+  const std::int64_t before = member * epochs;  // of earlier members
+  const std::string name =
+      member == 0 ? "hypernetwork.safetensors" : fmt::format("hypernetwork-{}.safetensors", member + 1);
+  // The optimizer's state goes back to the arena when this member is trained.
+  nas::HyperTrainer trainer(setup.backend, *setup.arena, *setup.sources[member], setup.space, setup.task,
+                            setup.train, setup.data.norm,
+                            setup.options.hyper_training(setup.task, epochs, member));
   ResumableTraining training(trainer, ledger.log,
-                             {.checkpoint = ledger.directory.checkpoints() / "hypernetwork.safetensors",
+                             {.checkpoint = ledger.directory.checkpoints() / name,
                               .epochs = epochs,
                               .resumed = "resumed HyperNetwork training",
                               .learning_rate = "--hyper-lr"});
-  double loss = 0;
-  std::int64_t peak = 0;  // of the arena; the checkpoint holds it because the store may be lost
+  // The peak stands in the checkpoint because the store may be lost.
+  Member result{.arena_peak = arena_peak, .images_seen = epochs * trainer.images_per_epoch()};
   if (training.loaded()) {
-    loss = std::stod(training.loaded()->at("loss"));
-    peak = std::stoll(training.loaded()->at("arena_peak"));
+    result.loss = std::stod(training.loaded()->at("loss"));
+    result.arena_peak = std::stoll(training.loaded()->at("arena_peak"));
   }
   Progress& progress = ledger.log.progress;
-  progress.begin("HyperNetwork", epochs, "epochs", training.epochs_done());
+  progress.begin("HyperNetwork", setup.sources.size() * epochs, "epochs", before + training.epochs_done());
   training.run(
       {.facts =
            [&] {
              const nas::PhaseCost cost = ledger.lap();
-             peak = std::max(peak, cost.arena_peak);
+             result.arena_peak = std::max(result.arena_peak, cost.arena_peak);
              ledger.store.spend(nas::Phase::hypernetwork, cost);
-             return ResumableTraining::Facts{{"loss", fmt::format("{}", loss)},
-                                             {"arena_peak", std::to_string(peak)}};
+             return ResumableTraining::Facts{{"loss", fmt::format("{}", result.loss)},
+                                             {"arena_peak", std::to_string(result.arena_peak)}};
            },
-       .show = [&](double done, std::optional<double> so_far) { progress.update(done, loss_text(so_far)); },
+       .show = [&](double done,
+                   std::optional<double> so_far) { progress.update(before + done, loss_text(so_far)); },
        .record =
            [&](std::int64_t done, double mean_loss) {
-             loss = mean_loss;
-             ledger.log.scalars(done, {{"hypernetwork/loss", loss}});
-             ledger.log.json.write("hypernetwork", {{"epoch", done}, {"loss", loss}});
+             result.loss = mean_loss;
+             ledger.log.scalars(before + done, {{"hypernetwork/loss", mean_loss}});
+             ledger.log.json.write("hypernetwork", {{"epoch", before + done}, {"loss", mean_loss}});
            },
-       .saved = [&](std::int64_t done) { progress.milestone(done, loss_text(loss)); }});
+       .saved = [&](std::int64_t done) { progress.milestone(before + done, loss_text(result.loss)); }});
   progress.end();
-  ledger.store.finish(nas::Phase::hypernetwork, {.seconds = ledger.lap().seconds, .arena_peak = peak});
-  return {.final_loss = loss,
-          .seconds = ledger.store.cost(nas::Phase::hypernetwork).seconds,
-          .images_seen = epochs * trainer.images_per_epoch()};
+  return result;
 }
 
-namespace {
+}  // namespace
+
+HyperTraining train_source(SearchSetup& setup, Ledger& ledger) {
+  if (setup.extent.hyper_epochs == 0) {
+    ledger.store.finish(nas::Phase::hypernetwork, {});
+    return {};
+  }
+  HyperTraining result;
+  std::int64_t peak = 0;  // of the arena
+  for (int member = 0; member < std::ssize(setup.sources); ++member) {
+    const Member trained = train_member(setup, ledger, member, peak);
+    result.final_loss += trained.loss / setup.sources.size();
+    result.images_seen += trained.images_seen;
+    peak = trained.arena_peak;
+  }
+  ledger.store.finish(nas::Phase::hypernetwork, {.seconds = ledger.lap().seconds, .arena_peak = peak});
+  result.seconds = ledger.store.cost(nas::Phase::hypernetwork).seconds;
+  return result;
+}
 
 // The rank sample while it grows, network by network.
 class RankTraining {
@@ -134,20 +129,29 @@ class RankTraining {
     }
   }
 
-  RankSample train() {
-    const std::size_t first =
-        networks_.empty() || is_whole(networks_.back()) ? networks_.size() : networks_.size() - 1;
-    if (first < plans_.size() && setup_.options.predicts()) predict();
-    Progress& progress = ledger_.log.progress;
-    progress.begin("rank sample", plans_.size(), "networks", first);
-    for (std::size_t i = first; i < plans_.size(); ++i) {
-      if (i == networks_.size()) train_for_all_epochs(i);
-      if (!is_whole(networks_[i])) train_one_epoch(i);
-      const std::optional<double> predicted = networks_[i].predicted_accuracy;
-      progress.milestone(i + 1, fmt::format("{}trained {:.3f}",
-                                            predicted ? fmt::format("predicted {:.3f}, ", *predicted) : "",
-                                            networks_[i].trained.accuracy));
+  // Lets the other ranks begin: they need no weights for these trainings.
+  void begin() {
+    std::vector<Training> trainings;
+    for (std::size_t i = first(); i < plans_.size(); ++i) {
+      const auto number = static_cast<std::int64_t>(2 * i);
+      if (i >= networks_.size()) trainings.push_back({plans_[i], epochs(), seed(), number});
+      // A training of its own: the cosine schedule of one epoch.
+      if (setup_.options.rank_one_epoch) trainings.push_back({plans_[i], 1, seed() + 1, number + 1});
     }
+    numbers_.clear();
+    for (const Training& training : trainings) numbers_.push_back(training.number);
+    trainings_.emplace(setup_, ledger_, nas::Phase::rank_sample, std::move(trainings),
+                       [this](std::size_t k, const nas::Trained& trained) { take(numbers_[k], trained); });
+    trainings_->begin();
+  }
+
+  RankSample train() {
+    const std::size_t before = first();
+    if (before < plans_.size() && setup_.options.predicts()) predict_all();
+    Progress& progress = ledger_.log.progress;
+    progress.begin("rank sample", plans_.size(), "networks", before);
+    const int whole = epochs() + setup_.options.rank_one_epoch;  // epochs of a network
+    trainings_->join([&](double done) { progress.update(before + done / whole); });
     progress.end();
     return {.candidates = std::move(candidates_), .networks = std::move(networks_), .agreement = {}};
   }
@@ -159,37 +163,46 @@ class RankTraining {
     return !setup_.options.rank_one_epoch || network.one_epoch_loss;
   }
 
-  void predict() {
-    const std::vector<nas::Score> scores =
-        setup_.evaluator->evaluate(*setup_.source, plans_, stop_if_interrupted);
+  // The first network that is not whole.
+  std::size_t first() const {
+    return networks_.empty() || is_whole(networks_.back()) ? networks_.size() : networks_.size() - 1;
+  }
+
+  // On this rank: the others train.
+  void predict_all() {
+    const std::vector<nas::Score> scores = setup_.predict(plans_, [&](double) {
+      stop_if_interrupted();
+      ledger_.jobs.poll();
+    });
     for (std::size_t i = 0; i < plans_.size(); ++i) {
       candidates_[i].predicted_loss = scores[i].loss;
       candidates_[i].predicted_accuracy = scores[i].accuracy;
     }
   }
 
-  void train_for_all_epochs(std::size_t i) {
-    const nas::Trained trained =
-        train_network(setup_, ledger_, plans_[i], {nas::Phase::rank_sample, epochs(), seed()},
-                      [&](double epoch) { show(i, epoch); });
+  void take(std::int64_t number, const nas::Trained& trained) {
+    const std::size_t i = number / 2;
+    if (number % 2 == 0) {
+      add(i, trained);
+    } else {
+      networks_[i].one_epoch_loss = trained.loss;
+    }
+    keep(i);
+    if (is_whole(networks_[i])) milestone(i);
+  }
+
+  void add(std::size_t i, const nas::Trained& trained) {
     networks_.push_back(measured(candidates_[i], trained));
     ledger_.log.scalars(i + 1, {{"rank_sample/trained_accuracy", trained.accuracy}});
     if (const auto predicted = candidates_[i].predicted_accuracy)
       ledger_.log.scalars(i + 1, {{"rank_sample/predicted_accuracy", *predicted}});
-    keep(i);
   }
 
-  // A training of its own: the cosine schedule of one epoch.
-  void train_one_epoch(std::size_t i) {
-    networks_[i].one_epoch_loss =
-        train_network(setup_, ledger_, plans_[i], {nas::Phase::rank_sample, 1, seed() + 1},
-                      [&](double epoch) { show(i, epochs() + epoch); })
-            .loss;
-    keep(i);
-  }
-
-  void show(std::size_t i, double epoch) {
-    ledger_.log.progress.update(i + epoch / (epochs() + setup_.options.rank_one_epoch));
+  void milestone(std::size_t i) {
+    const std::optional<double> predicted = networks_[i].predicted_accuracy;
+    ledger_.log.progress.milestone(
+        i + 1, fmt::format("{}trained {:.3f}", predicted ? fmt::format("predicted {:.3f}, ", *predicted) : "",
+                           networks_[i].trained.accuracy));
   }
 
   // In the log first: what the store holds is not done again.
@@ -214,11 +227,17 @@ class RankTraining {
   std::vector<nas::NetworkPlan> plans_;
   std::vector<nas::Candidate> candidates_;  // of the plans, in order
   std::vector<nas::Measured> networks_;  // those that are done, and at the end perhaps one that is half done
+  std::vector<std::int64_t> numbers_;    // of the trainings: twice a network's, one more for one epoch
+  std::optional<Trainings> trainings_;
 };
 
-}  // namespace
+std::shared_ptr<RankTraining> begin_rank_sample(SearchSetup& setup, Ledger& ledger) {
+  const auto training = std::make_shared<RankTraining>(setup, ledger);
+  training->begin();
+  return training;
+}
 
-RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger) {
+RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger, RankTraining& training) {
   const auto judged = [&](RankSample sample) {
     sample.agreement = nas::rank_agreement(sample.networks, setup.options.seed, setup.options.predicts());
     return sample;
@@ -227,7 +246,7 @@ RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger) {
     ledger.store.finish(nas::Phase::rank_sample, {});
     return judged({});
   }
-  RankSample sample = RankTraining(setup, ledger).train();
+  RankSample sample = training.train();
   ledger.store.finish(nas::Phase::rank_sample, ledger.lap());
   return judged(std::move(sample));
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "apps/common/run.h"
 #include "apps/common/run_directory.h"
 #include "apps/common/run_log.h"
+#include "apps/train/recipe.h"
 #include "data/loader.h"
 #include "data/test_split.h"
 #include "nas/training/network_trainer.h"
@@ -19,9 +21,9 @@ namespace adwp::apps {
 struct TrainOptions : RunOptions {
   TrainOptions() { validation = 0.02; }
 
-  std::string architecture, recipe = "standard";
-  std::int64_t epochs = 20;
-  double lr = 0.1;
+  std::string architecture, teacher;
+  RecipeOptions recipe;
+  std::int64_t micro_batches = 1;
 };
 void declare(Settings& settings, TrainOptions& options);
 
@@ -41,10 +43,14 @@ class TrainSetup {
   data::TrainingData data;
   data::TestData test;  // no figure of it is used before the last epoch
   nas::NetworkPlan plan;
-  std::unique_ptr<Arena> arena;  // for the training; the test split has one of its own
+  std::shared_ptr<const nas::StoredNetwork> teacher;  // none without --teacher
+  std::unique_ptr<Arena> arena;                       // for the training; the test split has one of its own
 
  private:
   void lay_out(Arena& counting) const;
+  void open_teacher();
+
+  std::string teacher_checksum_;
 };
 
 // What a training leaves: result.json, test.json, report.html, and what a person reads.
@@ -52,8 +58,11 @@ class TrainSetup {
 struct TrainOutcome {
   double seconds = 0, images_per_second = 0;  // of this process
   double loss = 0;                            // mean of the last epoch
+  // Of the network that is kept, and, where its weights are averages, of the raw ones too.
   nas::Score validation, test;
-  std::size_t arena_peak = 0;  // over all processes of the run
+  std::optional<nas::Score> raw_validation, raw_test;
+  std::size_t arena_peak = 0;      // over all processes of the run
+  std::vector<std::string> hosts;  // of the ranks
 };
 
 // Writes what the last checkpoint predicts for the test split into test.json.
@@ -66,22 +75,45 @@ void write_results(const TrainSetup& setup, const TrainOutcome& outcome, const d
 std::string summary_of(const TrainOptions& options, const TrainOutcome& outcome,
                        const RunDirectory& directory);
 
+// What every rank but rank 0 does in a training: its micro-batches.
+class TrainHelper {
+ public:
+  TrainHelper(Backend& backend, const TrainOptions& options)
+      : silence_(true), setup_(backend, options, silence_) {}
+  std::vector<std::pair<std::string, std::string>> found() const { return setup_.found(); }
+  void run(parallel::Group& group);
+
+ private:
+  Progress silence_;
+  TrainSetup setup_;
+};
+
+// Where a training goes on.
+struct Start {
+  std::int64_t epochs = 0, batches = 0;  // done
+};
+// Collective: gives all ranks rank 0's weights, moments and running statistics; returns rank 0's `start`.
+Start share_start(parallel::Group& group, nas::NetworkTrainer& trainer, const Start& start);
+
 // Trains a network from scratch with the full recipe.
 class TrainRun {
  public:
+  using Helper = TrainHelper;
   TrainRun(Backend& backend, const TrainOptions& options, const RunDirectory& directory);
 
   // What the run's bits depend on besides the settings (Settings::found).
   std::vector<std::pair<std::string, std::string>> found() const { return setup_.found(); }
 
   // Trains from where an earlier process stopped; evaluates the test split once, after the last epoch.
-  void run();
+  void run(parallel::Group& group);
   std::string summary() const { return summary_of(setup_.options, outcome_, directory_); }
 
  private:
-  void train(nas::NetworkTrainer& trainer, const data::DeviceImages& validation);
+  void lead(parallel::Group& group);
+  void train(parallel::Group& group, nas::NetworkTrainer& trainer, const data::DeviceImages& validation);
   void record(const nas::NetworkTrainer& trainer, std::int64_t epochs);
-  nas::Score evaluate_test_split(nas::NetworkTrainer& trainer, const data::ImageSet& test);
+  void evaluate_validation(nas::NetworkTrainer& trainer, const data::DeviceImages& validation);
+  void evaluate_test_split(nas::NetworkTrainer& trainer, const data::ImageSet& test);
 
   const RunDirectory& directory_;
   RunLog log_;

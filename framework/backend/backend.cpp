@@ -37,6 +37,25 @@ void ProfileScope::stop() {
   if (profile_->after) profile_->after(key_, bytes_, flops_);
 }
 
+void Backend::compute_apart(const ConvBatchNormBackward& op) {
+  const Tensor dy(op.dw.tensor.arena(), op.y.shape());
+  compute(op.normalization(dy));
+  compute(ConvWgrad{op.conv, op.x, dy, op.dw});
+  if (op.dx.tensor.defined()) compute(ConvDgrad{op.conv, dy, op.w, op.dx});
+}
+
+void Backend::compute_apart(const ConvChain& op) {
+  Tensor z = op.x;
+  for (const ConvChain::Layer& layer : op.layers) {
+    const bool last = &layer == &op.layers.back();
+    const Tensor y(op.y.arena(), layer.output(z.shape()));
+    compute(ConvForward{layer.conv, z, layer.w, y});
+    z = last && !op.residual.defined() ? op.y : Tensor(op.y.arena(), y.shape());
+    compute(BatchNormInference{y, layer.mean, layer.var, layer.scale, layer.shift, op.epsilon, layer.act, z});
+  }
+  if (op.residual.defined()) compute(Add{z, op.residual, op.y});
+}
+
 std::unique_ptr<Graph> Backend::capture(const std::function<void()>&) { return nullptr; }
 
 Replay::Replay(Backend& backend, Arena& arena, std::function<void()> work)

@@ -50,6 +50,9 @@ class Backend : public Memory {
         return compute(op.normalization());
       }
     }
+    if constexpr (std::same_as<Op, ConvChain> || std::same_as<Op, ConvBatchNormBackward>) {
+      if (!fuses(op)) return compute_apart(op);
+    }
     const std::size_t bytes = workspace(op, operands);
     const std::shared_ptr<Block> memory = bytes > 0 ? operands.arena().allocate(bytes) : nullptr;
     if (operands.arena().counting()) return;
@@ -67,6 +70,8 @@ class Backend : public Memory {
   virtual std::size_t workspace(const ConvDgrad& op) = 0;
   virtual std::size_t workspace(const ConvWgrad& op) = 0;
   virtual std::size_t workspace(const ConvBatchNormForward&) { return 0; }
+  virtual std::size_t workspace(const ConvBatchNormBackward&) { return 0; }
+  virtual std::size_t workspace(const ConvChain&) { return 0; }
   virtual std::size_t reduction_workspace(std::int64_t rows, std::int64_t channels) = 0;
 
   // Each computes what its operator says; the operands are checked and not empty.
@@ -74,11 +79,18 @@ class Backend : public Memory {
   ADWP_OPERATORS(ADWP_COMPUTE)
 #undef ADWP_COMPUTE
 
-  // Whether the device computes the two as one for these shapes; compute() is called only then.
+  // Whether the device computes what it joins as one for these shapes; compute() is called only then.
   virtual bool fuses(const ConvBatchNormForward&) const { return false; }
   virtual void compute(const ConvBatchNormForward&, void*) {}
+  virtual bool fuses(const ConvBatchNormBackward&) const { return false; }
+  virtual void compute(const ConvBatchNormBackward&, void*) {}
+  virtual bool fuses(const ConvChain&) const { return false; }
+  virtual void compute(const ConvChain&, void*) {}
 
  private:
+  void compute_apart(const ConvBatchNormBackward& op);  // one after the other
+  void compute_apart(const ConvChain& op);              // layer by layer
+
   template <typename Op>
   std::size_t workspace(const Op& op, const Operands& operands) {
     if (operands.has_reduction()) {

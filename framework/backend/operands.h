@@ -44,7 +44,7 @@ class Operands {
   void zero_targets() const;
 
  private:
-  static constexpr int most_targets = 3;
+  static constexpr int most_targets = 4;
 
   void count(const Tensor& tensor) { bytes_ += tensor.bytes(); }
   void written(const Tensor& tensor);

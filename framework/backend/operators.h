@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 
+#include "framework/backend/draws.h"
 #include "framework/backend/operands.h"
 #include "framework/backend/specs.h"
 
@@ -188,6 +189,46 @@ struct ConvBatchNormForward {
   std::string text() const { return conv2d_text(conv, x.shape(), w.shape()); }
 };
 
+// The gradient of the above: BatchNormBackward of dz to a gradient of y, from it ConvWgrad to dw and, where
+// dx is given, ConvDgrad to dx. A device that fuses them (Backend::fuses) need not keep the gradient of y.
+struct ConvBatchNormBackward {
+  static constexpr const char* name = "conv2d_batch_norm_backward";
+  Conv2d conv;
+  Tensor dz, x, w, y, mean, var, scale, shift;
+  float epsilon;
+  Activation act;
+  Target dx, dw, dscale, dshift;  // dx may be empty
+
+  BatchNormBackward normalization(const Tensor& dy) const {
+    return {dz, y, mean, var, scale, shift, epsilon, act, {dy}, dscale, dshift};
+  }
+  void check(Operands& o) const;
+  double flops() const { return conv2d_flops(conv, y.shape(), w.shape()) * (dx.tensor.defined() ? 2 : 1); }
+  std::string text() const { return conv2d_text(conv, x.shape(), w.shape()); }
+};
+
+// Convolutions in a row with given statistics, as evaluation has them, then perhaps a sum:
+//   z_0 = x; z_i = BatchNormInference of ConvForward of z_(i-1); y = z_n, + residual where there is one.
+// A device that fuses the chain (Backend::fuses) takes a few images through all of it at a time, while they
+// lie in its cache, and keeps no z.
+struct ConvChain {
+  static constexpr const char* name = "conv2d_chain";
+  struct Layer {
+    Conv2d conv;
+    Tensor w, mean, var, scale, shift;
+    Activation act;
+    Shape output(const Shape& x) const { return conv2d_output(conv, x, w.shape()); }
+  };
+  std::span<const Layer> layers;  // at least one
+  Tensor x, residual = {};
+  float epsilon;
+  Tensor y;
+
+  void check(Operands& o) const;
+  double flops() const;
+  std::string text() const;
+};
+
 // Layer norm over each row of x (M, N), without scale and shift:
 //   y = act((x - mean_m) / sqrt(var_m + epsilon)); mean and inverse = 1 / sqrt(var + epsilon): (M).
 struct LayerNormForward {
@@ -336,21 +377,33 @@ struct GlobalPoolBackward {
 
 // --- loss --------------------------------------------------------------------------------------------------
 
-// loss (1) = mean over the batch of cross-entropy with smoothed targets
-//   t = (1 - smoothing) onehot + smoothing / classes; logits (N, classes), labels i32 (N).
+// What rows of logits (N, classes) are trained towards: p = softmax(logits) towards
+//   t = (1 - smoothing) (share onehot(label) + (1 - share) onehot(other)) + smoothing / classes,
+// and, with a teacher, softmax(logits / T) towards q = softmax(teacher / T).
+struct ClassTargets {
+  Tensor labels;  // i32 (N)
+  float smoothing = 0;
+  Tensor others = {}, share = {};  // i32 and f32 (N); both empty: all shares are 1
+  Tensor teacher = {};             // logits (N, classes); empty: none
+  float temperature = 1;           // T
+  float teaching = 0;              // w, of the teacher
+};
+
+// loss (1) = mean over the batch of (1 - w) H(t, p) + w T^2 KL(q || softmax(logits / T)), H the cross-entropy
+// (distillation: Hinton et al., 2015); without a teacher, of H(t, p).
 struct CrossEntropyForward {
   static constexpr const char* name = "cross_entropy_forward";
-  Tensor logits, labels;
-  float smoothing;
+  Tensor logits;
+  ClassTargets targets;
   Tensor loss;
   void check(Operands& o) const;
 };
 
-// dlogits = dloss * (softmax(logits) - t) / N; dloss: (1).
+// dlogits = dloss * ((1 - w) (p - t) + w T (softmax(logits / T) - q)) / N; dloss: (1).
 struct CrossEntropyBackward {
   static constexpr const char* name = "cross_entropy_backward";
-  Tensor dloss, logits, labels;
-  float smoothing;
+  Tensor dloss, logits;
+  ClassTargets targets;
   Target dlogits;
   void check(Operands& o) const;
 };
@@ -468,6 +521,40 @@ struct LoadBatch {
   void check(Operands& o) const;
 };
 
+// Row b, of stored image index[b], is mixed with row o = B - 1 - b as draw_mixture
+// (framework/backend/draws.h) says: y[b] = share x[b] + (1 - share) x[o], or x[o] in the box and x[b] around
+// it; share[b] is the part of image b, others[b] = labels[o]. x and y (B, H, W, C), index, labels and others
+// i32 (B), share (B).
+struct MixImages {
+  static constexpr const char* name = "mix_images";
+  Tensor x, labels, index;
+  Mixing mixing;
+  AugmentKey key;
+  Tensor y, others, share;
+  void check(Operands& o) const;
+};
+
+// Row b of x (B, H, W, C), of stored image index[b], becomes 0 inside the box of draw_erased.
+struct EraseBoxes {
+  static constexpr const char* name = "erase_boxes";
+  Tensor index;
+  float probability;
+  AugmentKey key;
+  Tensor x;
+  void check(Operands& o) const;
+};
+
+// mask (rows, 1, 1, columns) = draw_kept of its row (drop path: Huang et al., 2016), or of its element
+// (dropout). Multiplied to a value by ChannelScale.
+struct DrawMask {
+  static constexpr const char* name = "draw_mask";
+  float keep;  // in (0, 1]
+  bool by_row;
+  DropKey key;
+  Tensor mask;
+  void check(Operands& o) const;
+};
+
 // --- all of them -------------------------------------------------------------------------------------------
 
 // The one list of operators that a device must compute: it makes Backend's virtual methods and their
@@ -480,7 +567,7 @@ struct LoadBatch {
   X(ChannelScaleBackward) X(ConcatForward) X(ConcatBackward) X(GlobalPoolForward)                   \
   X(GlobalPoolBackward) X(CrossEntropyForward) X(CrossEntropyBackward) X(CountHits) X(EmbeddingSum) \
   X(EmbeddingBackward) X(Assemble) X(AssembleBackward) X(SumOfSquares) X(SgdStep) X(AdamWStep)      \
-  X(Lerp) X(LoadBatch)
+  X(Lerp) X(LoadBatch) X(MixImages) X(EraseBoxes) X(DrawMask)
 // clang-format on
 
 }  // namespace adwp

@@ -71,14 +71,28 @@ Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, co
   const Tensor z = tape.tensor(y.shape());
   tape.backend().compute(ConvBatchNormForward{conv, x.value(), w.value(), scale.value(), shift.value(),
                                               batch_norm_epsilon, act, y, z, own.mean, own.var});
-  return record_batch_norm(tape, record_conv2d(tape, conv, x, w, y), scale, shift, act, z, own);
+  if (!w.requires_grad()) {
+    return record_batch_norm(tape, record_conv2d(tape, conv, x, w, y), scale, shift, act, z, own);
+  }
+  return tape.record(
+      z, {&x, &w, &scale, &shift},
+      [&tape, conv, act, y, own, xv = x.value(), wv = w.value(), scale_value = scale.value(),
+       shift_value = shift.value(), dx = x.gradient(), dw = w.gradient(), dscale = scale.gradient(),
+       dshift = shift.gradient()](const Tensor& dz) {
+        const Target to_scale = tape.target(dscale, own.mean.shape());
+        const Target to_shift = tape.target(dshift, own.mean.shape());
+        tape.backend().compute(ConvBatchNormBackward{
+            conv, dz, xv, wv, y, own.mean, own.var, scale_value, shift_value, batch_norm_epsilon, act,
+            dx.required() ? dx.target() : Target{}, dw.target(), to_scale, to_shift});
+      });
 }
 
-Variable batch_norm_inference(Tape& tape, const Variable& x, const BatchStatistics& statistics,
-                              const Variable& scale, const Variable& shift, Activation act) {
-  const Tensor y = tape.tensor(x.shape());
-  tape.backend().compute(BatchNormInference{x.value(), statistics.mean, statistics.var, scale.value(),
-                                            shift.value(), batch_norm_epsilon, act, y});
+Variable conv2d_chain(Tape& tape, std::span<const ConvChain::Layer> layers, const Variable& x,
+                      const Variable& residual) {
+  Shape shape = x.shape();
+  for (const ConvChain::Layer& layer : layers) shape = layer.output(shape);
+  const Tensor y = tape.tensor(shape);
+  tape.backend().compute(ConvChain{layers, x.value(), residual.value(), batch_norm_epsilon, y});
   return Variable::constant(y);
 }
 
@@ -171,13 +185,13 @@ Variable global_pool(Tape& tape, const Variable& x) {
   });
 }
 
-Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels, float smoothing) {
+Variable cross_entropy(Tape& tape, const Variable& logits, const ClassTargets& targets) {
   const Tensor loss = tape.tensor(Shape{1});
-  tape.backend().compute(CrossEntropyForward{logits.value(), labels, smoothing, loss});
+  tape.backend().compute(CrossEntropyForward{logits.value(), targets, loss});
   return tape.record(loss, {&logits},
-                     [&backend = tape.backend(), smoothing, labels, lv = logits.value(),
+                     [&backend = tape.backend(), targets, lv = logits.value(),
                       dlogits = logits.gradient()](const Tensor& dloss) {
-                       backend.compute(CrossEntropyBackward{dloss, lv, labels, smoothing, dlogits.target()});
+                       backend.compute(CrossEntropyBackward{dloss, lv, targets, dlogits.target()});
                      });
 }
 

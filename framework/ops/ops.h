@@ -25,9 +25,10 @@ Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const 
 Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w,
                            const Variable& scale, const Variable& shift, Activation act,
                            BatchStatistics* statistics = nullptr);
-// Batch norm with given statistics; for evaluation, records nothing.
-Variable batch_norm_inference(Tape& tape, const Variable& x, const BatchStatistics& statistics,
-                              const Variable& scale, const Variable& shift, Activation act);
+// Convolutions in a row with batch norm of given statistics, then + residual (empty: none); for evaluation,
+// records nothing.
+Variable conv2d_chain(Tape& tape, std::span<const ConvChain::Layer> layers, const Variable& x,
+                      const Variable& residual = {});
 
 // Rows of x (M, N) to mean 0 and deviation 1, then `act`.
 inline constexpr float layer_norm_epsilon = 1e-5f;
@@ -43,8 +44,12 @@ Variable concat(Tape& tape, const Variable& a, const Variable& b);         // ch
 Variable channel_scale(Tape& tape, const Variable& x, const Variable& s);  // s (N, 1, 1, C)
 Variable global_pool(Tape& tape, const Variable& x);                       // (N, H, W, C) -> (N, 1, 1, C)
 
-// Mean cross-entropy with label smoothing: logits (N, classes), labels i32 (N) -> (1).
-Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels, float smoothing);
+// Mean loss of a classifier: logits (N, classes) -> (1).
+Variable cross_entropy(Tape& tape, const Variable& logits, const ClassTargets& targets);
+// Without mixing or teacher; labels i32 (N).
+inline Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels, float smoothing) {
+  return cross_entropy(tape, logits, {.labels = labels, .smoothing = smoothing});
+}
 
 // --- the HyperNetwork: tiles addressed by embeddings, kernels cut out of tiles
 // -------------------------------

@@ -17,19 +17,75 @@ Variable bias_layer(Tape& tape, const LayerSpec& layer, const LayerWeights& w, c
   return y.reshaped(Shape{n, 1, 1, layer.out_channels});
 }
 
-Variable norm_layer(Tape& tape, const LayerSpec& layer, const LayerWeights& w, const Variable& x,
-                    const ops::BatchStatistics* given, ops::BatchStatistics* collect) {
-  if (given != nullptr) {
-    const Variable y = ops::conv2d(tape, layer.conv, x, w.kernel);
-    return ops::batch_norm_inference(tape, y, *given, w.scale, w.shift, layer.act);
+bool is_norm_layer(const NetworkPlan& plan, int s) {
+  const Step& step = plan.steps[s];
+  return step.kind == StepKind::layer && plan.layers[step.layer].norm;
+}
+
+// Steps of a plan that are computed as one with given statistics: layers with norms in a row, none of whose
+// values is read elsewhere, and the sum behind the last one.
+struct Chain {
+  int end = 0;  // the first step behind it
+  std::vector<ConvChain::Layer> layers;
+  int residual = -1;  // the value that is added
+};
+
+Chain chain_from(const NetworkPlan& plan, int first, const NetworkWeights& weights,
+                 const std::vector<ops::BatchStatistics>& given) {
+  Chain chain{.end = first};
+  // Whether step s alone reads what the chain gives so far.
+  const auto goes_on = [&](int s) {
+    const int value = plan.steps[s - 1].output;
+    return s < std::ssize(plan.steps) && plan.last_use[value] == s &&
+           std::ranges::count(plan.steps[s].inputs, value) == 1;
+  };
+  do {
+    const int index = plan.steps[chain.end++].layer;
+    const LayerSpec& layer = plan.layers[index];
+    const LayerWeights& w = weights.layers[index];
+    chain.layers.push_back({layer.conv, w.kernel.value(), given[index].mean, given[index].var,
+                            w.scale.value(), w.shift.value(), layer.act});
+  } while (goes_on(chain.end) && is_norm_layer(plan, chain.end));
+  if (goes_on(chain.end) && plan.steps[chain.end].kind == StepKind::add) {
+    const std::vector<int>& inputs = plan.steps[chain.end].inputs;
+    chain.residual = inputs[inputs[0] == plan.steps[chain.end - 1].output ? 1 : 0];
+    ++chain.end;
   }
-  return ops::conv2d_batch_norm(tape, layer.conv, x, w.kernel, w.scale, w.shift, layer.act, collect);
+  return chain;
+}
+
+Variable masked(Tape& tape, const Variable& x, const Tensor& mask) {
+  return mask.defined() ? ops::channel_scale(tape, x, Variable::constant(mask)) : x;
+}
+
+Variable compute_step(Tape& tape, const NetworkPlan& plan, const Step& step, const NetworkWeights& weights,
+                      const std::vector<Variable>& values, std::vector<ops::BatchStatistics>* collect,
+                      const Tensor& path) {
+  const auto input = [&](std::size_t i) -> const Variable& { return values[step.inputs[i]]; };
+  switch (step.kind) {
+    case StepKind::layer: {
+      const LayerSpec& layer = plan.layers[step.layer];
+      const LayerWeights& w = weights.layers[step.layer];
+      if (!layer.norm) return bias_layer(tape, layer, w, input(0));
+      return ops::conv2d_batch_norm(tape, layer.conv, input(0), w.kernel, w.scale, w.shift, layer.act,
+                                    collect != nullptr ? &(*collect)[step.layer] : nullptr);
+    }
+    case StepKind::add:
+      return ops::add(tape, masked(tape, input(0), path), input(1));
+    case StepKind::concat:
+      return ops::concat(tape, input(0), input(1));
+    case StepKind::channel_scale:
+      return ops::channel_scale(tape, input(0), input(1));
+    case StepKind::global_pool:
+      return ops::global_pool(tape, input(0));
+  }
+  return {};
 }
 
 }  // namespace
 
 Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights, const Tensor& images,
-                 const NormMode& norm) {
+                 const NormMode& norm, const Drops& drops) {
   const Task& task = plan.task;
   require(images.shape() == Shape{images.shape()[0], task.image_size, task.image_size, task.channels},
           "macro-network", "images do not fit, got {}, expected (N, {}, {}, {})", images.text(),
@@ -38,41 +94,27 @@ Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weig
 
   std::vector<Variable> values(plan.steps.size() + 1);
   values[0] = Variable::constant(images);
-  for (int s = 0; s < std::ssize(plan.steps); ++s) {
-    const Step& step = plan.steps[s];
-    auto input = [&](std::size_t i) -> const Variable& { return values[step.inputs[i]]; };
-    Variable& output = values[step.output];
-    switch (step.kind) {
-      case StepKind::layer: {
-        const int index = step.layer;
-        const LayerSpec& layer = plan.layers[index];
-        output = layer.norm ? norm_layer(tape, layer, weights.layers[index], input(0),
-                                         norm.given ? &(*norm.given)[index] : nullptr,
-                                         norm.collect ? &(*norm.collect)[index] : nullptr)
-                            : bias_layer(tape, layer, weights.layers[index], input(0));
-        break;
-      }
-      case StepKind::add:
-        output = ops::add(tape, input(0), input(1));
-        break;
-      case StepKind::concat:
-        output = ops::concat(tape, input(0), input(1));
-        break;
-      case StepKind::channel_scale:
-        output = ops::channel_scale(tape, input(0), input(1));
-        break;
-      case StepKind::global_pool:
-        output = ops::global_pool(tape, input(0));
-        break;
+  for (int s = 0; s < std::ssize(plan.steps);) {
+    const int first = s;
+    if (norm.given != nullptr && is_norm_layer(plan, s)) {
+      const Chain chain = chain_from(plan, s, weights, *norm.given);
+      s = chain.end;
+      values[plan.steps[s - 1].output] =
+          ops::conv2d_chain(tape, chain.layers, values[plan.steps[first].inputs[0]],
+                            chain.residual >= 0 ? values[chain.residual] : Variable());
+    } else {
+      const Step& step = plan.steps[s++];
+      const Tensor path = drops.paths.empty() ? Tensor() : drops.paths[first];  // a mask of the branch
+      values[step.output] = compute_step(tape, plan, step, weights, values, norm.collect, path);
     }
-    for (int value : step.inputs) {
-      if (plan.last_use[value] == s) {
-        values[value] = {};
+    for (int done = first; done < s; ++done) {
+      for (const int value : plan.steps[done].inputs) {
+        if (plan.last_use[value] < s) values[value] = {};
       }
     }
   }
-  const Variable pooled =
-      values[plan.steps.back().output].reshaped(Shape{images.shape()[0], plan.classifier_inputs});
+  const Variable pooled = masked(tape, values[plan.steps.back().output], drops.features)
+                              .reshaped(Shape{images.shape()[0], plan.classifier_inputs});
   return ops::linear(tape, pooled, weights.classifier, weights.classifier_bias);
 }
 

@@ -122,16 +122,18 @@ bool is_better(const Trained& a, const Trained& b, bool last_rung) {
   return last_rung ? a.accuracy > b.accuracy : a.loss < b.loss;
 }
 
-HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetwork& train) {
+HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetworks& train) {
   require(!rungs.empty(), "finalists", "no rungs");
   const std::size_t count = rungs.front().networks;
   HalvingResult result{std::vector<Trained>(count), std::vector<int>(count), std::vector<std::size_t>(count)};
   std::iota(result.order.begin(), result.order.end(), std::size_t{0});
   for (const Rung& rung : rungs) {
     const auto end = result.order.begin() + std::min(rung.networks, count);
-    for (auto index = result.order.begin(); index != end; ++index) {
-      result.trained[*index] = train(*index, rung.epochs);
-      result.epochs[*index] = rung.epochs;
+    const std::vector<std::size_t> indices(result.order.begin(), end);
+    const std::vector<Trained> trained = train(indices, rung.epochs);
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      result.trained[indices[i]] = trained[i];
+      result.epochs[indices[i]] = rung.epochs;
     }
     const bool last = &rung == &rungs.back();
     std::stable_sort(result.order.begin(), end, [&](std::size_t a, std::size_t b) {

@@ -55,10 +55,10 @@ struct Rung {
 // networks shrink by the same factor. 16 networks, 8 epochs, 2 halvings: 16 x 1, 6 x 3, 3 x 8.
 std::vector<Rung> halving_schedule(std::size_t networks, int epochs, int halvings);
 
-// What becomes of network `index`, trained from scratch for `epochs`. Each rung starts anew: a cosine
-// schedule belongs to its length, and a network stopped at a third of a long one has a learning rate far too
-// high to be compared.
-using TrainNetwork = std::function<Trained(std::size_t index, int epochs)>;
+// What becomes of the networks `indices`, each trained from scratch for `epochs`. Each rung starts anew: a
+// cosine schedule belongs to its length, and a network stopped at a third of a long one has a learning rate
+// far too high to be compared.
+using TrainNetworks = std::function<std::vector<Trained>(std::span<const std::size_t> indices, int epochs)>;
 
 // Who is better in a rung. Short trainings are compared by loss, which tells sooner than accuracy who will be
 // better in the end (docs/results/ranking.md); the last by accuracy, which is what is wanted.
@@ -69,6 +69,6 @@ struct HalvingResult {
   std::vector<int> epochs;         // and how long that trained it
   std::vector<std::size_t> order;  // best first: by rung reached, then as is_better() says there
 };
-HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetwork& train);
+HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetworks& train);
 
 }  // namespace adwp::nas

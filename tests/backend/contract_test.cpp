@@ -69,6 +69,96 @@ TEST_P(Contract, BatchNormInferenceUsesTheGivenStatistics) {
   }
 }
 
+// Layers in a row as one operator: every kind of convolution and activation, batches that cannot be cut
+// evenly, a single image, with and without a residual.
+TEST_P(Contract, AChainIsItsLayersOneAfterTheOther) {
+  const auto chain = [&](const Array& x, const std::vector<Conv2d>& convs, std::int64_t filters, bool adds) {
+    Array expected = x;
+    std::vector<ConvChain::Layer> layers;
+    for (const Conv2d& conv : convs) {
+      const std::int64_t in = expected.shape.back(), out = conv.depthwise ? in : filters;
+      const std::uint64_t stream = 20 + 10 * layers.size();
+      const Shape kernel{out, conv.kernel, conv.kernel, conv.depthwise ? 1 : in};
+      const Array w = random_array(kernel, stream), scale = random_array(Shape{out}, stream + 3, 0.5, 1.5),
+                  shift = random_array(Shape{out}, stream + 4);
+      const oracle::Moments given{random_array(Shape{out}, stream + 1),
+                                  random_array(Shape{out}, stream + 2, 0.5, 2)};
+      const Activation act = all_activations[layers.size() % std::size(all_activations)];
+      layers.push_back(
+          {conv, upload(w), upload(given.mean), upload(given.var), upload(scale), upload(shift), act});
+      expected = oracle::batch_norm(oracle::conv2d(conv, expected, w), given, scale, shift, 1e-5, act);
+    }
+    const Array residual = random_array(expected.shape, 19);
+    if (adds) expected = oracle::add(expected, residual);
+    const Tensor y(arena(), expected.shape);
+    backend().compute(ConvChain{layers, upload(x), adds ? upload(residual) : Tensor(), 1e-5f, y});
+    EXPECT_LE(nmse(to_array(y), expected), 1e-7) << x.shape.text() << " " << convs.size() << " layers";
+  };
+  const Conv2d point{1, 1, 0, false}, dense{3, 2, 1, false};
+  for (const std::int64_t batch : {1, 2, 37}) {
+    for (const bool adds : {false, true}) {
+      chain(random_array(Shape{batch, 7, 5, 11}, 18), {point}, 16, adds);
+      chain(random_array(Shape{batch, 7, 5, 11}, 18), {point, {3, 1, 1, true}, point}, 13, adds);
+      chain(random_array(Shape{batch, 8, 8, 16}, 18),
+            {dense, {5, 2, 2, true}, point, {7, 1, 3, true}, dense, point}, 24, adds);
+    }
+  }
+  if (GetParam() == "cpu") {  // parts of several images, the last one smaller
+    chain(random_array(Shape{37, 16, 16, 32}, 18), {point, {3, 1, 1, true}, point}, 48, true);
+  }
+}
+
+// A batch that devices cut into parts: statistics and both gradients of a convolution and its norm are those
+// of the operators one after the other, the gradient of the kernel taken image by image.
+TEST_P(Contract, AGradientIsTheSumOverImages) {
+  const bool small = GetParam() != "cpu";  // where every thread is a fiber
+  for (const Conv2d& conv : {Conv2d{3, 1, 1, false}, Conv2d{3, 2, 1, true}, Conv2d{5, 1, 2, true}}) {
+    for (const bool adds : {false, true}) {
+      const Shape shape{small ? 3 : 21, 16, 16, small ? 8 : 64};
+      const Shape kernel{conv.depthwise ? shape[3] : 32, conv.kernel, conv.kernel,
+                         conv.depthwise ? 1 : shape[3]};
+      const Shape c{kernel[0]}, out = conv2d_output(conv, shape, kernel);
+      const Tensor x = upload(random_array(shape, 1, 0, 2)), w = upload(random_array(kernel, 2));
+      const Tensor scale = upload(random_array(c, 3, 0.5, 1.5)), shift = upload(random_array(c, 4));
+      const Tensor y(arena(), out), z(arena(), out), mean(arena(), c), var(arena(), c);
+      backend().compute(
+          ConvBatchNormForward{conv, x, w, scale, shift, 1e-5f, Activation::silu, y, z, mean, var});
+      const oracle::Moments moments = oracle::moments(to_array(y));
+      EXPECT_LE(nmse(to_array(mean), moments.mean), 1e-10);
+      EXPECT_LE(nmse(to_array(var), moments.var), 1e-10);
+
+      const Tensor dz = upload(random_array(out, 5)), dy(arena(), out);
+      const Array before_x = random_array(shape, 6), before_w = random_array(kernel, 7);
+      const Tensor dx = upload(before_x), dw = upload(before_w), dscale(arena(), c), dshift(arena(), c);
+      const GradMode mode = adds ? GradMode::accumulate : GradMode::overwrite;
+      const ConvBatchNormBackward backward{
+          conv,       dz,         x,        w,       y, mean, var, scale, shift, 1e-5f, Activation::silu,
+          {dx, mode}, {dw, mode}, {dscale}, {dshift}};
+      backend().compute(backward);
+
+      const Tensor own_dx = upload(before_x), own_dw = upload(before_w), own_dscale(arena(), c),
+                   own_dshift(arena(), c);
+      BatchNormBackward norm = backward.normalization(dy);
+      norm.dscale = {own_dscale};
+      norm.dshift = {own_dshift};
+      backend().compute(norm);
+      backend().compute(ConvDgrad{conv, dy, w, {own_dx, mode}});
+      for (std::int64_t n = 0; n < shape[0]; ++n) {
+        const auto image = [n](const Tensor& t) {
+          const Shape& s = t.shape();
+          return t.view(n * (t.elements() / s[0]), Shape{1, s[1], s[2], s[3]});
+        };
+        backend().compute(
+            ConvWgrad{conv, image(x), image(dy), {own_dw, n > 0 ? GradMode::accumulate : mode}});
+      }
+      for (const auto& [found, expected] :
+           {std::pair{dx, own_dx}, {dw, own_dw}, {dscale, own_dscale}, {dshift, own_dshift}}) {
+        EXPECT_LE(nmse(to_array(found), to_array(expected)), 1e-10) << conv2d_text(conv, shape, kernel);
+      }
+    }
+  }
+}
+
 TEST_P(Contract, BatchNormLeavesMeanAndBiasedVariance) {
   const Array x = random_array(Shape{4, 3, 3, 16}, 11, -1, 4);
   const oracle::Moments expected = oracle::moments(x);

@@ -63,6 +63,14 @@ TEST(Threads, NoBitOfAnyOperatorDependsOnTheirNumber) {
       }
     }
   }
+  for (const Conv2d& conv : {Conv2d{3, 1, 1, false}, Conv2d{3, 2, 1, true}, Conv2d{1, 1, 0, false}}) {
+    const Shape w{conv.depthwise ? 32 : 48, conv.kernel, conv.kernel, conv.depthwise ? 1 : 32}, c{w[0]};
+    cases.push_back({.name = "conv_norm_" + conv2d_text(conv, Shape{50, 16, 16, 32}, w),
+                     .operands = {{Shape{50, 16, 16, 32}}, {w}, {c, 0.5, 1.5}, {c}},
+                     .device = [conv](Tape& tape, const bench::Variables& v) {
+                       return ops::conv2d_batch_norm(tape, conv, v[0], v[1], v[2], v[3], Activation::relu);
+                     }});
+  }
   for (const OperatorCase& c : cases) {
     const auto expected = computed(*apps::devices(1).open("cpu"), c);
     for (const int threads : {2, 3, 4, 5, 8}) {
@@ -73,6 +81,36 @@ TEST(Threads, NoBitOfAnyOperatorDependsOnTheirNumber) {
       }
     }
   }
+  apps::devices().open("cpu");  // as many threads as before
+}
+
+TEST(Threads, NoBitOfAChainDependsOnTheirNumber) {
+  if (open_device("cpu") == nullptr) GTEST_SKIP() << "no device cpu here";
+  const auto computed = [](int threads) {
+    const auto backend = apps::devices(threads).open("cpu");
+    Arena arena(*backend, std::size_t{64} << 20);
+    const auto upload = [&](const Shape& shape, std::uint64_t stream, double low, double high) {
+      std::vector<float> values;
+      for (const double value : random_array(shape, stream, low, high).values) {
+        values.push_back(static_cast<float>(value));
+      }
+      return Tensor::from_host(arena, shape, std::span<const float>(values));
+    };
+    std::vector<ConvChain::Layer> layers;
+    for (const auto& [conv, w] : {std::pair{Conv2d{1, 1, 0, false}, Shape{96, 1, 1, 24}},
+                                  std::pair{Conv2d{5, 2, 2, true}, Shape{96, 5, 5, 1}},
+                                  std::pair{Conv2d{1, 1, 0, false}, Shape{40, 1, 1, 96}}}) {
+      const Shape c{w[0]};
+      layers.push_back({conv, upload(w, 1, -1, 1), upload(c, 2, -1, 1), upload(c, 3, 0.5, 2),
+                        upload(c, 4, -1, 1), upload(c, 5, -1, 1), Activation::silu});
+    }
+    const Tensor y(arena, Shape{50, 8, 8, 40});
+    backend->compute(
+        ConvChain{layers, upload(Shape{50, 16, 16, 24}, 6, -1, 1), upload(y.shape(), 7, -1, 1), 1e-5f, y});
+    return y.to_host<float>();
+  };
+  const auto expected = computed(1);
+  for (const int threads : {2, 3, 5, 8}) EXPECT_TRUE(computed(threads) == expected) << threads << " threads";
   apps::devices().open("cpu");  // as many threads as before
 }
 

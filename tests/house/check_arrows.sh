@@ -13,6 +13,7 @@ framework/autograd: framework/core framework/backend
 framework/ops: framework/core framework/backend framework/autograd
 framework/nn: framework/core framework/backend framework/autograd
 framework/optim: framework/core framework/backend framework/autograd framework/nn
+framework/parallel: framework/core
 framework/io: framework/core framework/nn framework/optim framework/version.h
 
 cpu: framework
@@ -44,6 +45,8 @@ apps/search: framework cpu cuda data nas apps/common apps/report
 apps/train: framework cpu cuda data nas apps/common apps/report
 
 bench: framework cpu cuda data nas apps
+
+course: framework cpu cuda data nas
 '
 
 # includes PATTERN PATH...: FILE:INCLUDED, one per line, of all #include lines that match.
@@ -56,7 +59,7 @@ includes() {
 }
 
 between_folders() {
-  includes '"' framework cpu cuda data nas apps bench | awk -F: -v rules="$rules" '
+  includes '"' framework cpu cuda data nas apps bench course | awk -F: -v rules="$rules" '
     function within(path, folder) { return path == folder || index(path, folder "/") == 1 }
     BEGIN {
       lines = split(rules, line, "\n")
@@ -66,7 +69,7 @@ between_folders() {
     {
       for (folder = $1; sub(/\/[^\/]*$/, "", folder) && !(folder in may);) {}
       if (!(folder in may)) { print "  " $1 " lies in a folder without a rule"; next }
-      if ($2 !~ /^(framework|cpu|cuda|data|nas|apps|tests|bench)\// || within($2, folder)) next
+      if ($2 !~ /^(framework|cpu|cuda|data|nas|apps|tests|bench|course)\// || within($2, folder)) next
       count = split(may[folder], known, " ")
       for (i = 1; i <= count; ++i) if (within($2, known[i])) next
       print "  " $1 " must not know " $2
@@ -84,6 +87,7 @@ forbid() {
 broken=$(
   between_folders
   forbid 'a device library' '[<"](oneapi/|dnnl|cuda|cudnn|cublas|omp\.h)' framework nas data
+  forbid 'MPI' '[<"](mpi|nccl)' $(cd "$root" && ls -d framework/*/ | grep -v parallel) cpu cuda data nas apps bench
   # Nobody who chooses may read the test split.
   forbid 'the test split' '"data/test_split' nas apps/search apps/search.cpp apps/common
 )

@@ -61,11 +61,19 @@ TEST(Halving, KeepsTheBestOfEachRung) {
   std::vector<int> trained(6);
   // Network 1 has the least loss after one epoch (not the best accuracy), and turns out worst of those that
   // go on (by accuracy, not by loss).
-  const HalvingResult result = successive_halving({{6, 1}, {2, 5}}, [&](std::size_t i, int epochs) {
-    ++trained[i];
+  const auto outcome = [](std::size_t i, int epochs) {
     if (epochs == 1) return Trained{.accuracy = 0.1 * double(i), .loss = i == 1 ? 0.1 : 1 - 0.1 * double(i)};
     return i == 1 ? Trained{.accuracy = 0.2, .loss = 0.1} : Trained{.accuracy = 0.7, .loss = 0.3};
-  });
+  };
+  const HalvingResult result =
+      successive_halving({{6, 1}, {2, 5}}, [&](std::span<const std::size_t> indices, int epochs) {
+        std::vector<Trained> outcomes;
+        for (const std::size_t i : indices) {
+          ++trained[i];
+          outcomes.push_back(outcome(i, epochs));
+        }
+        return outcomes;
+      });
   EXPECT_EQ(result.order[0], 5u);
   EXPECT_EQ(result.order[1], 1u);
   EXPECT_EQ(result.epochs[5], 5);

@@ -47,6 +47,17 @@ TEST(Budget, IsSpentAndNotExceeded) {
   EXPECT_EQ(trained_epochs(out), 15 + 3 * 4) << "and three of four epochs";
 }
 
+TEST(Budget, AnEnsembleSharesItsQuarter) {
+  const TemporaryDirectory place;
+  const fs::path out = place.path() / "run";
+  const Finished finished = run(search(out, {"--budget-epochs", "40", "--hypernetworks", "2"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const nlohmann::json result = read_json(out / "result.json");
+  EXPECT_EQ(result["hypernetwork"]["members"], 2);
+  EXPECT_EQ(result["hypernetwork"]["epochs"], 3) << "each";
+  EXPECT_EQ(result["hypernetwork"]["images_seen"], 2 * 3 * 192) << "batches of 64 of 200 images";
+}
+
 TEST(Budget, WithoutPredictionsAllOfItTrains) {
   const TemporaryDirectory place;
   const fs::path out = place.path() / "run";

@@ -2,7 +2,6 @@
 // cores after a resume. No bit may depend on it.
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <filesystem>
 
 #include "tests/support/device.h"
@@ -15,15 +14,6 @@ namespace adwp::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The tensors of a checkpoint. Its header tells the arena's peak as well, and threads have room of their own
-// there.
-std::string tensors_of(const fs::path& checkpoint) {
-  const std::string bytes = bytes_of(checkpoint);
-  std::uint64_t header = 0;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  return bytes.substr(sizeof header + header);
-}
 
 class Machine : public testing::Test {
  protected:

@@ -71,15 +71,16 @@ class Resume : public testing::Test {
     EXPECT_EQ(process.wait().status, killed) << line;
   }
 
-  void expect_undisturbed(const fs::path& path) {
+  static void expect_undisturbed(const fs::path& path) { expect_equal(path, undisturbed()); }
+  static void expect_equal(const fs::path& path, const fs::path& other) {
     EXPECT_EQ(without_times(read_json(path / "result.json")),
-              without_times(read_json(undisturbed() / "result.json")));
-    EXPECT_EQ(bytes_of(path / "best.json"), bytes_of(undisturbed() / "best.json"));
-    for (const auto& entry : fs::directory_iterator(undisturbed() / "checkpoints")) {
+              without_times(read_json(other / "result.json")));
+    EXPECT_EQ(bytes_of(path / "best.json"), bytes_of(other / "best.json"));
+    for (const auto& entry : fs::directory_iterator(other / "checkpoints")) {
       const std::string name = entry.path().filename();
-      EXPECT_EQ(bytes_of(path / "checkpoints" / name), bytes_of(entry.path())) << name;
+      EXPECT_TRUE(bytes_of(path / "checkpoints" / name) == bytes_of(entry.path())) << name;
     }
-    EXPECT_TRUE(database_contents(path) == database_contents(undisturbed()));
+    EXPECT_TRUE(database_contents(path) == database_contents(other));
   }
 
  private:
@@ -116,6 +117,27 @@ TEST_F(Resume, ASearchKilledInEveryPhaseComesToTheSameBits) {
   // And once more, when all is done.
   EXPECT_EQ(run(arguments).status, 0);
   expect_undisturbed(out());
+}
+
+TEST_F(Resume, AnEnsembleKilledWithinAndBetweenItsMembersComesToTheSameBits) {
+  const auto ensemble = [&](const fs::path& path) {
+    Arguments arguments = search(path);
+    add(arguments, {"--hypernetworks", "3", "--rank-sample", "0", "--finalists", "0", "--generations", "0"});
+    return arguments;
+  };
+  const fs::path whole = out().parent_path() / "whole";
+  ASSERT_EQ(run(ensemble(whole)).status, 0);
+  Arguments arguments = ensemble(out());
+  for (const char* line : {"HyperNetwork  33 %", "HyperNetwork  56 %"}) {
+    kill_after(arguments, line);
+    if (HasFatalFailure()) return;
+    arguments = resumed(ensemble(out()));
+  }
+  const Finished finished = run(arguments);
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  expect_equal(out(), whole);
+  // Its first member is the HyperNetwork of a search that has one.
+  EXPECT_TRUE(tensors_of(out() / hypernetwork) == tensors_of(undisturbed() / hypernetwork));
 }
 
 TEST_F(Resume, ASearchKilledAtRandomMomentsComesToTheSameBits) {
@@ -158,15 +180,19 @@ TEST_F(Resume, CtrlCSavesAndSaysHowToGoOn) {
 TEST_F(Resume, CtrlCWithinAnEpochGoesOnFromTheBatch) {
   Arguments arguments = search(out());
   for (const auto& [line, file] : {std::pair{"HyperNetwork  33 %", "hypernetwork"},
-                                   {"rank sample   33 %", "training"},
-                                   {"finalists", "training"}}) {
+                                   {"rank sample   33 %", "training-"},
+                                   {"finalists", "training-"}}) {
     Process process(arguments);
     ASSERT_TRUE(process.wait_for(line)) << line << process.wait().err;
     process.signal(SIGINT);
     const Finished stopped = process.wait();
     ASSERT_EQ(stopped.status, interrupted) << line << stopped.err;
-    const fs::path saved = out() / "checkpoints" / (std::string(file) + ".interrupted.safetensors");
-    ASSERT_TRUE(fs::exists(saved)) << line << stopped.err;
+    fs::path saved;
+    for (const auto& entry : fs::directory_iterator(out() / "checkpoints")) {
+      const std::string name = entry.path().filename();
+      if (name.starts_with(file) && name.ends_with(".interrupted.safetensors")) saved = entry.path();
+    }
+    ASSERT_FALSE(saved.empty()) << line << stopped.err;
     const auto facts = io::SafeTensors::load(saved.string()).metadata;
     EXPECT_GT(std::stoi(facts.at("batches")), 0) << line;
     arguments = resumed(search(out()));

@@ -1,4 +1,5 @@
 // What the programs leave, computed again from their checkpoints and settings.
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -30,13 +31,14 @@ namespace fs = std::filesystem;
 // Where there is one: the device that programs take by themselves where there is no GPU.
 Backend* cpu() { return open_device("cpu"); }
 
-TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
-  if (cpu() == nullptr) GTEST_SKIP() << "no device cpu here";
+// A search's scores come from its checkpoints, the mean over its HyperNetworks, and its rank sample.
+void expect_scores(int hypernetworks) {
   const TemporaryDirectory place;
   const std::string data = "synthetic:200?size=8";
   Arguments search = tiny_search(data, place.path() / "run");
   add(search, {"--rank-sample", "8", "--population", "6", "--finalists", "0", "--hyper-width", "16", "--seed",
-               "4", "--device", "cpu", "--space", "tiny", "--score-images", "30"});
+               "4", "--device", "cpu", "--space", "tiny", "--score-images", "30", "--hypernetworks",
+               std::to_string(hypernetworks)});
   const Finished finished = run(search);
   ASSERT_EQ(finished.status, 0) << finished.err;
 
@@ -45,18 +47,30 @@ TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
   const nas::Task task{8, 3, 10};
   Arena arena(*cpu(), std::size_t{256} << 20);
   nas::HyperNetwork source(arena, space, task, {.width = 16}, 4);
-  const auto trained =
-      io::read_checkpoint((place.path() / "run/checkpoints/hypernetwork.safetensors").string());
-  for (std::size_t i = 0; i < source.parameters().entries().size(); ++i) {
-    const std::string& name = source.parameters().entries()[i].name;
-    trained.file.restore(name, source.parameters()[static_cast<int>(i)].value());
-  }
+  const auto load = [&](int member) {
+    const std::string name = member == 0 ? "hypernetwork" : fmt::format("hypernetwork-{}", member + 1);
+    const auto trained =
+        io::read_checkpoint((place.path() / "run/checkpoints" / (name + ".safetensors")).string());
+    for (std::size_t i = 0; i < source.parameters().entries().size(); ++i) {
+      const std::string& entry = source.parameters().entries()[i].name;
+      trained.file.restore(entry, source.parameters()[static_cast<int>(i)].value());
+    }
+  };
   const auto held_out = data::DeviceImages::upload(arena, training.validation);
   nas::Evaluator evaluator(*cpu(), arena, held_out.first(30), training.norm, 500, 100);
   const auto scored = [&](const std::vector<nas::Architecture>& networks) {
     std::vector<nas::NetworkPlan> plans;
     for (const nas::Architecture& network : networks) plans.push_back(nas::plan_network(network, task));
-    return evaluator.evaluate(source, plans);
+    std::vector<nas::Score> means(plans.size());
+    for (int member = 0; member < hypernetworks; ++member) {
+      load(member);
+      const std::vector<nas::Score> scores = evaluator.evaluate(source, plans);
+      for (std::size_t i = 0; i < plans.size(); ++i) {
+        means[i].loss += scores[i].loss / hypernetworks;
+        means[i].accuracy += scores[i].accuracy / hypernetworks;
+      }
+    }
+    return means;
   };
 
   const nas::RunStore store((place.path() / "run/search.db").string());
@@ -89,6 +103,16 @@ TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
                                  {c.predicted_loss.value()}};
     EXPECT_NEAR(c.score, score.of(evidence), 1e-9);
   }
+}
+
+TEST(ProgramsReference, ASearchsScoresComeFromItsCheckpointAndItsRankSample) {
+  if (cpu() == nullptr) GTEST_SKIP() << "no device cpu here";
+  expect_scores(1);
+}
+
+TEST(ProgramsReference, AnEnsemblesPredictionIsTheMeanOfItsMembers) {
+  if (cpu() == nullptr) GTEST_SKIP() << "no device cpu here";
+  expect_scores(3);
 }
 
 // Two rungs, the last of so many epochs; the first trains for one, as the rank sample.

@@ -1,6 +1,7 @@
 #include "tests/system/tiny_search.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "framework/io/atomic_file.h"
 
@@ -35,6 +36,13 @@ void add(Arguments& arguments, const Arguments& more) {
 
 std::string bytes_of(const std::filesystem::path& path) {
   return io::read_text(path.string(), std::size_t{1} << 30);
+}
+
+std::string tensors_of(const std::filesystem::path& checkpoint) {
+  const std::string bytes = bytes_of(checkpoint);
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  return bytes.substr(sizeof header + header);
 }
 
 nlohmann::json read_json(const std::filesystem::path& path) {

@@ -18,6 +18,9 @@ void add(Arguments& arguments, const Arguments& more);
 
 // A whole file, of checkpoints too.
 std::string bytes_of(const std::filesystem::path& path);
+// The tensors of a checkpoint, without the header, which tells the arena's peak: threads and other members of
+// an ensemble have room of their own there.
+std::string tensors_of(const std::filesystem::path& checkpoint);
 nlohmann::json read_json(const std::filesystem::path& path);
 // result.json without what a clock says.
 nlohmann::json without_times(nlohmann::json json);

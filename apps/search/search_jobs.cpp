@@ -1,0 +1,294 @@
+#include "apps/search/search_jobs.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "apps/common/main.h"
+#include "apps/common/resumable_training.h"
+#include "framework/core/error.h"
+#include "framework/io/atomic_file.h"
+
+namespace adwp::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr std::size_t most_of_a_checkpoint = std::size_t{1} << 34;
+constexpr char progress_note = 'p', checkpoint_note = 'c';
+
+// One line of JSON, then bytes.
+std::string packed(const Json& json, const std::string& bytes = {}) { return json.dump() + "\n" + bytes; }
+std::pair<Json, std::string> unpacked(const std::string& text) {
+  const std::size_t end = text.find('\n');
+  return {Json::parse(text.substr(0, end)), text.substr(end + 1)};
+}
+
+std::string read_file(const fs::path& path) {
+  const std::vector<std::uint8_t> bytes = io::read_bytes(path.string(), most_of_a_checkpoint);
+  return {bytes.begin(), bytes.end()};
+}
+
+fs::path checkpoint_of(const fs::path& folder, const Training& training) {
+  return folder / fmt::format("training-{}.safetensors", training.number);
+}
+
+// What became of it, where that came before its turn.
+fs::path outcome_of(fs::path checkpoint) { return checkpoint.replace_extension(".outcome.json"); }
+
+// Whose training it is.
+ResumableTraining::Facts facts_of(const Training& training) {
+  return {{"architecture", training.plan.architecture.to_json()},
+          {"of", std::to_string(training.epochs)},
+          {"seed", std::to_string(training.seed)}};
+}
+
+// Trains a network from scratch, or goes on from its checkpoint.
+nas::Trained train_one(SearchSetup& setup, RunLog& log, const fs::path& checkpoint, const Training& training,
+                       const std::function<void()>& spend, const std::function<void(double)>& show,
+                       const std::function<void(std::int64_t)>& saved) {
+  const Arena::Frame frame(*setup.arena);
+  nas::NetworkTrainer trainer(setup.backend, *setup.arena, training.plan, setup.train, setup.data.norm,
+                              setup.options.network_training(setup.task, training.epochs, training.seed));
+  ResumableTraining run(trainer, log,
+                        {.checkpoint = checkpoint,
+                         .epochs = training.epochs,
+                         .resumed = "resumed " + training.plan.architecture.id(),
+                         .learning_rate = "--finalist-lr",
+                         .same = facts_of(training),
+                         .saves_last_epoch = false});
+  nas::Score score;
+  run.run({.facts =
+               [&] {
+                 spend();
+                 return ResumableTraining::Facts{};
+               },
+           .show = [&](double epochs, std::optional<double>) { show(epochs); },
+           .record =
+               [&](std::int64_t epochs, double) {
+                 if (epochs < training.epochs) return;
+                 score = trainer.evaluate(setup.validation, setup.evaluator->batch());
+               },
+           .saved =
+               [&](std::int64_t epochs) {
+                 if (epochs < training.epochs) saved(epochs);
+               }});
+  return {.accuracy = score.accuracy, .loss = score.loss};
+}
+
+// The newest whole checkpoint of a training as its file's bytes; empty without one.
+std::string stored(const fs::path& checkpoint) {
+  const io::OnDamage skip = [](const std::string&, const Error&) {};
+  const fs::path interrupted = fs::path(checkpoint).replace_extension(".interrupted.safetensors");
+  for (const fs::path& path : {interrupted, checkpoint}) {
+    if (const auto newest = io::read_newest(path.string(), skip)) return read_file(newest->path);
+  }
+  return {};
+}
+
+void discard(const fs::path& checkpoint) {
+  std::error_code ignored;
+  for (const char* extension :
+       {".safetensors", ".previous.safetensors", ".interrupted.safetensors", ".outcome.json"}) {
+    fs::remove(fs::path(checkpoint).replace_extension(extension), ignored);
+  }
+}
+
+Json outcome_json(const nas::Trained& trained, std::size_t peak) {
+  return {{"accuracy", trained.accuracy}, {"loss", trained.loss}, {"peak", peak}};
+}
+
+}  // namespace
+
+std::vector<nas::Score> predict(SearchSetup& setup, Ledger& ledger, std::span<const nas::NetworkPlan> plans,
+                                const std::function<void(double)>& show) {
+  if (ledger.group.alone()) {
+    return setup.predict(plans, [&](double fraction) {
+      show(fraction);
+      stop_if_interrupted();
+    });
+  }
+  double come = 0;
+  std::vector<nas::Score> scores(plans.size());
+  parallel::Jobs::Batch batch;
+  for (const nas::NetworkPlan& plan : plans) batch.costs.push_back(plan.macs());
+  batch.ahead = 2;
+  batch.work = [&](std::size_t i) {
+    return packed({{"do", "predict"}, {"architecture", Json::parse(plans[i].architecture.to_json())}});
+  };
+  batch.here = [&](std::size_t i) {
+    const nas::Score score = setup.predict(plans.subspan(i, 1), [](double) {}).front();
+    return packed(outcome_json({score.accuracy, score.loss}, setup.arena->peak()));
+  };
+  batch.done = [&](std::size_t i, const std::string& result) {
+    const Json json = unpacked(result).first;
+    scores[i] = {.loss = json.at("loss"), .accuracy = json.at("accuracy")};
+    ledger.note_peak(json.at("peak"));
+    show(++come / plans.size());
+    stop_if_interrupted();
+  };
+  ledger.jobs.run(batch, [] { stop_if_interrupted(); });
+  return scores;
+}
+
+Trainings::Trainings(SearchSetup& setup, Ledger& ledger, nas::Phase phase, std::vector<Training> trainings,
+                     Done done)
+    : setup_(setup),
+      ledger_(ledger),
+      phase_(phase),
+      trainings_(std::move(trainings)),
+      done_(std::move(done)),
+      epochs_(trainings_.size()) {
+  for (const Training& t : trainings_) batch_.costs.push_back(1.0 * t.plan.macs() * t.epochs);
+  batch_.work = [this](std::size_t i) { return work(i); };
+  batch_.here = [this](std::size_t i) { return here(i); };
+  batch_.note = [this](std::size_t i, const std::string& bytes) { note(i, bytes); };
+  batch_.done = [this](std::size_t i, const std::string& result) { finish(i, result); };
+  batch_.early = [this](std::size_t i, const std::string& result) {
+    const Json kept{{"training", facts_of(trainings_[i])}, {"outcome", unpacked(result).first}};
+    io::write_atomically(outcome_of(checkpoint_of(folder(), trainings_[i])).string(), kept.dump() + "\n");
+  };
+  batch_.known = [this](std::size_t i) -> std::optional<std::string> {
+    const fs::path path = outcome_of(checkpoint_of(folder(), trainings_[i]));
+    if (!fs::exists(path)) return std::nullopt;
+    const Json kept = Json::parse(io::read_text(path.string()), nullptr, false);
+    if (!kept.is_object() || kept.value("training", Json()) != Json(facts_of(trainings_[i])))
+      return std::nullopt;
+    return packed(kept.at("outcome"));
+  };
+}
+
+fs::path Trainings::folder() const { return ledger_.directory.checkpoints(); }
+
+void Trainings::join(const std::function<void(double)>& show_epochs) {
+  show_ = show_epochs;
+  ledger_.jobs.join([] { stop_if_interrupted(); });
+}
+
+void Trainings::show(std::size_t i, double epochs) {
+  epochs_[i] = epochs;
+  if (show_) show_(std::accumulate(epochs_.begin(), epochs_.end(), 0.0));
+}
+
+std::string Trainings::work(std::size_t i) const {
+  const Training& t = trainings_[i];
+  const fs::path path = checkpoint_of(folder(), t);
+  return packed({{"do", "train"},
+                 {"architecture", Json::parse(t.plan.architecture.to_json())},
+                 {"epochs", t.epochs},
+                 {"seed", t.seed},
+                 {"number", t.number},
+                 {"checkpoint", path.string()}},
+                stored(path));
+}
+
+std::string Trainings::here(std::size_t i) {
+  const auto show_here = [&](double epochs) {
+    show(i, epochs);
+    ledger_.jobs.poll();
+  };
+  const nas::Trained trained = train_one(
+      setup_, ledger_.log, checkpoint_of(folder(), trainings_[i]), trainings_[i],
+      [&] { ledger_.store.spend(phase_, ledger_.lap()); }, show_here, [](std::int64_t) {});
+  return packed(outcome_json(trained, setup_.arena->peak()));
+}
+
+void Trainings::note(std::size_t i, const std::string& bytes) {
+  if (bytes.at(0) == progress_note) return show(i, std::stod(bytes.substr(1)));
+  io::write_atomically(checkpoint_of(folder(), trainings_[i]).string(), std::string_view(bytes).substr(1));
+}
+
+void Trainings::finish(std::size_t i, const std::string& result) {
+  const Json json = unpacked(result).first;
+  epochs_[i] = trainings_[i].epochs;
+  ledger_.note_peak(json.at("peak"));
+  done_(i, {.accuracy = json.at("accuracy"), .loss = json.at("loss")});
+  discard(checkpoint_of(folder(), trainings_[i]));
+}
+
+void share_weights(SearchSetup& setup, Ledger& ledger) {
+  if (ledger.group.alone() || !setup.options.predicts()) return;
+  for (std::size_t member = 0; member < setup.sources.size(); ++member) {
+    const std::vector<float> values = setup.sources[member]->parameters().values().to_host<float>();
+    ledger.jobs.tell_all(packed(
+        {{"member", member}}, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}));
+  }
+}
+
+SearchHelper::SearchHelper(Backend& backend, const SearchOptions& options)
+    : options_([&] {
+        SearchOptions mine = options;  // what is measured is measured by rank 0
+        mine.budget_minutes = mine.max_latency_us = 0;
+        mine.latency = false;
+        mine.latencies.clear();
+        return mine;
+      }()),
+      silence_(true),
+      setup_(backend, options_, std::nullopt, silence_) {}
+
+void SearchHelper::run(parallel::Group& group) {
+  worker_ = std::make_unique<parallel::Worker>(group);
+  serve(*worker_, {.work =
+                       [&](const std::string& work) {
+                         const auto [job, bytes] = unpacked(work);
+                         const auto network = nas::Architecture::from_json(job.at("architecture").dump());
+                         const nas::NetworkPlan plan = nas::plan_network(network, setup_.task);
+                         if (job.at("do") == "predict") return predict(plan);
+                         return train({plan, job.at("epochs"), job.at("seed"), job.at("number")}, bytes,
+                                      job.at("checkpoint"));
+                       },
+                   .told =
+                       [&](const std::string& told) {
+                         const auto [of, weights] = unpacked(told);
+                         const Tensor values = setup_.sources.at(of.at("member"))->parameters().values();
+                         require(weights.size() == values.bytes(), "ranks",
+                                 "weights of {} bytes, expected {}", weights.size(), values.bytes());
+                         values.copy_from_host(std::span(reinterpret_cast<const float*>(weights.data()),
+                                                         static_cast<std::size_t>(values.elements())));
+                       },
+                   .waiting = [] { stop_if_interrupted(); }});
+}
+
+std::string SearchHelper::predict(const nas::NetworkPlan& plan) {
+  worker_->poll();
+  stop_if_interrupted();
+  const nas::Score score = setup_.predict(std::span(&plan, 1), [](double) {}).front();
+  return packed(outcome_json({score.accuracy, score.loss}, setup_.arena->peak()));
+}
+
+// In a folder of this process, as if it were alone; rank 0 gets each checkpoint.
+std::string SearchHelper::train(const Training& training, const std::string& checkpoint,
+                                const std::string& known_as) {
+  std::string name = (fs::temp_directory_path() / "adwpnas-XXXXXX").string();
+  require(mkdtemp(name.data()) != nullptr, "checkpoint", "cannot make a folder in {}; set TMPDIR",
+          fs::temp_directory_path().string());
+  const fs::path folder = name;
+  const std::unique_ptr<const fs::path, void (*)(const fs::path*)> removal(&folder, [](const fs::path* path) {
+    std::error_code ignored;
+    fs::remove_all(*path, ignored);
+  });
+  const fs::path path = checkpoint_of(folder, training);
+  if (!checkpoint.empty()) io::write_atomically(path.string(), checkpoint);
+  RunLog log("/dev/null", true);
+  try {
+    const nas::Trained trained = train_one(
+        setup_, log, path, training, [] {},
+        [&](double epochs) {
+          worker_->poll();
+          worker_->note(progress_note + fmt::format("{}", epochs));
+        },
+        [&](std::int64_t) { worker_->note(checkpoint_note + read_file(path)); });
+    return packed(outcome_json(trained, setup_.arena->peak()));
+  } catch (const Error& error) {
+    std::string what = error.what();  // names the checkpoint as rank 0 knows it
+    if (const auto at = what.find(path.string()); at != what.npos) {
+      what.replace(at, path.string().size(), known_as);
+    }
+    const std::size_t end = what.find("] ");
+    throw Error(error.fault(), what.substr(1, end - 1), what.substr(end + 2));
+  }
+}
+
+}  // namespace adwp::apps

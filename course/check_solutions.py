@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Checks the checkers of the labs: each must refuse the starting point, pass the reference solution, and refuse every
+wrong solution with the text that course/solutions/labN/wrong.txt expects.
+
+    course/check_solutions.py BUILD_FOLDER [N...]     # after `cmake --build BUILD_FOLDER --target course`
+"""
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+COURSE = Path(__file__).resolve().parent
+LIMIT = 180  # seconds that a check may take
+
+
+def run(program, answers):
+    start = time.monotonic()
+    try:
+        done = subprocess.run([program, answers], capture_output=True, text=True, errors="replace", timeout=LIMIT,
+                              env={**os.environ, "OMP_NUM_THREADS": "1"})
+        return done.returncode, done.stdout + done.stderr, time.monotonic() - start
+    except subprocess.TimeoutExpired:
+        return None, "", float(LIMIT)
+
+
+def cases(build, lab):
+    """(what, program, answers, exit code, text that the checker must say)."""
+    yield f"{lab}, starting point", build / "course" / lab, COURSE / lab, 1, "wrong"
+    if not (COURSE / "solutions" / lab).exists():
+        print(f"{lab}: no solutions here (course/solutions/{lab}), so only the starting point is checked")
+        return
+    answers = build / "course" / "answers" / lab
+    for folder in sorted(path for path in answers.iterdir() if path.is_dir()):
+        name = folder.name
+        expected = folder.with_suffix(".expected").read_text().strip() if name != "reference" else "tasks pass"
+        yield f"{lab}, {name}", build / "course" / f"{lab}_{name}", folder, int(name != "reference"), expected
+
+
+def fault(code, text, wanted, expected):
+    if code is None:
+        return f"takes more than {LIMIT} s"
+    if code != wanted:
+        return f"exit code {code}, expected {wanted}:\n{text}"
+    if expected not in text:
+        return f"does not say '{expected}':\n{text}"
+    return None
+
+
+def main():
+    build = Path(sys.argv[1]).resolve()
+    labs = [f"lab{n}" for n in sys.argv[2:]] or sorted(p.name for p in COURSE.glob("lab[1-9]"))
+    failed, longest = 0, ("", 0.0)
+    start = time.monotonic()
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for lab in labs:
+            listed = list(cases(build, lab))
+            results = list(pool.map(lambda case: run(case[1], case[2]), listed))
+            for (what, _, _, wanted, expected), (code, text, seconds) in zip(listed, results):
+                longest = max(longest, (what, seconds), key=lambda entry: entry[1])
+                if reason := fault(code, text, wanted, expected):
+                    failed += 1
+                    print(f"error: [course] {what}: {reason}", file=sys.stderr)
+            print(f"{lab}: {len(listed)} answers, {sum(seconds for _, _, seconds in results):.0f} s")
+    print(f"{failed} of the answers were judged wrongly; the longest check took {longest[1]:.0f} s ({longest[0]}), "
+          f"all {time.monotonic() - start:.0f} s")
+    sys.exit(failed > 0)
+
+
+main()
