@@ -115,18 +115,14 @@ OperatorCase conv2d_batch_norm(const Conv2d& conv, const Shape& x, std::int64_t 
       .device = [=](Tape& tape, const Variables& v) {
         return ops::conv2d_batch_norm(tape, conv, v[0], v[1], v[2], v[3], act);
       }};
-  if (conv.depthwise) {  // which no GPU joins to its norm
-    found.kernels = {convolution(conv, x, w, y), norm(y, act)};
-  } else {
-    auto make = [=](const Tensors& t) {
-      return ConvBatchNormForward{conv, t[0], t[1], t[2], t[3], epsilon, act, t[4], t[5], t[6], t[7]};
-    };
-    found.kernels = {kernel({x, w, c, c, y, y, c, c}, make)};
-    found.kernels[0].apart = [make](Backend& backend, const Tensors& t) {
-      backend.compute(make(t).convolution());
-      backend.compute(make(t).normalization());
-    };
-  }
+  auto make = [=](const Tensors& t) {
+    return ConvBatchNormForward{conv, t[0], t[1], t[2], t[3], epsilon, act, t[4], t[5], t[6], t[7]};
+  };
+  found.kernels = {kernel({x, w, c, c, y, y, c, c}, make)};
+  found.kernels[0].apart = [make](Backend& backend, const Tensors& t) {
+    backend.compute(make(t).convolution());
+    backend.compute(make(t).normalization());
+  };
   for (Kernel& backward : std::vector{norm_backward(y, act), wgrad(conv, x, w, y), dgrad(conv, x, w, y)}) {
     found.kernels.push_back(std::move(backward));
   }

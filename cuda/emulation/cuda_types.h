@@ -22,6 +22,7 @@ struct alignas(16) float4 {
 struct alignas(8) float2 {
   float x, y;
 };
+inline float2 make_float2(float x, float y) { return {x, y}; }
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
 inline constinit thread_local uint3 threadIdx{}, blockIdx{};

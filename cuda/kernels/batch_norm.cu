@@ -51,23 +51,31 @@ struct StoreMoments {
   }
 };
 
-// Mean and variance from the moments of tiles of rows (tiles, 3, channels), as tile_moments.cuh leaves them.
-// Every tile's sums are moved from its own mean to the first tile's, which takes no division, and added: in
-// double, where what the move cancels is far below f32. A block takes 8 channels.
+// Pixels of a tile: those at the right and lower edges of an image have fewer.
+__device__ __forceinline__ int pixels_of(const Tiles& tiles, int across, int down, int tile) {
+  const int column = tile % across * tiles.width, rest = tile / across % down;
+  const std::int64_t below = tiles.image_height - std::int64_t{rest} * tiles.height;
+  const int right = tiles.image_width - column;
+  const int height = below < tiles.height ? below : tiles.height;
+  return (right < tiles.width ? right : tiles.width) * height;
+}
+
+// Mean and variance from the moments of tiles (tiles, 3, channels): a number near the tile's mean, and the
+// sums of the differences from it and of their squares. Every tile's sums are moved to the first tile's
+// number, which takes no division, and added: in double, where what the move cancels is far below f32. A
+// block takes 8 channels.
 __global__ void __launch_bounds__(1024)
-    merge_moments(const float* moments, float* mean, float* var, std::int64_t rows, std::int64_t tiles,
-                  std::int64_t channels) {
+    merge_moments(const float* moments, float* mean, float* var, Tiles tiles, int across, int down, int count,
+                  double rows, std::int64_t channels) {
   using Sums = PartSums<8, 1024, double, 2>;
   const std::int64_t channel = block_index() * 8 + Sums::column();
   const double pivot = channel < channels ? moments[channel] : 0.0f;
   double sums[2] = {};
   if (channel < channels) {
-    for (std::int64_t tile = Sums::row(); tile < tiles; tile += Sums::rows) {
+    for (int tile = Sums::row(); tile < count; tile += Sums::rows) {
       const float* from = moments + tile * 3 * channels + channel;
-      const std::int64_t left = rows - tile * tile_m;
-      const int count = left < tile_m ? left : tile_m;
       const double move = from[0] - pivot, first = from[channels], second = from[2 * channels];
-      const double moved = count * move;
+      const double moved = pixels_of(tiles, across, down, tile) * move;
       sums[0] += first + moved;
       sums[1] += second + move * (first + first + moved);
     }
@@ -218,10 +226,11 @@ void run_normalise(Stream stream, const Op& op) {
 
 }  // namespace
 
-void batch_norm_of_moments(Stream stream, const BatchNormForward& op, const float* moments) {
+void batch_norm_of_moments(Stream stream, const BatchNormForward& op, const float* moments,
+                           const Tiles& tiles) {
   const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
   launch("batch_norm_merge", merge_moments, ceil_divide(channels, 8), 1024, 0, stream, moments,
-         floats(op.mean), floats(op.var), rows, ceil_divide(rows, tile_m), channels);
+         floats(op.mean), floats(op.var), tiles, tiles.across(), tiles.down(), tiles.count(), rows, channels);
   run_normalise(stream, op);
 }
 

@@ -40,6 +40,9 @@ void GpuBackend::compute(const ConvForward& op, void* workspace) {
     return matrix_product("conv2d_forward", stream(), options_, false, true, floats(op.x), floats(op.w), out,
                           product, scratch(workspace));
   }
+  if (options_.level == KernelLevel::fast && has_few_channels(shape, floats(op.y))) {
+    return convolve_few_channels(stream(), shape, floats(op.x), floats(op.w), floats(op.y), nullptr);
+  }
   const PlainOutput out{floats(op.y), product.n, 1, nullptr, Activation::none, false};
   run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
                     WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product,
@@ -84,25 +87,38 @@ void GpuBackend::compute(const ConvWgrad& op, void* workspace) {
 }
 
 bool GpuBackend::fuses(const ConvBatchNormForward& op) const {
-  return !op.conv.depthwise && options_.level == KernelLevel::fast &&
-         forward_product(shape_of(op.convolution())).splits() == 1;
+  const ConvShape shape = shape_of(op.convolution());
+  if (op.conv.depthwise) return depthwise_leaves_moments(options_.level, shape);
+  return options_.level == KernelLevel::fast &&
+         (has_few_channels(shape, floats(op.y)) || forward_product(shape).splits() == 1);
 }
 std::size_t GpuBackend::workspace(const ConvBatchNormForward& op) {
-  const ProductShape product = forward_product(shape_of(op.convolution()));
-  return bytes_of(product.row_tiles() * 3 * product.n);
+  const ConvShape shape = shape_of(op.convolution());
+  const Tiles tiles = op.conv.depthwise                       ? depthwise_tiles(shape)
+                      : has_few_channels(shape, floats(op.y)) ? few_channels_tiles(shape)
+                                                              : row_tiles(shape.outputs());
+  return bytes_of(tiles.count() * 3 * shape.filters);
 }
 void GpuBackend::compute(const ConvBatchNormForward& op, void* workspace) {
   const ConvShape shape = shape_of(op.convolution());
   const ProductShape product = forward_product(shape);
-  const OutputWithMoments out{{floats(op.y), product.n, 1, nullptr, Activation::none, false},
-                              scratch(workspace)};
+  float* moments = scratch(workspace);
+  if (op.conv.depthwise) {
+    depthwise(stream(), options_.level, op.convolution(), moments);
+    return batch_norm_of_moments(stream(), op.normalization(), moments, depthwise_tiles(shape));
+  }
+  if (has_few_channels(shape, floats(op.y))) {
+    convolve_few_channels(stream(), shape, floats(op.x), floats(op.w), floats(op.y), moments);
+    return batch_norm_of_moments(stream(), op.normalization(), moments, few_channels_tiles(shape));
+  }
+  const OutputWithMoments out{{floats(op.y), product.n, 1, nullptr, Activation::none, false}, moments};
   if (shape.pointwise()) {
     matrix_product("conv2d_forward", stream(), options_, floats(op.x), floats(op.w), out, product);
   } else {
     run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
                       WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product, nullptr);
   }
-  batch_norm_of_moments(stream(), op.normalization(), scratch(workspace));
+  batch_norm_of_moments(stream(), op.normalization(), moments, row_tiles(shape.outputs()));
 }
 
 }  // namespace adwp::ADWP_GPU

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/cuda_backend.h"
+#include "cuda/kernels/tile_moments.cuh"
 
 namespace adwp::ADWP_GPU {
 
@@ -39,8 +40,18 @@ inline ConvShape shape_of(const ConvWgrad& op) {
   return shape_of(op.conv, op.x.shape(), op.dw.tensor.shape());
 }
 
+// Forward passes of images of three channels (few_channels.cu), for shapes and outputs that it has code for;
+// the tiles of y leave their moments where `moments` is not null.
+bool has_few_channels(const ConvShape& shape, const float* y);
+Tiles few_channels_tiles(const ConvShape& shape);
+void convolve_few_channels(void* stream, const ConvShape& shape, const float* x, const float* w, float* y,
+                           float* moments);
+
 // Depthwise convolution (depthwise.cu).
-void depthwise(void* stream, KernelLevel level, const ConvForward& op);
+// `moments`: where the tiles of y leave theirs (tile_moments.cuh), only where that is possible; or null.
+bool depthwise_leaves_moments(KernelLevel level, const ConvShape& shape);
+Tiles depthwise_tiles(const ConvShape& shape);
+void depthwise(void* stream, KernelLevel level, const ConvForward& op, float* moments = nullptr);
 void depthwise(void* stream, KernelLevel level, const ConvDgrad& op);
 void depthwise(void* stream, KernelLevel level, const ConvWgrad& op, float* scratch);
 std::int64_t depthwise_wgrad_scratch(const ConvShape& shape);  // floats

@@ -8,6 +8,25 @@
 
 namespace adwp::ADWP_GPU {
 
+// A k of (r, s, channel): a tap of the window and a channel.
+struct TapDepth {
+  int r, s, channel;
+};
+__device__ __forceinline__ TapDepth tap_depth(std::int64_t k, int channels, int kernel) {
+  const int depth = k, tap = depth / channels;
+  return {tap / kernel, tap % kernel, depth % channels};
+}
+__device__ __forceinline__ void advance_tap(TapDepth& depth, int channels, int kernel) {
+  depth.channel += tile_k;
+  while (depth.channel >= channels) {
+    depth.channel -= channels;
+    if (++depth.s == kernel) {
+      depth.s = 0;
+      ++depth.r;
+    }
+  }
+}
+
 // Rows: output pixels (n, p, q). k: (r, s, c). Elements of x.
 struct WindowOperand {
   static constexpr bool along_k = true;
@@ -26,13 +45,15 @@ struct WindowOperand {
     const std::int64_t n = rest / s.out_height;
     return {data + n * s.height * s.width * s.channels, p * s.stride - s.padding, q * s.stride - s.padding};
   }
-  __device__ const float* at(const Row& row, std::int64_t k) const {
-    const int depth = k, c = depth % s.channels, tap = depth / s.channels;
-    const int h = row.top + tap / s.kernel, w = row.left + tap % s.kernel;
-    if (row.image == nullptr || tap >= s.taps() || h < 0 || h >= s.height || w < 0 || w >= s.width) {
+  using Depth = TapDepth;
+  __device__ Depth depth(std::int64_t k) const { return tap_depth(k, s.channels, s.kernel); }
+  __device__ void advance(Depth& depth) const { advance_tap(depth, s.channels, s.kernel); }
+  __device__ const float* at(const Row& row, const Depth& depth) const {
+    const int h = row.top + depth.r, w = row.left + depth.s;
+    if (row.image == nullptr || depth.r >= s.kernel || h < 0 || h >= s.height || w < 0 || w >= s.width) {
       return nullptr;
     }
-    return row.image + pixel(h, s.width, w, s.channels) + c;
+    return row.image + pixel(h, s.width, w, s.channels) + depth.channel;
   }
 };
 
@@ -54,15 +75,19 @@ struct GradientOperand {
     const std::int64_t n = rest / s.height;
     return {data + n * s.out_height * s.out_width * s.filters, h + s.padding, w + s.padding};
   }
-  __device__ const float* at(const Row& row, std::int64_t k) const {
-    const int depth = k, filter = depth % s.filters, tap = depth / s.filters;
-    const int h = row.h - tap / s.kernel, w = row.w - tap % s.kernel;
-    if (row.image == nullptr || tap >= s.taps() || h < 0 || w < 0 || h % s.stride != 0 || w % s.stride != 0) {
-      return nullptr;
+  using Depth = TapDepth;
+  __device__ Depth depth(std::int64_t k) const { return tap_depth(k, s.filters, s.kernel); }
+  __device__ void advance(Depth& depth) const { advance_tap(depth, s.filters, s.kernel); }
+  __device__ const float* at(const Row& row, const Depth& depth) const {
+    int p = row.h - depth.r, q = row.w - depth.s;
+    if (row.image == nullptr || depth.r >= s.kernel || p < 0 || q < 0) return nullptr;
+    if (s.stride != 1) {
+      if (p % s.stride != 0 || q % s.stride != 0) return nullptr;
+      p /= s.stride;
+      q /= s.stride;
     }
-    const int p = h / s.stride, q = w / s.stride;
     if (p >= s.out_height || q >= s.out_width) return nullptr;
-    return row.image + pixel(p, s.out_width, q, s.filters) + filter;
+    return row.image + pixel(p, s.out_width, q, s.filters) + depth.channel;
   }
 };
 
@@ -80,10 +105,12 @@ struct KernelOperand {
     const int channel = index;
     return {channel, index < s.channels};
   }
-  __device__ const float* at(const Row& row, std::int64_t k) const {
-    const int depth = k, filter = depth % s.filters, tap = depth / s.filters;
-    if (!row.valid || tap >= s.taps()) return nullptr;
-    return data + pixel(filter, s.taps(), tap, s.channels) + row.channel;
+  using Depth = TapDepth;  // of which the channel is the filter
+  __device__ Depth depth(std::int64_t k) const { return tap_depth(k, s.filters, s.kernel); }
+  __device__ void advance(Depth& depth) const { advance_tap(depth, s.filters, s.kernel); }
+  __device__ const float* at(const Row& row, const Depth& depth) const {
+    if (!row.valid || depth.r >= s.kernel) return nullptr;
+    return data + pixel(depth.channel, s.taps(), depth.r * s.kernel + depth.s, s.channels) + row.channel;
   }
 };
 
@@ -101,15 +128,29 @@ struct TransposedWindowOperand {
     const int i = index, tap = i / s.channels;
     return {tap / s.kernel - s.padding, tap % s.kernel - s.padding, i % s.channels, tap < s.taps()};
   }
-  __device__ const float* at(const Row& row, std::int64_t k) const {
-    if (!row.valid || k >= s.outputs()) return nullptr;
-    const int q = k % s.out_width;
+  struct Depth {
+    std::int64_t n;
+    int p, q;
+  };
+  __device__ Depth depth(std::int64_t k) const {
     const std::int64_t rest = k / s.out_width;
-    const int p = rest % s.out_height;
-    const std::int64_t n = rest / s.out_height;
-    const int h = p * s.stride + row.top, w = q * s.stride + row.left;
+    return {rest / s.out_height, static_cast<int>(rest % s.out_height), static_cast<int>(k % s.out_width)};
+  }
+  __device__ void advance(Depth& depth) const {
+    depth.q += tile_k;
+    while (depth.q >= s.out_width) {
+      depth.q -= s.out_width;
+      if (++depth.p == s.out_height) {
+        depth.p = 0;
+        ++depth.n;
+      }
+    }
+  }
+  __device__ const float* at(const Row& row, const Depth& depth) const {
+    if (!row.valid || depth.n >= s.images) return nullptr;
+    const int h = depth.p * s.stride + row.top, w = depth.q * s.stride + row.left;
     if (h < 0 || h >= s.height || w < 0 || w >= s.width) return nullptr;
-    return data + ((n * s.height + h) * s.width + w) * s.channels + row.channel;
+    return data + ((depth.n * s.height + h) * s.width + w) * s.channels + row.channel;
   }
 };
 

@@ -69,13 +69,41 @@ __global__ void __launch_bounds__(threads_per_block)
 constexpr int tile_width = 8;
 constexpr int tile_height(int stride) { return stride == 1 ? 8 : 4; }
 
+// The moments (3, channels) of the block's outputs (tile_moments.cuh): the first output of each channel, and
+// the sums of the differences from it and of their squares. `rows`: of the thread's column, those that there
+// are.
+template <int Rows>
+__device__ __forceinline__ void leave_moments(const float (&outputs)[Rows], int rows, bool inside,
+                                              float* moments, int channels) {
+  SHARED(float, pivots, [32]);
+  SHARED(float, sums, [2][tile_width][32]);
+  const int lane = threadIdx.x, column = threadIdx.y;
+  if (column == 0) pivots[lane] = outputs[0];
+  __syncthreads();
+  const float pivot = pivots[lane];
+  float first = 0, second = 0;
+  UNROLL for (int p = 0; p < Rows; ++p) {
+    const float difference = p < rows ? outputs[p] - pivot : 0.0f;
+    first += difference;
+    second = fmaf(difference, difference, second);
+  }
+  sums[0][column][lane] = first;
+  sums[1][column][lane] = second;
+  __syncthreads();
+  if (column >= 2 || !inside) return;
+  float total = 0;
+  UNROLL for (int other = 0; other < tile_width; ++other) total += sums[column][other][lane];
+  moments[(1 + column) * channels + lane] = total;
+  if (column == 0) moments[lane] = pivot;
+}
+
 // 32 lanes (channels) by 8 columns of outputs. `Turned`: the kernel about both axes. Inputs come V channels
 // at a time. Kernels lie (channels, taps): read lane by lane, every tap would cost a sector a lane; so the
 // block's kernels, which are one piece of memory, come through shared memory, where an odd number of taps
-// meets in no bank.
-template <int K, int S, bool Turned, int V>
+// meets in no bank. `Moments`: the block leaves those of its tile in moments (tiles, 3, channels).
+template <int K, int S, bool Turned, int V, bool Moments>
 __global__ void __launch_bounds__(256)
-    forward_tiled(ConvShape s, const float* x, const float* w, float* y, bool accumulate) {
+    forward_tiled(ConvShape s, const float* x, const float* w, float* y, bool accumulate, float* moments) {
   constexpr int out_rows = tile_height(S), in_rows = (out_rows - 1) * S + K;
   constexpr int in_columns = (tile_width - 1) * S + K;
   SHARED(float, tile, [in_rows][in_columns][32]);
@@ -119,6 +147,10 @@ __global__ void __launch_bounds__(256)
     }
   }
   const int q = first_q + column;
+  if constexpr (Moments) {
+    const int rows = q < s.out_width ? s.out_height - first_p : 0;
+    leave_moments(sums, rows, inside, moments + block_index() * 3 * s.channels + first_channel, s.channels);
+  }
   if (!inside || q >= s.out_width) return;
   UNROLL for (int p = 0; p < out_rows; ++p) {
     if (first_p + p < s.out_height) {
@@ -228,12 +260,16 @@ std::int64_t wgrad_parts(const ConvShape& s) {
 
 template <int K, int S, bool Turned>
 void run_tiled(const char* name, Stream stream, const ConvShape& s, const float* x, const float* w, float* y,
-               bool accumulate) {
-  const std::int64_t tiles =
-      s.images * ceil_divide(s.out_width, tile_width) * ceil_divide(s.out_height, tile_height(S));
+               bool accumulate, float* moments = nullptr) {
+  const auto go = [&](auto* kernel) {
+    launch(name, kernel, {depthwise_tiles(s).count(), ceil_divide(s.channels, 32)}, dim3(32, tile_width), 0,
+           stream, s, x, w, y, accumulate, moments);
+  };
   const auto run = [&]<int V>() {
-    launch(name, forward_tiled<K, S, Turned, V>, {tiles, ceil_divide(s.channels, 32)}, dim3(32, tile_width),
-           0, stream, s, x, w, y, accumulate);
+    if constexpr (!Turned) {
+      if (moments != nullptr) return go(forward_tiled<K, S, false, V, true>);
+    }
+    go(forward_tiled<K, S, Turned, V, false>);
   };
   dispatch_width(s.channels, run, x);
 }
@@ -272,15 +308,23 @@ void dispatch_kernel(KernelLevel level, int kernel, Body&& body) {
 
 // --- operators, of which convolution.cu hands on the depthwise ones ----------------------------------
 
-void depthwise(Stream stream, KernelLevel level, const ConvForward& op) {
+Tiles depthwise_tiles(const ConvShape& s) {
+  return {s.images, s.out_height, s.out_width, tile_height(s.stride), tile_width};
+}
+bool depthwise_leaves_moments(KernelLevel level, const ConvShape& s) {
+  const bool has_code = s.kernel == 3 || s.kernel == 5 || s.kernel == 7;
+  return level == KernelLevel::fast && has_code && s.stride <= 2;
+}
+
+void depthwise(Stream stream, KernelLevel level, const ConvForward& op, float* moments) {
   const char* name = "depthwise_forward";
   const ConvShape s = shape_of(op);
   const float *x = floats(op.x), *w = floats(op.w);
   float* y = floats(op.y);
   dispatch_kernel(level, s.kernel, [&]<int K>() {
     if constexpr (K > 0) {
-      if (s.stride == 1) return run_tiled<K, 1, false>(name, stream, s, x, w, y, false);
-      if (s.stride == 2) return run_tiled<K, 2, false>(name, stream, s, x, w, y, false);
+      if (s.stride == 1) return run_tiled<K, 1, false>(name, stream, s, x, w, y, false, moments);
+      if (s.stride == 2) return run_tiled<K, 2, false>(name, stream, s, x, w, y, false, moments);
     }
     const std::int64_t n = s.outputs() * s.channels;
     launch(name, forward_naive, blocks_for(n), threads_per_block, 0, stream, s, x, w, y, n);

@@ -13,8 +13,21 @@
 
 namespace adwp::ADWP_GPU {
 
+// How y, pixels of images, is cut into tiles: from left to right, then down, then image by image.
+struct Tiles {
+  std::int64_t images, image_height;
+  int image_width, height, width;
+
+  int across() const { return (image_width + width - 1) / width; }
+  std::int64_t down() const { return (image_height + height - 1) / height; }
+  std::int64_t count() const { return images * down() * across(); }
+};
+// A product's: one image of as many rows, one pixel wide.
+inline Tiles row_tiles(std::int64_t rows) { return {1, rows, 1, tile_m, 1}; }
+
 // Batch norm with the moments (tiles, 3, channels) that the convolution has left of x (batch_norm.cu).
-void batch_norm_of_moments(void* stream, const BatchNormForward& op, const float* moments);
+void batch_norm_of_moments(void* stream, const BatchNormForward& op, const float* moments,
+                           const Tiles& tiles);
 
 // sums[group][column] of term(element, j), over the rows of the tile that there are.
 template <typename Sums, typename Term>

@@ -5,7 +5,10 @@
 //     static constexpr bool along_k;  // are neighbours in memory neighbours in k (else in the row)?
 //     struct Row;                     // what a thread keeps of one row (an m of A, an n of B)
 //     Row row(std::int64_t index) const;
-//     const float* at(const Row&, std::int64_t k) const;  // nullptr: zero
+//     struct Depth;                   // what it knows of one k
+//     Depth depth(std::int64_t k) const;
+//     void advance(Depth&) const;     // by tile_k, without divisions: what a step costs
+//     const float* at(const Row&, const Depth&) const;  // nullptr: zero
 //   };
 //
 // The fast kernel, after the shape of cuBLAS's and CUTLASS's SGEMM:
@@ -43,7 +46,7 @@ template <bool AlongK>
 struct MatrixOperand {
   static constexpr bool along_k = AlongK;
   const float* data;
-  std::int64_t pitch, rows, depth;
+  std::int64_t pitch, rows, deep;  // deep: how many k there are
 
   struct Row {
     const float* first;  // its element at k = 0; nullptr: no such row
@@ -52,9 +55,14 @@ struct MatrixOperand {
     if (index >= rows) return {nullptr};
     return {data + (AlongK ? index * pitch : index)};
   }
-  __device__ const float* at(const Row& row, std::int64_t k) const {
-    if (row.first == nullptr || k >= depth) return nullptr;
-    return row.first + (AlongK ? k : k * pitch);
+  struct Depth {
+    std::int64_t k;
+  };
+  __device__ Depth depth(std::int64_t k) const { return {k}; }
+  __device__ void advance(Depth& depth) const { depth.k += tile_k; }
+  __device__ const float* at(const Row& row, const Depth& depth) const {
+    if (row.first == nullptr || depth.k >= deep) return nullptr;
+    return row.first + (AlongK ? depth.k : depth.k * pitch);
   }
 };
 
@@ -119,7 +127,8 @@ struct SharedTile {
   static constexpr int rows_on(int rows) { return AlongK ? rows * pitch : rows; }
 };
 
-// Brings an operand's tiles to shared memory; every thread has its chunks of V elements.
+// Brings an operand's tiles to shared memory, one after the other down k; every thread has its chunks of V
+// elements, which along k are all of the same k.
 template <typename Operand, typename Tile, int Rows, int V>
 struct TileLoader {
   static constexpr int chunks = Rows * tile_k / V / 256;
@@ -134,21 +143,28 @@ struct TileLoader {
     return Operand::along_k ? i % (tile_k / V) * V : i / (Rows / V);
   }
 
-  __device__ TileLoader(const Operand& operand, std::int64_t first_row) : operand_(operand) {
+  static constexpr int depths = Operand::along_k ? 1 : chunks;
+
+  __device__ TileLoader(const Operand& operand, std::int64_t first_row, std::int64_t first_k)
+      : operand_(operand) {
     UNROLL for (int i = 0; i < chunks; ++i) rows_[i] = operand.row(first_row + row_in_tile(i));
+    UNROLL for (int i = 0; i < depths; ++i) depths_[i] = operand.depth(first_k + k_in_tile(i));
   }
-  __device__ void load(float* tile, std::int64_t first_k, std::int64_t end_k) const {
+  // `left`: k that there are from this tile on.
+  __device__ void load(float* tile, std::int64_t left) {
     UNROLL for (int i = 0; i < chunks; ++i) {
       const int k = k_in_tile(i);
-      const float* from = first_k + k < end_k ? operand_.at(rows_[i], first_k + k) : nullptr;
+      const float* from = k < left ? operand_.at(rows_[i], depths_[Operand::along_k ? 0 : i]) : nullptr;
       float* to = tile + Tile::offset(row_in_tile(i), k);
       ptx::cp_async<V * 4>(to, from != nullptr ? from : operand_.data, from != nullptr);
     }
+    UNROLL for (int i = 0; i < depths; ++i) operand_.advance(depths_[i]);
   }
 
  private:
   const Operand& operand_;
   typename Operand::Row rows_[chunks];
+  typename Operand::Depth depths_[depths];
 };
 
 // What a thread sums, rows x columns elements of the tile, element at(i, j) in row(i) and column(j). A column
@@ -313,19 +329,22 @@ __global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
   using TileA = SharedTile<A::along_k, tile_m, precision>;
   using TileB = SharedTile<B::along_k, tile_n, precision>;
   SHARED(float, tiles, [stages][TileA::elements + TileB::elements]);
-  const std::int64_t first_row = block_index() * tile_m;
-  const std::int64_t first_column = block_index_y() * tile_n;
+  // Tiles of a row of them follow each other, so that what they read of A is still in the cache.
+  const unsigned across = static_cast<unsigned>((n + tile_n - 1) / tile_n), row_tile = blockIdx.x / across;
+  const std::int64_t first_row = std::int64_t{row_tile} * tile_m;
+  const std::int64_t first_column = std::int64_t{blockIdx.x % across} * tile_n;
   const std::int64_t begin = blockIdx.z * k_per_split;
   const std::int64_t end = begin + k_per_split < k ? begin + k_per_split : k;
   const int steps = (end - begin + tile_k - 1) / tile_k;
 
-  const TileLoader<A, TileA, tile_m, V> load_a(a, first_row);
-  const TileLoader<B, TileB, tile_n, V> load_b(b, first_column);
+  TileLoader<A, TileA, tile_m, V> load_a(a, first_row, begin);
+  TileLoader<B, TileB, tile_n, V> load_b(b, first_column, begin);
   auto load = [&](int step) {
     if (step < steps) {
       float* stage = tiles[step % stages];
-      load_a.load(stage, begin + step * tile_k, end);
-      load_b.load(stage + TileA::elements, begin + step * tile_k, end);
+      const std::int64_t left = end - begin - step * tile_k;
+      load_a.load(stage, left);
+      load_b.load(stage + TileA::elements, left);
     }
     ptx::cp_async_commit();  // empty groups keep the count right at the end
   };
@@ -346,7 +365,7 @@ __global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
   }
   if constexpr (std::is_same_v<Out, OutputWithMoments>) {
     tile_moments(sums, tiles[0], m - first_row, n - first_column,
-                 out.moments + blockIdx.x * 3 * n + first_column, n);
+                 out.moments + row_tile * 3 * n + first_column, n);
   }
 }
 
@@ -359,8 +378,8 @@ __global__ void __launch_bounds__(256)
     const typename B::Row column = b.row(i % n);
     float sum = 0;
     for (std::int64_t d = 0; d < k; ++d) {
-      const float* x = a.at(row, d);
-      const float* y = b.at(column, d);
+      const float* x = a.at(row, a.depth(d));
+      const float* y = b.at(column, b.depth(d));
       if (x != nullptr && y != nullptr) sum = fmaf(*x, *y, sum);
     }
     out.store(i / n, i % n, sum);
@@ -380,8 +399,8 @@ __global__ void __launch_bounds__(256)
   const typename B::Row other = b.row(first_column + i);
   float sum = 0;
   for (std::int64_t first = 0; first < k; first += 16) {
-    const float* from_a = first + j < k ? a.at(own_row, first + j) : nullptr;
-    const float* from_b = first + j < k ? b.at(other, first + j) : nullptr;
+    const float* from_a = first + j < k ? a.at(own_row, a.depth(first + j)) : nullptr;
+    const float* from_b = first + j < k ? b.at(other, b.depth(first + j)) : nullptr;
     x[i][j] = from_a != nullptr ? *from_a : 0.0f;
     y[i][j] = from_b != nullptr ? *from_b : 0.0f;
     __syncthreads();
@@ -424,8 +443,8 @@ void run_product(const char* name, Stream stream, const GpuOptions& options, boo
   auto run = [&]<typename To>(const To& to) {
     const bool wide = n % 4 == 0 && to.aligned();
     auto go = [&](auto* kernel) {
-      launch(name, kernel, {ceil_divide(m, tile_m), ceil_divide(n, tile_n), splits}, 256, 0, stream, a, b, to,
-             m, n, k, k_per_split, wide);
+      launch(name, kernel, {ceil_divide(m, tile_m) * ceil_divide(n, tile_n), 1, splits}, 256, 0, stream, a, b,
+             to, m, n, k, k_per_split, wide);
     };
     if (!vector) {
       if constexpr (Single) go(tile_product<Precision::f32, 1, A, B, To>);

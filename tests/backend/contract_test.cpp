@@ -195,6 +195,27 @@ TEST_P(Contract, ConvolutionLeavesExactStatistics) {
   }
 }
 
+// The same of convolutions that leave sums of tiles of images: depthwise ones, and those of three channels.
+TEST_P(Contract, TilesOfImagesLeaveExactStatistics) {
+  for (const bool depthwise : {true, false}) {
+    for (const std::int64_t stride : {1, 2}) {
+      const Conv2d conv{3, stride, 0, depthwise};  // without a border, which would be far from the mean
+      const std::int64_t filters = depthwise ? 36 : 32;
+      const Array x = random_array(Shape{3, 21, 21, depthwise ? filters : 3}, 13, 999.5, 1000.5);
+      const Array w = random_array(Shape{filters, 3, 3, depthwise ? 1 : 3}, 14, 0.9, 1.1);
+      const Tensor scale =
+          upload(Array(Shape{filters}, std::vector<double>(static_cast<std::size_t>(filters), 1.0)));
+      const Tensor y(arena(), conv2d_output(conv, x.shape, w.shape)), z(arena(), y.shape());
+      const Tensor mean(arena(), Shape{filters}), var(arena(), Shape{filters});
+      backend().compute(ConvBatchNormForward{conv, upload(x), upload(w), scale, scale, 1e-5f,
+                                             Activation::none, y, z, mean, var});
+      const oracle::Moments expected = oracle::moments(to_array(y));
+      EXPECT_LE(nmse(to_array(mean), expected.mean), 1e-14) << y.text();
+      EXPECT_LE(nmse(to_array(var), expected.var), 1e-11) << y.text();
+    }
+  }
+}
+
 // More images than a grid has room for along y or z, 65,535.
 TEST_P(Contract, PoolsVeryLargeBatches) {
   const std::int64_t images = 65'537;

@@ -189,6 +189,14 @@ std::vector<OperatorCase> normalization_cases() {
   cases.push_back(convolution_batch_norm(Shape{1, 3, 3, 5}, 7, point, Activation::none));
   cases.push_back(convolution_batch_norm(Shape{2, 6, 6, 64}, 8, three, Activation::relu));
   cases.push_back(convolution_batch_norm(Shape{2, 6, 6, 16}, 16, {3, 1, 1, true}, Activation::relu));
+  // Of depthwise tiles: whole ones, those at edges, blocks of fewer than 32 channels, single channels.
+  cases.push_back(convolution_batch_norm(Shape{3, 16, 16, 32}, 32, {3, 1, 1, true}, Activation::none));
+  cases.push_back(convolution_batch_norm(Shape{2, 19, 19, 40}, 40, {5, 2, 2, true}, Activation::silu));
+  cases.push_back(convolution_batch_norm(Shape{2, 9, 9, 35}, 35, {7, 1, 3, true}, Activation::relu));
+  // Images: tiles that are whole, and those at edges.
+  cases.push_back(convolution_batch_norm(Shape{3, 16, 16, 3}, 32, three, Activation::relu));
+  cases.push_back(convolution_batch_norm(Shape{2, 21, 21, 3}, 64, three, Activation::none));
+  cases.push_back(convolution_batch_norm(Shape{2, 19, 19, 3}, 32, halving, Activation::silu));
   cases.push_back(convolution_batch_norm(Shape{0, 6, 6, 8}, 16, three, Activation::relu));
   for (Activation act : {Activation::none, Activation::relu, Activation::silu}) {
     cases.push_back(layer_norm(5, 64, act));

@@ -94,6 +94,9 @@ Json counted(Backend& backend, const std::function<void()>& step) {
   };
   Profile profile{.by_shape = true, .after = end_operator};
   backend.synchronize();
+  struct Telling {
+    ~Telling() { runtime().tell = {}; }  // before what it writes to is gone
+  } const until_the_end;
   runtime().tell = [&](const Done& done) {
     if (done.kernel != nullptr) return launches.push_back(json_of(done));
     operators.push_back(
@@ -103,7 +106,6 @@ Json counted(Backend& backend, const std::function<void()>& step) {
   step();
   backend.synchronize();
   backend.attach(nullptr);
-  runtime().tell = {};
   return operators;
 }
 

@@ -22,6 +22,8 @@ const Table& moves_and_conversions() {
                            OP3("selp.u32", u32, u32, u32, u32, c ? a : b),
                            OP3("selp.s32", u32, u32, u32, u32, c ? a : b),
                            OP3("selp.b64", u64, u64, u64, u32, c ? a : b),
+                           OP3("selp.u64", u64, u64, u64, u32, c ? a : b),
+                           OP3("selp.s64", u64, u64, u64, u32, c ? a : b),
                            OP3("selp.f64", u64, u64, u64, u32, c ? a : b),
                            OP3("selp.b16", u32, u32, u32, u32, c ? a : b),
                            OP1("cvt.sat.f32.f32", f32, f32, a > 0 ? (a < 1 ? a : 1.0f) : 0.0f),

@@ -1,0 +1,125 @@
+// Dense convolution of images of three channels, the first layer of every network, by windows of 3 x 3. As a
+// product it is 27 deep and made of single elements: most of its time went into finding them. Here a block
+// takes 32 filters of a tile of outputs of one image. Its inputs, halo included, and the kernels come to
+// shared memory once; a thread makes 4 outputs by 4 filters, which it stores 16 bytes at a time. f32 whatever
+// the precision.
+#include "cuda/kernels/convolution.h"
+#include "cuda/kernels/math.cuh"
+#include "cuda/kernels/part_sums.cuh"
+
+namespace adwp::ADWP_GPU {
+namespace {
+
+// --- kernels -----------------------------------------------------------------------------------------
+
+constexpr int channels = 3, window = 3, depth = window * window * channels;
+constexpr int tile_width = 16, tile_height = 8, filters_a_block = 32;
+constexpr int side = 4;                                         // outputs and filters of a thread
+constexpr int lanes = filters_a_block / side;                   // threads with the same outputs
+constexpr int outputs_apart = tile_width * tile_height / side;  // of a thread, in the tile
+
+// The moments (3, filters) of the block's outputs (tile_moments.cuh): each filter's first output, and the
+// sums of the differences from it and of their squares.
+__device__ __forceinline__ void leave_moments(const float (&sums)[side][side], const bool (&there)[side],
+                                              float* moments, int filters) {
+  SHARED(float, pivots, [filters_a_block]);
+  SHARED(float, parts, [2][8][filters_a_block]);
+  const int own = thread_index() % lanes * side, warp = thread_index() / 32;
+  if (thread_index() < lanes) store(&pivots[own], sums[0]);
+  __syncthreads();
+  UNROLL for (int f = 0; f < side; ++f) {
+    float first = 0, second = 0;
+    UNROLL for (int i = 0; i < side; ++i) {
+      const float difference = there[i] ? sums[i][f] - pivots[own + f] : 0.0f;
+      first += difference;
+      second = fmaf(difference, difference, second);
+    }
+    first = over_lanes<lanes>(first);
+    second = over_lanes<lanes>(second);
+    if (thread_index() % 32 < lanes) {
+      parts[0][warp][own + f] = first;
+      parts[1][warp][own + f] = second;
+    }
+  }
+  __syncthreads();
+  const int which = thread_index() / filters_a_block, filter = thread_index() % filters_a_block;
+  if (which >= 2) return;
+  float total = 0;
+  UNROLL for (int other = 0; other < 8; ++other) total += parts[which][other][filter];
+  moments[(1 + which) * filters + filter] = total;
+  if (which == 0) moments[filter] = pivots[filter];
+}
+
+template <int S, bool Moments>
+__global__ void __launch_bounds__(256)
+    few_channels(ConvShape s, const float* x, const float* w, float* y, float* moments) {
+  constexpr int rows = (tile_height - 1) * S + window, columns = ((tile_width - 1) * S + window) * channels;
+  SHARED(float, tile, [rows][columns]);
+  SHARED(float, kernels, [depth][filters_a_block + 4]);  // for the banks of the stores below
+  const int across = (s.out_width + tile_width - 1) / tile_width;
+  const int down = (s.out_height + tile_height - 1) / tile_height;
+  const int first_q = blockIdx.x % across * tile_width, first_p = blockIdx.x / across % down * tile_height;
+  const std::int64_t n = blockIdx.x / across / down;
+  const int first_filter = blockIdx.y * filters_a_block;
+  const float* image = x + n * s.height * s.width * channels;
+  for (int i = thread_index(); i < rows * columns; i += 256) {
+    const int row = i / columns, at = i % columns;
+    const int h = first_p * S - s.padding + row, v = (first_q * S - s.padding) * channels + at;
+    const bool inside = h >= 0 && h < s.height && v >= 0 && v < s.width * channels;
+    tile[row][at] = inside ? image[std::int64_t{h} * s.width * channels + v] : 0.0f;
+  }
+  for (int i = thread_index(); i < depth * filters_a_block; i += 256) {
+    kernels[i % depth][i / depth] = w[first_filter * depth + i];
+  }
+  __syncthreads();
+
+  const int own = thread_index() % lanes * side, output = thread_index() / lanes;
+  float sums[side][side] = {};
+  UNROLL for (int r = 0; r < window; ++r) {
+    UNROLL for (int k = 0; k < window * channels; ++k) {
+      float taps[side];
+      load(taps, &kernels[r * window * channels + k][own]);
+      UNROLL for (int i = 0; i < side; ++i) {
+        const int at = output + i * outputs_apart;
+        const float value = tile[at / tile_width * S + r][at % tile_width * S * channels + k];
+        UNROLL for (int f = 0; f < side; ++f) sums[i][f] = fmaf(value, taps[f], sums[i][f]);
+      }
+    }
+  }
+  bool there[side];
+  UNROLL for (int i = 0; i < side; ++i) {
+    const int at = output + i * outputs_apart, p = first_p + at / tile_width, q = first_q + at % tile_width;
+    there[i] = p < s.out_height && q < s.out_width;
+    if (there[i])
+      store(y + ((n * s.out_height + p) * s.out_width + q) * s.filters + first_filter + own, sums[i]);
+  }
+  if constexpr (Moments) {
+    leave_moments(sums, there, moments + block_index() * 3 * s.filters + first_filter, s.filters);
+  }
+}
+
+template <int S>
+void run(Stream stream, const ConvShape& s, const float* x, const float* w, float* y, float* moments) {
+  const Grid grid{few_channels_tiles(s).count(), s.filters / filters_a_block};
+  launch("conv2d_few_channels", moments != nullptr ? few_channels<S, true> : few_channels<S, false>, grid,
+         256, 0, stream, s, x, w, y, moments);
+}
+
+}  // namespace
+
+// --- launching ---------------------------------------------------------------------------------------
+
+bool has_few_channels(const ConvShape& s, const float* y) {
+  return s.channels == channels && s.kernel == window && s.stride <= 2 && s.filters % filters_a_block == 0 &&
+         reinterpret_cast<std::uintptr_t>(y) % 16 == 0;
+}
+Tiles few_channels_tiles(const ConvShape& s) {
+  return {s.images, s.out_height, s.out_width, tile_height, tile_width};
+}
+void convolve_few_channels(Stream stream, const ConvShape& s, const float* x, const float* w, float* y,
+                           float* moments) {
+  if (s.stride == 1) return run<1>(stream, s, x, w, y, moments);
+  run<2>(stream, s, x, w, y, moments);
+}
+
+}  // namespace adwp::ADWP_GPU
