@@ -11,7 +11,7 @@ EVERYTHING = -DADWP_TESTS=ON -DADWP_BENCH=ON -DADWP_EMULATED=ON -DADWP_CUDA=ON
 COMPILE = cmake --build $(BUILD) -j $(JOBS)
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: help setup build search test bench lab course docs size format lint sanitize fuzz kills gpu-bundle gpu-check clean
+.PHONY: help setup build search test bench gpu-model lab course docs size format lint sanitize fuzz kills gpu-bundle gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -38,6 +38,13 @@ bench: setup ## Time the heaviest kernels on the shapes of the space cifar (a mi
 	@$(CONFIGURE) $(EVERYTHING)
 	@$(COMPILE) --target kernel_bench
 	@$(BUILD)/bench/kernel_bench --benchmark_min_time=0.3 --benchmark_counters_tabular=true $(ARGS)
+
+gpu-model: setup ## Model the time of each kernel on H100, H200, A100 and RTX 4090 from counts; needs nvcc, no GPU
+	@command -v nvcc > /dev/null || { echo "error: [gpu-model] no nvcc here, expected a CUDA toolkit; see README.md" >&2; exit 1; }
+	@$(CONFIGURE) $(EVERYTHING)
+	@$(COMPILE) --target kernel_counts
+	@$(BUILD)/tests/cuda/ptx/kernel_counts bench/gpu/candidate.json --precision bf16 --out $(BUILD)/counts.json
+	@bench/gpu_model/model.py $(BUILD)/tests/cuda/ptx/kernel_counts $(BUILD)/counts.json $(ARGS)
 
 # Labs need no nvcc, tests or benches; a build folder that is there keeps its settings.
 LAB = lab$(N)$(ANSWER:%=_%)

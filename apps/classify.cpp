@@ -25,7 +25,7 @@ struct Options {
   std::int64_t batch = 100;
   std::uint64_t top = 5;
   int threads = 0;
-  bool json = false, as_stored = false;
+  bool raw = false, json = false, as_stored = false;
 };
 
 void declare(apps::Settings& settings, Options& o) {
@@ -35,6 +35,8 @@ void declare(apps::Settings& settings, Options& o) {
   settings.arguments(o.images, "IMAGE",
                      "PNG, JPEG, WebP, BMP or GIF files; brought to the network's size, as data sets are");
   settings.integer("top", o.top, "Classes per image", 1, 10'000);
+  settings.flag("raw", o.raw,
+                "Take the weights of the last step where a checkpoint also holds averages of them");
   settings.flag("json", o.json, "Print JSON, with all logits");
   settings.flag("exif-ignore", o.as_stored, "Take pictures as they are stored, not as EXIF says they stand");
   settings.text("device", o.device, "DEVICE", "auto, or a device that --version lists");
@@ -140,7 +142,9 @@ void classify(int argc, char** argv) {
   apps::Settings settings("classify", "Says what a trained network sees in images.");
   declare(settings, options);
   if (!settings.parse(argc, argv)) return;
-  const auto network = nas::StoredNetwork::from(apps::trained_network(options.network));
+  const auto network = nas::StoredNetwork::from(
+      apps::trained_network(options.network),
+      options.raw ? nas::StoredNetwork::Weights::raw : nas::StoredNetwork::Weights::best);
   const Pictures pictures = read_pictures(options, network.plan.task);
   if (!pictures.paths.empty()) {
     const std::unique_ptr<Backend> backend = apps::devices(options.threads).open(options.device);

@@ -18,12 +18,15 @@ struct Options {
   std::string network, architecture, format, out;
   std::int64_t image = 32, classes = 10;
   std::uint64_t seed = 0;
+  bool raw = false;
 };
 
 void declare(apps::Settings& settings, Options& o) {
   settings.group("What");
   settings.argument(o.network, "RUN_DIR|CHECKPOINT",
                     "A run of train, one of its checkpoints, or a safetensors file of this program");
+  settings.flag("raw", o.raw,
+                "Take the weights of the last step where a checkpoint also holds averages of them");
   settings.text("format", o.format, "FORMAT", "onnx, safetensors, pytorch, dot or svg",
                 apps::Settings::Presence::required);
   settings.text("out", o.out, "FILE", "Where to write; a file there is replaced once the new one is whole",
@@ -40,7 +43,10 @@ nas::StoredNetwork open_network(const Options& o) {
     fail_usage("export", "got {}, expected either a trained network or --architecture; see export --help",
                o.network.empty() ? "nothing to export" : "both");
   }
-  if (!o.network.empty()) return nas::StoredNetwork::from(apps::trained_network(o.network));
+  if (!o.network.empty())
+    return nas::StoredNetwork::from(
+        apps::trained_network(o.network),
+        o.raw ? nas::StoredNetwork::Weights::raw : nas::StoredNetwork::Weights::best);
   const auto architecture = nas::Architecture::from_file(o.architecture);
   const nas::NetworkPlan plan = nas::plan_network(architecture, {o.image, 3, o.classes});
   if (o.format == "dot" || o.format == "svg") return {plan, {}, {}, {}};  // drawn without weights

@@ -26,6 +26,9 @@ endforeach()
 install(TARGETS ${installed} EXPORT adwpnas ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/adwpnas)
 install(EXPORT adwpnas NAMESPACE adwpnas:: DESTINATION ${package_folder} FILE adwpnasTargets.cmake)
 install(TARGETS search train export classify inspect report RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
+if(TARGET adwp_mpi)  # which programs look for beside themselves
+  install(TARGETS adwp_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
+endif()
 foreach(folder framework cpu cuda data nas)
   install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/adwpnas
           FILES_MATCHING PATTERN "*.h" PATTERN "*.cuh")

@@ -101,10 +101,22 @@ std::int64_t Loader::batch_size(std::int64_t i) const {
   return std::min(batch_, images_.count() - i * batch_);
 }
 
-void Loader::load(std::int64_t i, const Tensor& x, const Tensor& y) {
+Tensor Loader::numbers(std::int64_t i) const {
   require(i >= 0 && i < batches_, "loader", "no such batch, got {}, expected 0 to {}", i, batches_ - 1);
-  const Tensor index = order_.view(i * batch_, Shape{batch_size(i)});
-  backend_.compute(LoadBatch{images_.pixels, images_.labels, index, norm_, augmentation_, key_, x, y});
+  return order_.view(i * batch_, Shape{batch_size(i)});
+}
+
+void Loader::load(std::int64_t i, const Tensor& x, const Tensor& y) {
+  backend_.compute(LoadBatch{images_.pixels, images_.labels, numbers(i), norm_, augmentation_, key_, x, y});
+}
+
+void Loader::erase(std::int64_t i, float probability, const Tensor& x) {
+  backend_.compute(EraseBoxes{numbers(i), probability, key_, x});
+}
+
+void Loader::mix(std::int64_t i, const Mixing& mixing, const Tensor& x, const Tensor& labels, const Tensor& y,
+                 const Tensor& others, const Tensor& share) {
+  backend_.compute(MixImages{x, labels, numbers(i), mixing, key_, y, others, share});
 }
 
 }  // namespace adwp::data

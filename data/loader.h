@@ -43,9 +43,15 @@ class Loader {
   std::int64_t batch_size(std::int64_t i) const;
   // Batch i: x (batch_size, H, W, C) f32 normalised, y i32 (batch_size).
   void load(std::int64_t i, const Tensor& x, const Tensor& y);
+  // Of batch i, as load() left it: erases boxes in x; mixes x and its labels into y, others and share
+  // (framework/backend/operators.h). Training only.
+  void erase(std::int64_t i, float probability, const Tensor& x);
+  void mix(std::int64_t i, const Mixing& mixing, const Tensor& x, const Tensor& labels, const Tensor& y,
+           const Tensor& others, const Tensor& share);
 
  private:
   struct Sequential {};
+  Tensor numbers(std::int64_t i) const;  // of batch i's images among all: i32 (batch_size)
   Loader(Sequential, Backend& backend, Arena& arena, const DeviceImages& images, std::int64_t batch,
          const PixelNorm& norm);
 

@@ -103,9 +103,9 @@ void declare_run(Settings& settings, RunOptions& o, double least_validation) {
   settings.flag("balanced", o.balanced, "Show each class equally often, whatever its number of images");
 }
 
-Augmentation RunOptions::augmentation(const data::DataSpec& spec, std::int64_t pixels, bool cutout) const {
+Augmentation RunOptions::augmentation(const data::DataSpec& spec, std::int64_t pixels, double cutout) const {
   bool shifts = augment.empty(), flips = augment.empty() && spec.kind != data::DataSpec::Kind::idx;
-  bool cuts = augment.empty() && cutout;
+  bool cuts = augment.empty() && cutout > 0;
   for (std::size_t at = 0; at < augment.size();) {
     const std::size_t end = std::min(augment.find(',', at), augment.size());
     const std::string name = augment.substr(at, end - at);
@@ -123,7 +123,7 @@ Augmentation RunOptions::augmentation(const data::DataSpec& spec, std::int64_t p
   }
   return {.shift = shifts && !no_shift ? pixels / 8 : 0,
           .flip = flips && !no_flip,
-          .cutout = cuts ? pixels / 2 : 0};
+          .cutout = cuts ? static_cast<std::int64_t>(pixels * (cutout > 0 ? cutout : 0.5)) : 0};
 }
 
 }  // namespace adwp::apps

@@ -32,9 +32,10 @@ struct RunOptions {
   bool tensorboard = false, resume = false, quiet = false;
 
   // How training images are changed: as --augment says, or by shift and flip (images of letters and digits
-  // are not flipped: those of `idx`), and by cutout if the recipe has it; less what --no-flip and --no-shift
-  // forbid. Throws a usage Error for a name that --augment does not know.
-  Augmentation augmentation(const data::DataSpec& spec, std::int64_t pixels, bool cutout) const;
+  // are not flipped: those of `idx`), and by cutout of that side, a fraction of the image's, if it is not 0;
+  // less what
+  // --no-flip and --no-shift forbid. Throws a usage Error for a name that --augment does not know.
+  Augmentation augmentation(const data::DataSpec& spec, std::int64_t pixels, double cutout) const;
   data::Sampling sampling() const { return balanced ? data::Sampling::balanced : data::Sampling::each_once; }
 };
 

@@ -153,6 +153,16 @@ void Settings::choice(const std::string& name, std::string& value, const std::st
   add({name, {}, help, Kind::text, Scope::run, Presence::optional, nullptr, assign, literal}, placeholder);
 }
 
+void Settings::recipe(const std::string& name, std::string& value, const std::string& help,
+                      std::vector<Recipe> known) {
+  recipe_ = &value;
+  recipes_ = std::move(known);
+  std::string names;
+  for (const Recipe& recipe : recipes_) names += recipe.name + "|";
+  text(name, value, names + "FILE", help);
+  first_part_ = entries_.size();
+}
+
 void Settings::flag(const std::string& name, bool& value, const std::string& help) {
   add_flag(name, value, help, Scope::run);
 }
@@ -196,7 +206,9 @@ bool Settings::parse(int argc, const char* const* argv) {
     fail_usage("options", "{}; see {} --help", sentence(error.what()), program_);
   }
   refuse_unknown_arguments();
+  for (Entry& entry : entries_) entry.given = entry.option->count() > 0;
   if (!config_path_.empty()) read_config(config_path_);
+  if (recipe_ != nullptr) read_recipe();
   for (const Entry& entry : entries_) {
     if (entry.presence == Presence::required && entry.literal() == "\"\"") {
       fail_usage("options", "--{} is required, got nothing; see {} --help", entry.name, program_);

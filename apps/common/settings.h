@@ -6,10 +6,10 @@
 //   settings.integer("batch", options.batch, "Images per step", 1, 65536);
 //   if (!settings.parse(argc, argv)) return 0;  // --help or --version was printed
 //
-// `--NAME VALUE` on the command line wins over `NAME = VALUE` in the file, which wins over the
-// value the variable had when it was added (its default). Names are unique; a file is TOML with
-// these names as its keys and no tables. Wrong input is a usage Error in one line: an unknown
-// option or key, a wrong type, a value out of its range, a missing option that is required.
+// `--NAME VALUE` on the command line wins over `NAME = VALUE` in the file, which wins over the recipe's value
+// (recipe()), which wins over the value the variable had when it was added (its default). Names are unique; a
+// file is TOML with these names as its keys and no tables. Wrong input is a usage Error in one line: an
+// unknown option or key, a wrong type, a value out of its range, a missing option that is required.
 #pragma once
 
 #include <concepts>
@@ -28,6 +28,8 @@ class Option;
 }  // namespace CLI
 
 namespace adwp::apps {
+
+struct TomlValue;
 
 class Settings {
  public:
@@ -51,6 +53,13 @@ class Settings {
   void choice(const std::string& name, std::string& value, const std::string& help,
               std::vector<std::string> choices);
   void flag(const std::string& name, bool& value, const std::string& help);
+  // A named set of values for the options that are added after it: their values where neither the command
+  // line nor --config says otherwise. `value` names one of `known`, or is the path of a TOML file.
+  struct Recipe {
+    std::string name, text;  // TOML
+  };
+  void recipe(const std::string& name, std::string& value, const std::string& help,
+              std::vector<Recipe> known);
   // Arguments without a name, on the command line only; `placeholder` names them in --help.
   void argument(std::string& value, const std::string& placeholder, const std::string& help,
                 Presence presence = Presence::optional);
@@ -87,12 +96,15 @@ class Settings {
     CLI::Option* option;
     std::function<void(const std::string&)> assign;  // throws a usage Error
     std::function<std::string()> literal;            // the value now, as TOML
+    bool given = false;                              // by the command line or a file
   };
 
   void add(Entry entry, const std::string& placeholder);
   void add_flag(const std::string& name, bool& value, const std::string& help, Scope scope);
   void refuse_unknown_arguments() const;
   void read_config(const std::string& path);
+  void read_recipe();
+  Entry& entry_of(const TomlValue& value);  // throws where there is none, or where the type is another
   void require_found(const std::string& name, const std::string& literal) const;
   const Entry* find(const std::string& name) const;
   std::string hint(const std::string& unknown) const;
@@ -100,6 +112,9 @@ class Settings {
   std::string program_;
   std::string group_ = "Options";
   std::string config_path_;
+  std::string* recipe_ = nullptr;
+  std::vector<Recipe> recipes_;
+  std::size_t first_part_ = 0;  // of a recipe, among the entries
   std::unique_ptr<CLI::App> app_;
   std::vector<Entry> entries_;
   std::vector<std::pair<std::string, std::string>> found_;

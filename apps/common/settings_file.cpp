@@ -14,30 +14,64 @@ const std::string found_prefix = "found-";  // keys of config.toml that are no s
 
 }  // namespace
 
-void Settings::read_config(const std::string& path) {
+Settings::Entry& Settings::entry_of(const TomlValue& value) {
   using Type = TomlValue::Type;
+  const auto at = std::find_if(entries_.begin(), entries_.end(),
+                               [&](const Entry& entry) { return entry.name == value.key; });
+  if (at == entries_.end()) {
+    fail_usage("config", "{}: unknown key, got '{}', expected an option of {}; {}", value.where, value.key,
+               program_, hint(value.key));
+  }
+  const Kind kind = at->kind;
+  const bool fits = kind == Kind::integer ? value.type == Type::integer
+                    : kind == Kind::real  ? value.type == Type::real || value.type == Type::integer
+                    : kind == Kind::text  ? value.type == Type::text
+                                          : value.type == Type::boolean;
+  if (!fits) {
+    const char* expected = kind == Kind::integer ? "a whole number"
+                           : kind == Kind::real  ? "a number"
+                           : kind == Kind::text  ? "a string"
+                                                 : "true or false";
+    fail_usage("config", "{}: {} has the wrong type, got {}, expected {}", value.where, value.key,
+               value.literal, expected);
+  }
+  return *at;
+}
+
+void Settings::read_config(const std::string& path) {
   for (const TomlValue& value : read_flat_toml(path)) {
     // These say which version wrote a config.toml, and on what device and data.
     if (value.key == "version" || value.key.starts_with(found_prefix)) continue;
-    const Entry* entry = find(value.key);
-    if (!entry) {
-      fail_usage("config", "{}: unknown key, got '{}', expected an option of {}; {}", value.where, value.key,
-                 program_, hint(value.key));
+    Entry& entry = entry_of(value);
+    const bool not_set = entry.kind == Kind::text && value.raw.empty();
+    if (entry.given || not_set) continue;
+    entry.assign(value.raw);
+    entry.given = true;
+  }
+}
+
+void Settings::read_recipe() {
+  // A config.toml says it all: its run goes on without the recipe's file.
+  if (std::all_of(entries_.begin() + first_part_, entries_.end(), [](const Entry& e) { return e.given; }))
+    return;
+  const auto known = std::find_if(recipes_.begin(), recipes_.end(),
+                                  [&](const Recipe& recipe) { return recipe.name == *recipe_; });
+  if (known == recipes_.end() && !std::filesystem::exists(*recipe_)) {
+    std::string names;
+    for (const Recipe& recipe : recipes_) names += recipe.name + ", ";
+    fail_usage("options", "unknown --recipe, got '{}', expected {}or a TOML file", *recipe_, names);
+  }
+  const std::vector<TomlValue> values = known == recipes_.end()
+                                            ? read_flat_toml(*recipe_)
+                                            : parse_flat_toml(known->text, "recipe " + known->name);
+  for (const TomlValue& value : values) {
+    Entry& entry = entry_of(value);
+    const std::size_t number = &entry - entries_.data();
+    if (number < first_part_) {
+      fail_usage("config", "{}: {} is no part of a recipe; give it on the command line or with --config",
+                 value.where, value.key);
     }
-    const bool fits = entry->kind == Kind::integer ? value.type == Type::integer
-                      : entry->kind == Kind::real  ? value.type == Type::real || value.type == Type::integer
-                      : entry->kind == Kind::text  ? value.type == Type::text
-                                                   : value.type == Type::boolean;
-    if (!fits) {
-      const char* expected = entry->kind == Kind::integer ? "a whole number"
-                             : entry->kind == Kind::real  ? "a number"
-                             : entry->kind == Kind::text  ? "a string"
-                                                          : "true or false";
-      fail_usage("config", "{}: {} has the wrong type, got {}, expected {}", value.where, value.key,
-                 value.literal, expected);
-    }
-    const bool not_set = entry->kind == Kind::text && value.raw.empty();
-    if (entry->option->count() == 0 && !not_set) entry->assign(value.raw);
+    if (!entry.given) entry.assign(value.raw);
   }
 }
 

@@ -71,23 +71,24 @@ std::string toml_quote(const std::string& text) {
 }
 
 std::vector<TomlValue> read_flat_toml(const std::filesystem::path& path) {
+  return parse_flat_toml(read_file(path), path.string());
+}
+
+std::vector<TomlValue> parse_flat_toml(const std::string& text, const std::string& name) {
   toml::table table;
   try {
-    const std::string text = read_file(path);
     if (io::toml_nests_deeply(text)) {
-      fail_usage("config", "{}: a line with {} dots or more, expected keys of fewer parts", path.string(),
+      fail_usage("config", "{}: a line with {} dots or more, expected keys of fewer parts", name,
                  io::most_key_parts);
     }
     table = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    fail_usage("config", "{}:{}: not valid TOML: {}", path.string(), error.source().begin.line,
-               error.description());
+    fail_usage("config", "{}:{}: not valid TOML: {}", name, error.source().begin.line, error.description());
   }
   std::vector<std::pair<unsigned, TomlValue>> found;
   for (const auto& [key, node] : table) {
     const unsigned line = node.source().begin.line;
-    found.emplace_back(line,
-                       to_value(std::string(key.str()), node, fmt::format("{}:{}", path.string(), line)));
+    found.emplace_back(line, to_value(std::string(key.str()), node, fmt::format("{}:{}", name, line)));
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -24,5 +24,7 @@ std::string toml_quote(const std::string& text);
 // file that cannot be read, is no TOML, or holds anything but numbers, strings and booleans at the
 // top.
 std::vector<TomlValue> read_flat_toml(const std::filesystem::path& path);
+// The same for the text of a file; errors call it `name`.
+std::vector<TomlValue> parse_flat_toml(const std::string& text, const std::string& name);
 
 }  // namespace adwp::apps

@@ -20,19 +20,15 @@ void declare(Settings& settings, TrainOptions& o) {
   declare_run(settings, o, 0.001);
   settings.text("architecture", o.architecture, "FILE", "The network, e.g. best.json of a search",
                 Settings::Presence::required);
+  settings.text("teacher", o.teacher, "RUN_DIR|CHECKPOINT",
+                "Learn from this trained network too: a run of train on the same classes and image size");
   settings.group("Training");
-  settings.choice("recipe", o.recipe,
-                  "standard: SGD with Nesterov momentum, cosine schedule, crop and flip; strong: "
-                  "the same with cutout and label smoothing, for long runs",
-                  {"standard", "strong"});
-  settings.integer("epochs", o.epochs, "Epochs", 1, 100'000);
-  settings.integer("batch", o.batch, "Images per step", 1, 65536);
   settings.integer("micro-batches", o.micro_batches,
                    "Equal parts of a batch, each with its own statistics in batch norm; ranks (mpirun) share "
                    "them",
                    1, 65536);
-  settings.real("lr", o.lr, "Peak learning rate", 1e-6, 10);
   settings.integer("evaluation-batch", o.evaluation_batch, "Images per evaluation batch", 1, 65536);
+  declare(settings, o.recipe, o.batch);
 }
 
 TrainSetup::TrainSetup(Backend& device, const TrainOptions& given, Progress& progress)
@@ -41,6 +37,7 @@ TrainSetup::TrainSetup(Backend& device, const TrainOptions& given, Progress& pro
       spec(data::parse_data_spec(options.data)),
       data(data::load_training_data(spec, options.seed, options.validation, reading_on(progress))),
       plan(read_plan(options.architecture, data)) {
+  open_teacher();
   test = data::load_test_split(spec, data, reading_on(progress));
   progress.end();
   for (const auto& notes : {data::notes_on(data), data::notes_on(test, std::ssize(data.classes))}) {
@@ -59,6 +56,19 @@ TrainSetup::TrainSetup(Backend& device, const TrainOptions& given, Progress& pro
                          [&](const std::string& line) { progress.say(line); });
 }
 
+void TrainSetup::open_teacher() {
+  if (options.teacher.empty()) return;
+  io::StoredCheckpoint checkpoint = trained_network(options.teacher);
+  io::seal(checkpoint.file);
+  teacher_checksum_ = checkpoint.file.metadata.at("checksum");
+  auto network = std::make_shared<nas::StoredNetwork>(nas::StoredNetwork::from(std::move(checkpoint)));
+  if (network->classes != data.classes) {
+    fail_usage("teacher", "{} knows other classes, got {}, expected the {} of {}, by name and order",
+               options.teacher, network->classes.size(), data.classes.size(), data.name);
+  }
+  teacher = std::move(network);
+}
+
 void TrainSetup::lay_out(Arena& counting) const {
   const auto reserve = [&](const data::ImageSet& set) {
     return data::DeviceImages::reserve(counting, set.count(), set.height, set.width, set.channels);
@@ -69,23 +79,22 @@ void TrainSetup::lay_out(Arena& counting) const {
 }
 
 nas::NetworkTrainingOptions TrainSetup::training() const {
-  const std::int64_t pixels = data.train.height;
-  nas::NetworkTrainingOptions training{
-      .epochs = options.epochs,
-      .batch = options.batch,
-      .micro_batches = options.micro_batches,
-      .learning_rate = static_cast<float>(options.lr),
-      .augmentation = options.augmentation(spec, pixels, options.recipe == "strong"),
-      .sampling = options.sampling(),
-      .seed = options.seed};
-  if (options.recipe == "strong") training.label_smoothing = 0.1f;
+  nas::NetworkTrainingOptions training = options.recipe.training();
+  training.batch = options.batch;
+  training.micro_batches = options.micro_batches;
+  training.augmentation = options.augmentation(spec, data.train.height, options.recipe.cutout);
+  training.sampling = options.sampling();
+  training.seed = options.seed;
+  training.teacher = teacher;
   return training;
 }
 
 std::vector<std::pair<std::string, std::string>> TrainSetup::found() const {
-  return {{"device", bits_name(backend)},
-          {"data", data::fingerprint(data)},
-          {"architecture", plan.architecture.id()}};
+  std::vector<std::pair<std::string, std::string>> facts{{"device", bits_name(backend)},
+                                                         {"data", data::fingerprint(data)},
+                                                         {"architecture", plan.architecture.id()}};
+  if (teacher) facts.emplace_back("teacher", teacher_checksum_);
+  return facts;
 }
 
 }  // namespace adwp::apps

@@ -34,7 +34,7 @@ void TrainHelper::run(parallel::Group& group) {
     group.gather(group.host());
     const Start start = share_start(group, trainer, {});
     std::int64_t batches = start.batches;
-    for (std::int64_t epoch = start.epochs; epoch < setup_.options.epochs; ++epoch) {
+    for (std::int64_t epoch = start.epochs; epoch < setup_.options.recipe.epochs; ++epoch) {
       trainer.run_epoch(epoch,
                         [&](double) {
                           if (trainer.stopping()) throw SilentEnd{interrupted_status};

@@ -31,13 +31,19 @@ Json result_of(const TrainSetup& setup, const TrainOutcome& outcome, const data:
   result["architecture"] = Json::parse(setup.plan.architecture.to_json());
   result["params"] = setup.plan.parameters();
   result["macs"] = setup.plan.macs();
-  result["epochs"] = setup.options.epochs;
+  result["epochs"] = setup.options.recipe.epochs;
   result["seconds"] = outcome.seconds;
   result["images_per_second"] = outcome.images_per_second;
   result["train_loss"] = outcome.loss;
   result["validation_accuracy"] = outcome.validation.accuracy;
   result["test_accuracy"] = outcome.test.accuracy;
   result["test_error"] = 1.0 - outcome.test.accuracy;
+  if (outcome.raw_test) {
+    result["weights"] = "averaged";
+    result["raw"] = {{"validation_accuracy", outcome.raw_validation->accuracy},
+                     {"test_accuracy", outcome.raw_test->accuracy},
+                     {"test_error", 1.0 - outcome.raw_test->accuracy}};
+  }
   if (outcome.hosts.size() > 1) result["ranks"] = {{"hosts", outcome.hosts}};
   result["arena"] = {{"bytes", setup.arena->size()}, {"peak_bytes", outcome.arena_peak}};
   return result;
@@ -65,7 +71,7 @@ std::string summary_of(const TrainOptions& options, const TrainOutcome& outcome,
   return fmt::format(
       "test accuracy {:.4f} after {} epochs ({:.0f} images a second)\nresult     {}\nreport     {}\n"
       "checkpoint {}\n",
-      outcome.test.accuracy, options.epochs, outcome.images_per_second, directory.result().string(),
+      outcome.test.accuracy, options.recipe.epochs, outcome.images_per_second, directory.result().string(),
       directory.report().string(), directory.network().string());
 }
 

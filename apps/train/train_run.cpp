@@ -44,7 +44,7 @@ void TrainRun::lead(parallel::Group& group) {
   outcome_.hosts = group.gather(group.host());
   train(group, trainer, validation);
   const data::ImageSet& test = setup_.test.images;
-  outcome_.test = evaluate_test_split(trainer, test);
+  evaluate_test_split(trainer, test);
   outcome_.arena_peak = std::max(outcome_.arena_peak, arena.peak());
   write_test_outcome(setup_, test, directory_);
   for (const std::string& note : setup_.backend.notes()) log_.json.write("device", {{"note", note}});
@@ -57,20 +57,20 @@ void TrainRun::train(parallel::Group& group, nas::NetworkTrainer& trainer,
   const TrainOptions& options = setup_.options;
   ResumableTraining training(trainer, log_,
                              {.checkpoint = directory_.network(),
-                              .epochs = options.epochs,
+                              .epochs = options.recipe.epochs,
                               .resumed = "resumed",
                               .learning_rate = "--lr"});
   if (training.loaded()) {
     outcome_.loss = std::stod(training.loaded()->at("loss"));
     outcome_.arena_peak = std::stoull(training.loaded()->at("arena_peak"));
-    outcome_.validation = trainer.evaluate(validation, options.evaluation_batch);
+    evaluate_validation(trainer, validation);
   }
   const std::int64_t first = training.epochs_done();
   share_start(group, trainer, {first, training.batches_done() - first * trainer.steps_per_epoch()});
-  const std::int64_t batches = options.epochs * trainer.steps_per_epoch() - training.batches_done();
+  const std::int64_t batches = options.recipe.epochs * trainer.steps_per_epoch() - training.batches_done();
   const auto start = Clock::now();
   Progress& progress = log_.progress;
-  progress.begin("train", options.epochs, "epochs", training.epochs_done());
+  progress.begin("train", options.recipe.epochs, "epochs", training.epochs_done());
   training.run(
       {.facts =
            [&] {
@@ -85,7 +85,7 @@ void TrainRun::train(parallel::Group& group, nas::NetworkTrainer& trainer,
        .record =
            [&](std::int64_t epochs, double loss) {
              outcome_.loss = loss;
-             outcome_.validation = trainer.evaluate(validation, options.evaluation_batch);
+             evaluate_validation(trainer, validation);
              record(trainer, epochs);
            },
        .saved =
@@ -97,24 +97,45 @@ void TrainRun::train(parallel::Group& group, nas::NetworkTrainer& trainer,
   outcome_.images_per_second = outcome_.seconds > 0 ? images / outcome_.seconds : 0;
 }
 
-void TrainRun::record(const nas::NetworkTrainer& trainer, std::int64_t epochs) {
-  const nas::Score& score = outcome_.validation;
-  log_.scalars(epochs,
-               {{"train/loss", outcome_.loss},
-                {"train/learning_rate", trainer.learning_rate(epochs * trainer.steps_per_epoch() - 1)},
-                {"validation/loss", score.loss},
-                {"validation/accuracy", score.accuracy}});
-  log_.json.write("train", {{"epoch", epochs},
-                            {"loss", outcome_.loss},
-                            {"validation_loss", score.loss},
-                            {"validation_accuracy", score.accuracy}});
+void TrainRun::evaluate_validation(nas::NetworkTrainer& trainer, const data::DeviceImages& validation) {
+  using Which = nas::NetworkTrainer::Which;
+  const std::int64_t batch = setup_.options.evaluation_batch;
+  outcome_.validation = trainer.evaluate(validation, batch);
+  if (trainer.best() == Which::averaged) {
+    outcome_.raw_validation = trainer.evaluate(validation, batch, Which::raw);
+  }
 }
 
-nas::Score TrainRun::evaluate_test_split(nas::NetworkTrainer& trainer, const data::ImageSet& test) {
+void TrainRun::record(const nas::NetworkTrainer& trainer, std::int64_t epochs) {
+  const nas::Score& score = outcome_.validation;
+  const double rate = trainer.learning_rate(epochs * trainer.steps_per_epoch() - 1);
+  std::vector<std::pair<std::string, double>> scalars{{"train/loss", outcome_.loss},
+                                                      {"train/learning_rate", rate},
+                                                      {"validation/loss", score.loss},
+                                                      {"validation/accuracy", score.accuracy}};
+  nlohmann::ordered_json line{{"epoch", epochs},
+                              {"loss", outcome_.loss},
+                              {"learning_rate", rate},
+                              {"validation_loss", score.loss},
+                              {"validation_accuracy", score.accuracy}};
+  if (const auto& raw = outcome_.raw_validation) {
+    scalars.insert(scalars.end(),
+                   {{"validation/raw_loss", raw->loss}, {"validation/raw_accuracy", raw->accuracy}});
+    line["raw_validation_loss"] = raw->loss;
+    line["raw_validation_accuracy"] = raw->accuracy;
+  }
+  log_.scalars(epochs, scalars);
+  log_.json.write("train", line);
+}
+
+void TrainRun::evaluate_test_split(nas::NetworkTrainer& trainer, const data::ImageSet& test) {
+  using Which = nas::NetworkTrainer::Which;
   // In an arena of their own: the one of training was measured without them.
   Arena arena(setup_.backend, test.pixels.size() + test.labels.size() * 8 + 4096);
   const data::DeviceImages images = data::DeviceImages::upload(arena, test);
-  return trainer.evaluate(images, setup_.options.evaluation_batch);
+  const std::int64_t batch = setup_.options.evaluation_batch;
+  outcome_.test = trainer.evaluate(images, batch);
+  if (trainer.best() == Which::averaged) outcome_.raw_test = trainer.evaluate(images, batch, Which::raw);
 }
 
 }  // namespace adwp::apps

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "apps/common/run.h"
 #include "apps/common/run_directory.h"
 #include "apps/common/run_log.h"
+#include "apps/train/recipe.h"
 #include "data/loader.h"
 #include "data/test_split.h"
 #include "nas/training/network_trainer.h"
@@ -19,9 +21,9 @@ namespace adwp::apps {
 struct TrainOptions : RunOptions {
   TrainOptions() { validation = 0.02; }
 
-  std::string architecture, recipe = "standard";
-  std::int64_t epochs = 20, micro_batches = 1;
-  double lr = 0.1;
+  std::string architecture, teacher;
+  RecipeOptions recipe;
+  std::int64_t micro_batches = 1;
 };
 void declare(Settings& settings, TrainOptions& options);
 
@@ -41,10 +43,14 @@ class TrainSetup {
   data::TrainingData data;
   data::TestData test;  // no figure of it is used before the last epoch
   nas::NetworkPlan plan;
-  std::unique_ptr<Arena> arena;  // for the training; the test split has one of its own
+  std::shared_ptr<const nas::StoredNetwork> teacher;  // none without --teacher
+  std::unique_ptr<Arena> arena;                       // for the training; the test split has one of its own
 
  private:
   void lay_out(Arena& counting) const;
+  void open_teacher();
+
+  std::string teacher_checksum_;
 };
 
 // What a training leaves: result.json, test.json, report.html, and what a person reads.
@@ -52,7 +58,9 @@ class TrainSetup {
 struct TrainOutcome {
   double seconds = 0, images_per_second = 0;  // of this process
   double loss = 0;                            // mean of the last epoch
+  // Of the network that is kept, and, where its weights are averages, of the raw ones too.
   nas::Score validation, test;
+  std::optional<nas::Score> raw_validation, raw_test;
   std::size_t arena_peak = 0;      // over all processes of the run
   std::vector<std::string> hosts;  // of the ranks
 };
@@ -104,7 +112,8 @@ class TrainRun {
   void lead(parallel::Group& group);
   void train(parallel::Group& group, nas::NetworkTrainer& trainer, const data::DeviceImages& validation);
   void record(const nas::NetworkTrainer& trainer, std::int64_t epochs);
-  nas::Score evaluate_test_split(nas::NetworkTrainer& trainer, const data::ImageSet& test);
+  void evaluate_validation(nas::NetworkTrainer& trainer, const data::DeviceImages& validation);
+  void evaluate_test_split(nas::NetworkTrainer& trainer, const data::ImageSet& test);
 
   const RunDirectory& directory_;
   RunLog log_;

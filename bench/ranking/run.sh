@@ -31,6 +31,7 @@ all_scores() {
 all_scores &
 study truth --rows "$rows/truth.jsonl" --epochs 1,4 --seeds 11
 study truth --rows "$rows/truth.jsonl" --epochs 16 --seeds 1,2
+study truth --rows "$rows/horizon.jsonl" --epochs 8,32,64 --seeds 1 --part 1 --parts 6
 wait $!
 build/bench/ranking_study rankings --networks "$rows/networks.jsonl" --truth "$rows/truth.jsonl" \
     --scores "$rows/scores.jsonl" --rows "$rows/rankings.jsonl"

@@ -95,6 +95,28 @@ def short_training_table(y, truth):
               f"{gain} |")
 
 
+def horizon_table(truth, longer):
+    """Networks that were trained for other lengths too: how well do lengths agree?"""
+    test = {(row["epochs"], row["seed"], row["network"]): row["test"]["accuracy"] for row in truth + longer}
+    lengths = sorted({row["epochs"] for row in longer})
+    chosen = sorted({row["network"] for row in longer if row["epochs"] == lengths[-1]})
+    of = {}  # by length and seed
+    for epochs, seed in sorted({key[:2] for key in test}):
+        if all((epochs, seed, network) in test for network in chosen):
+            of[f"{epochs} epochs, seed {seed}"] = np.array([test[epochs, seed, network] for network in chosen])
+    longest = max(row["epochs"] for row in truth)
+    seeds = [x for name, x in of.items() if name.startswith(f"{longest} epochs")]
+    of[f"{longest} epochs, mean of {len(seeds)} seeds"] = np.mean(seeds, axis=0)
+    last = of[f"{lengths[-1]} epochs, seed {longer[0]['seed']}"]
+    print(f"\n### How long has truth to be?\n\n{len(chosen)} networks, each trained for all lengths.\n")
+    print(f"| trained for | mean accuracy | standard deviation | τ with {lengths[-1]} epochs (95 %) |\n|---|---|---|---|")
+    for name, x in sorted(of.items(), key=lambda item: int(item[0].split()[0])):
+        agreement = "" if x is last else interval(lambda k: tau(x[k], last[k]), len(chosen))
+        print(f"| {name} | {x.mean():.3f} | {x.std(ddof=1):.3f} | {agreement} |")
+    if len(seeds) == 2:
+        print(f"\nτ between the two seeds of {longest} epochs: {interval(lambda k: tau(seeds[0][k], seeds[1][k]), len(chosen))}.")
+
+
 def main():
     found = rows(Path(sys.argv[1]) / "rankings.jsonl")
     groups = np.array(found[0]["groups"])
@@ -106,7 +128,9 @@ def main():
         if len(chosen) >= 10:
             table(title, chosen, y[chosen], {name: s for name, s in rankings.items() if "images" not in name})
     images_table(y, rankings)
-    short_training_table(y, rows(Path(sys.argv[1]) / "truth.jsonl"))
+    truth = rows(Path(sys.argv[1]) / "truth.jsonl")
+    short_training_table(y, truth)
+    horizon_table(truth, rows(Path(sys.argv[1]) / "horizon.jsonl"))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ __global__ void naive_kernel(Global<const float> a, Global<const float> b, Globa
 __global__ void tiled_kernel(Global<const float> a, Global<const float> b, Global<float> c, int m, int n,
                              int k) {}
 
-// Yours: load a 64 x 16 tile of a and a 16 x 64 tile of b; for each step along k take four numbers of each into
-// registers and do 16 multiply-adds.
+// Yours: load a 64 x 16 tile of a and a 16 x 64 tile of b; for each step along k take four numbers of each
+// into registers and do 16 multiply-adds.
 __global__ void registers_kernel(Global<const float> a, Global<const float> b, Global<float> c, int m, int n,
                                  int k) {}
 

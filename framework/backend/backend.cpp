@@ -17,8 +17,9 @@ double Backend::seconds(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void ProfileScope::start(Profile::Row& row, double bytes, double flops) {
-  row_ = &row;
+void ProfileScope::start(Profile& profile, const std::string& key, double bytes, double flops) {
+  profile_ = &profile;
+  key_ = key;
   bytes_ = bytes;
   flops_ = flops;
   backend_.synchronize();
@@ -26,12 +27,14 @@ void ProfileScope::start(Profile::Row& row, double bytes, double flops) {
 }
 
 void ProfileScope::stop() {
-  if (row_ == nullptr) return;
+  if (profile_ == nullptr) return;
   backend_.synchronize();
-  ++row_->calls;
-  row_->bytes += bytes_;
-  row_->flops += flops_;
-  row_->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  Profile::Row& row = profile_->rows[key_];
+  ++row.calls;
+  row.bytes += bytes_;
+  row.flops += flops_;
+  row.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  if (profile_->after) profile_->after(key_, bytes_, flops_);
 }
 
 std::unique_ptr<Graph> Backend::capture(const std::function<void()>&) { return nullptr; }

@@ -92,6 +92,26 @@ void check_classification(Operands& o, const Tensor& logits, const Tensor& label
   o.input("labels", labels, Shape{logits.shape()[0]}, DType::i32);
 }
 
+void check_targets(Operands& o, const Tensor& logits, const ClassTargets& targets) {
+  check_classification(o, logits, targets.labels);
+  const Shape rows{logits.shape()[0]};
+  if (targets.others.defined() || targets.share.defined()) {
+    o.input("others", targets.others, rows, DType::i32);
+    o.input("share", targets.share, rows);
+  }
+  if (!targets.teacher.defined()) return;
+  o.input("teacher", targets.teacher, logits.shape());
+  require(targets.temperature > 0 && targets.teaching >= 0 && targets.teaching <= 1, o.name(),
+          "got temperature {}, weight {} of the teacher, expected more than 0, and 0 to 1",
+          targets.temperature, targets.teaching);
+}
+
+// A batch of images, and the numbers of the stored ones.
+void check_batch(Operands& o, const Tensor& x, const Tensor& index) {
+  o.input("x", x, 4);
+  o.input("index", index, Shape{x.shape()[0]}, DType::i32);
+}
+
 void check_pieces(Operands& o, const Tensor& pieces) {
   o.input("pieces", pieces, 2, DType::i32);
   require(pieces.shape()[1] == sizeof(TilePiece) / sizeof(std::int32_t), o.name(),
@@ -129,14 +149,14 @@ void GlobalPoolForward::check(Operands& o) const {
 }
 
 void CrossEntropyForward::check(Operands& o) const {
-  check_classification(o, logits, labels);
+  check_targets(o, logits, targets);
   require(logits.shape()[0] > 0, name, "the mean over an empty batch, got {}", logits.text());
   o.output("loss", loss, Shape{1});
   o.reduces(logits.shape()[0], 2);
 }
 
 void CrossEntropyBackward::check(Operands& o) const {
-  check_classification(o, logits, labels);
+  check_targets(o, logits, targets);
   o.input("dloss", dloss, Shape{1});
   o.output("dlogits", dlogits, logits.shape());
 }
@@ -200,6 +220,29 @@ void LoadBatch::check(Operands& o) const {
           "negative augmentation, got shift {}, cutout {}", augmentation.shift, augmentation.cutout);
   o.output("x", x, Shape{index.shape()[0], stored[1], stored[2], stored[3]});
   o.output("y", y, Shape{index.shape()[0]}, DType::i32);
+}
+
+void MixImages::check(Operands& o) const {
+  check_batch(o, x, index);
+  const Shape rows{x.shape()[0]};
+  o.input("labels", labels, rows, DType::i32);
+  o.output("y", y, x.shape());
+  o.output("others", others, rows, DType::i32);
+  o.output("share", share, rows);
+  require(mixing.mixup >= 0 && mixing.mixup <= 2 && mixing.cutmix >= 0 && mixing.cutmix <= 2, name,
+          "got Beta distributions of {} and {}, expected 0 to 2", mixing.mixup, mixing.cutmix);
+}
+
+void EraseBoxes::check(Operands& o) const {
+  o.output("x", x);
+  check_batch(o, x, index);
+}
+
+void DrawMask::check(Operands& o) const {
+  o.output("mask", mask);
+  require(mask.shape().rank() == 4 && mask.shape()[1] == 1 && mask.shape()[2] == 1, name,
+          "mask does not fit, got {}, expected (rows, 1, 1, columns)", mask.text());
+  require(keep > 0 && keep <= 1, name, "keeps {}, expected more than 0 and at most 1", keep);
 }
 
 }  // namespace adwp

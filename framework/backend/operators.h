@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 
+#include "framework/backend/draws.h"
 #include "framework/backend/operands.h"
 #include "framework/backend/specs.h"
 
@@ -336,21 +337,33 @@ struct GlobalPoolBackward {
 
 // --- loss --------------------------------------------------------------------------------------------------
 
-// loss (1) = mean over the batch of cross-entropy with smoothed targets
-//   t = (1 - smoothing) onehot + smoothing / classes; logits (N, classes), labels i32 (N).
+// What rows of logits (N, classes) are trained towards: p = softmax(logits) towards
+//   t = (1 - smoothing) (share onehot(label) + (1 - share) onehot(other)) + smoothing / classes,
+// and, with a teacher, softmax(logits / T) towards q = softmax(teacher / T).
+struct ClassTargets {
+  Tensor labels;  // i32 (N)
+  float smoothing = 0;
+  Tensor others = {}, share = {};  // i32 and f32 (N); both empty: all shares are 1
+  Tensor teacher = {};             // logits (N, classes); empty: none
+  float temperature = 1;           // T
+  float teaching = 0;              // w, of the teacher
+};
+
+// loss (1) = mean over the batch of (1 - w) H(t, p) + w T^2 KL(q || softmax(logits / T)), H the cross-entropy
+// (distillation: Hinton et al., 2015); without a teacher, of H(t, p).
 struct CrossEntropyForward {
   static constexpr const char* name = "cross_entropy_forward";
-  Tensor logits, labels;
-  float smoothing;
+  Tensor logits;
+  ClassTargets targets;
   Tensor loss;
   void check(Operands& o) const;
 };
 
-// dlogits = dloss * (softmax(logits) - t) / N; dloss: (1).
+// dlogits = dloss * ((1 - w) (p - t) + w T (softmax(logits / T) - q)) / N; dloss: (1).
 struct CrossEntropyBackward {
   static constexpr const char* name = "cross_entropy_backward";
-  Tensor dloss, logits, labels;
-  float smoothing;
+  Tensor dloss, logits;
+  ClassTargets targets;
   Target dlogits;
   void check(Operands& o) const;
 };
@@ -468,6 +481,40 @@ struct LoadBatch {
   void check(Operands& o) const;
 };
 
+// Row b, of stored image index[b], is mixed with row o = B - 1 - b as draw_mixture
+// (framework/backend/draws.h) says: y[b] = share x[b] + (1 - share) x[o], or x[o] in the box and x[b] around
+// it; share[b] is the part of image b, others[b] = labels[o]. x and y (B, H, W, C), index, labels and others
+// i32 (B), share (B).
+struct MixImages {
+  static constexpr const char* name = "mix_images";
+  Tensor x, labels, index;
+  Mixing mixing;
+  AugmentKey key;
+  Tensor y, others, share;
+  void check(Operands& o) const;
+};
+
+// Row b of x (B, H, W, C), of stored image index[b], becomes 0 inside the box of draw_erased.
+struct EraseBoxes {
+  static constexpr const char* name = "erase_boxes";
+  Tensor index;
+  float probability;
+  AugmentKey key;
+  Tensor x;
+  void check(Operands& o) const;
+};
+
+// mask (rows, 1, 1, columns) = draw_kept of its row (drop path: Huang et al., 2016), or of its element
+// (dropout). Multiplied to a value by ChannelScale.
+struct DrawMask {
+  static constexpr const char* name = "draw_mask";
+  float keep;  // in (0, 1]
+  bool by_row;
+  DropKey key;
+  Tensor mask;
+  void check(Operands& o) const;
+};
+
 // --- all of them -------------------------------------------------------------------------------------------
 
 // The one list of operators that a device must compute: it makes Backend's virtual methods and their
@@ -480,7 +527,7 @@ struct LoadBatch {
   X(ChannelScaleBackward) X(ConcatForward) X(ConcatBackward) X(GlobalPoolForward)                   \
   X(GlobalPoolBackward) X(CrossEntropyForward) X(CrossEntropyBackward) X(CountHits) X(EmbeddingSum) \
   X(EmbeddingBackward) X(Assemble) X(AssembleBackward) X(SumOfSquares) X(SgdStep) X(AdamWStep)      \
-  X(Lerp) X(LoadBatch)
+  X(Lerp) X(LoadBatch) X(MixImages) X(EraseBoxes) X(DrawMask)
 // clang-format on
 
 }  // namespace adwp

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -28,6 +29,9 @@ struct Profile {
   std::map<std::string, Row> rows;  // by operator, or by operator and shape
 
   bool by_shape = false;  // keep one row for each shape of the main operands
+
+  // Told of each call when it is done; may be empty.
+  std::function<void(const std::string& row, double bytes, double flops)> after = {};
 };
 
 // Times what stands between its making and stop() when a profile is attached. Both wait for the device, and
@@ -44,17 +48,18 @@ class ProfileScope {
     }
     double flops = 0;
     if constexpr (requires { op.flops(); }) flops = op.flops();
-    start(profile->rows[key], operands.bytes(), flops);
+    start(*profile, key, operands.bytes(), flops);
   }
   void stop();
   ProfileScope(const ProfileScope&) = delete;
   ProfileScope& operator=(const ProfileScope&) = delete;
 
  private:
-  void start(Profile::Row& row, double bytes, double flops);
+  void start(Profile& profile, const std::string& key, double bytes, double flops);
 
   Backend& backend_;
-  Profile::Row* row_ = nullptr;
+  Profile* profile_ = nullptr;
+  std::string key_;
   double bytes_ = 0, flops_ = 0;
   std::chrono::steady_clock::time_point start_;
 };

@@ -28,6 +28,9 @@ enum class Purpose : std::uint32_t {
   synthetic = 7,
   bootstrap = 8,
   test = 9,
+  mix = 10,
+  erase = 11,
+  drop = 12,
 };
 
 struct Philox {

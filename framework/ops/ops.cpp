@@ -171,13 +171,13 @@ Variable global_pool(Tape& tape, const Variable& x) {
   });
 }
 
-Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels, float smoothing) {
+Variable cross_entropy(Tape& tape, const Variable& logits, const ClassTargets& targets) {
   const Tensor loss = tape.tensor(Shape{1});
-  tape.backend().compute(CrossEntropyForward{logits.value(), labels, smoothing, loss});
+  tape.backend().compute(CrossEntropyForward{logits.value(), targets, loss});
   return tape.record(loss, {&logits},
-                     [&backend = tape.backend(), smoothing, labels, lv = logits.value(),
+                     [&backend = tape.backend(), targets, lv = logits.value(),
                       dlogits = logits.gradient()](const Tensor& dloss) {
-                       backend.compute(CrossEntropyBackward{dloss, lv, labels, smoothing, dlogits.target()});
+                       backend.compute(CrossEntropyBackward{dloss, lv, targets, dlogits.target()});
                      });
 }
 

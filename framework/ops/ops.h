@@ -43,8 +43,12 @@ Variable concat(Tape& tape, const Variable& a, const Variable& b);         // ch
 Variable channel_scale(Tape& tape, const Variable& x, const Variable& s);  // s (N, 1, 1, C)
 Variable global_pool(Tape& tape, const Variable& x);                       // (N, H, W, C) -> (N, 1, 1, C)
 
-// Mean cross-entropy with label smoothing: logits (N, classes), labels i32 (N) -> (1).
-Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels, float smoothing);
+// Mean loss of a classifier: logits (N, classes) -> (1).
+Variable cross_entropy(Tape& tape, const Variable& logits, const ClassTargets& targets);
+// Without mixing or teacher; labels i32 (N).
+inline Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& labels, float smoothing) {
+  return cross_entropy(tape, logits, {.labels = labels, .smoothing = smoothing});
+}
 
 // --- the HyperNetwork: tiles addressed by embeddings, kernels cut out of tiles
 // -------------------------------

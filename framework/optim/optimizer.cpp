@@ -63,10 +63,12 @@ std::vector<std::pair<std::string, Tensor>> AdamW::state() const {
   return {{"first_moment", first_}, {"second_moment", second_}};
 }
 
-float cosine_schedule(float peak, std::int64_t step, std::int64_t warmup, std::int64_t total) {
+float cosine_schedule(float peak, std::int64_t step, std::int64_t warmup, std::int64_t total,
+                      std::int64_t cycles) {
   if (step < warmup) return peak * (step + 1) / warmup;
-  const double done = step - warmup;
-  const double length = std::max<std::int64_t>(total - warmup, 1);
+  const double all = std::max<std::int64_t>(total - warmup, 1);
+  const double length = all / cycles;
+  const double done = cycles > 1 && step < total ? std::fmod(step - warmup, length) : step - warmup;
   return peak * static_cast<float>(0.5 * (1.0 + std::cos(std::numbers::pi * std::min(done / length, 1.0))));
 }
 

@@ -79,8 +79,9 @@ class AdamW : public Optimizer {
   Tensor first_, second_;
 };
 
-// Linear warm-up to `peak` over the first `warmup` steps, then half a cosine down to 0 at `total`.
-// step counts from 0.
-float cosine_schedule(float peak, std::int64_t step, std::int64_t warmup, std::int64_t total);
+// Linear warm-up to `peak` over the first `warmup` steps, then half a cosine down to 0 at `total`; with more
+// than one cycle (Loshchilov & Hutter, 2017) as many of them, each as long. step counts from 0.
+float cosine_schedule(float peak, std::int64_t step, std::int64_t warmup, std::int64_t total,
+                      std::int64_t cycles = 1);
 
 }  // namespace adwp::optim

@@ -30,6 +30,19 @@ data::ImageSet noise(const Task& task, std::int64_t count, Random random) {
 
 }  // namespace
 
+void load_network(const StoredNetwork& network, TrainedWeights& weights, RunningStatistics& statistics) {
+  const io::SafeTensors file{network.tensors, {}};
+  const nn::ParameterStore& store = weights.parameters();
+  for (std::size_t i = 0; i < store.entries().size(); ++i) {
+    file.restore(store.entries()[i].name, store[i].value());
+  }
+  for (std::size_t i = 0; i < network.plan.layers.size(); ++i) {
+    if (!network.plan.layers[i].norm) continue;
+    file.restore(network.plan.layers[i].name + ".mean", statistics.layers()[i].mean);
+    file.restore(network.plan.layers[i].name + ".var", statistics.layers()[i].var);
+  }
+}
+
 Inference::Resident::Resident(Backend& backend, Arena& arena, const StoredNetwork& network,
                               std::int64_t batch)
     : weights(arena, network.plan, 0),
@@ -64,16 +77,7 @@ Inference::Inference(Backend& backend, const StoredNetwork& network, std::int64_
       batch_(batch),
       arena_(backend, measure(backend, network, batch)),
       resident_(backend, arena_, network, batch) {
-  const io::SafeTensors file{network.tensors, {}};
-  const nn::ParameterStore& store = resident_.weights.parameters();
-  for (std::size_t i = 0; i < store.entries().size(); ++i) {
-    file.restore(store.entries()[i].name, store[i].value());
-  }
-  for (std::size_t i = 0; i < plan_.layers.size(); ++i) {
-    if (!plan_.layers[i].norm) continue;
-    file.restore(plan_.layers[i].name + ".mean", resident_.statistics.layers()[i].mean);
-    file.restore(plan_.layers[i].name + ".var", resident_.statistics.layers()[i].var);
-  }
+  load_network(network, resident_.weights, resident_.statistics);
   resident_.images.labels.zero();
 }
 

@@ -8,6 +8,9 @@
 
 namespace adwp::nas {
 
+// Puts a stored network's tensors where they belong; both are of its plan.
+void load_network(const StoredNetwork& network, TrainedWeights& weights, RunningStatistics& statistics);
+
 class Inference {
  public:
   // Takes memory for the network and `batch` images at a time.

@@ -26,10 +26,14 @@ Variable norm_layer(Tape& tape, const LayerSpec& layer, const LayerWeights& w, c
   return ops::conv2d_batch_norm(tape, layer.conv, x, w.kernel, w.scale, w.shift, layer.act, collect);
 }
 
+Variable masked(Tape& tape, const Variable& x, const Tensor& mask) {
+  return mask.defined() ? ops::channel_scale(tape, x, Variable::constant(mask)) : x;
+}
+
 }  // namespace
 
 Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights, const Tensor& images,
-                 const NormMode& norm) {
+                 const NormMode& norm, const Drops& drops) {
   const Task& task = plan.task;
   require(images.shape() == Shape{images.shape()[0], task.image_size, task.image_size, task.channels},
           "macro-network", "images do not fit, got {}, expected (N, {}, {}, {})", images.text(),
@@ -53,7 +57,8 @@ Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weig
         break;
       }
       case StepKind::add:
-        output = ops::add(tape, input(0), input(1));
+        output =
+            ops::add(tape, masked(tape, input(0), drops.paths.empty() ? Tensor() : drops.paths[s]), input(1));
         break;
       case StepKind::concat:
         output = ops::concat(tape, input(0), input(1));
@@ -71,8 +76,8 @@ Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weig
       }
     }
   }
-  const Variable pooled =
-      values[plan.steps.back().output].reshaped(Shape{images.shape()[0], plan.classifier_inputs});
+  const Variable pooled = masked(tape, values[plan.steps.back().output], drops.features)
+                              .reshaped(Shape{images.shape()[0], plan.classifier_inputs});
   return ops::linear(tape, pooled, weights.classifier, weights.classifier_bias);
 }
 

@@ -20,10 +20,16 @@ struct NormMode {
   std::vector<ops::BatchStatistics>* collect = nullptr;
 };
 
+// What training leaves out at random: masks (N, 1, 1, C) that values are multiplied by.
+struct Drops {
+  std::vector<Tensor> paths;  // per step of the plan: of a residual block's branch; empty: it stays
+  Tensor features;            // of what the classifier sees; empty: all of it
+};
+
 // images (N, H, W, C), normalised -> logits (N, classes). Values are let go after their last use;
 // when the tape records, it keeps what backward needs.
 Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights, const Tensor& images,
-                 const NormMode& norm = {});
+                 const NormMode& norm = {}, const Drops& drops = {});
 
 // Running means and variances of all norms of a network, in one flat buffer; variances are biased.
 class RunningStatistics {

@@ -87,6 +87,16 @@ void split_statistics(const NetworkPlan& plan, Tensors& tensors, const std::stri
   }
 }
 
+// Puts the averages, if there are any, in the place of what they are averages of.
+void take_averages(Tensors& tensors) {
+  constexpr std::string_view prefix = "average.";
+  Tensors averages;
+  for (auto& [name, tensor] : tensors) {
+    if (name.starts_with(prefix)) averages[name.substr(prefix.size())] = std::move(tensor);
+  }
+  for (auto& [name, tensor] : averages) tensors[name] = std::move(tensor);
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, Shape>> tensors_of(const NetworkPlan& plan) {
@@ -121,7 +131,7 @@ std::map<std::string, std::string> network_facts(const NetworkPlan& plan, const 
 
 StoredNetwork StoredNetwork::load(const std::string& path) { return from(io::read_stored(path)); }
 
-StoredNetwork StoredNetwork::from(io::StoredCheckpoint checkpoint) {
+StoredNetwork StoredNetwork::from(io::StoredCheckpoint checkpoint, Weights weights) {
   const std::string& path = checkpoint.path;
   io::SafeTensors& file = checkpoint.file;
   const Json input = json_fact(file, "input", path);
@@ -139,6 +149,7 @@ StoredNetwork StoredNetwork::from(io::StoredCheckpoint checkpoint) {
   for (std::int64_t c = 0; c < task.channels; ++c) {
     if (!(network.norm.deviation[c] > 0)) reject(path, "a deviation of {}", network.norm.deviation[c]);
   }
+  if (weights == Weights::best) take_averages(file.tensors);
   split_statistics(network.plan, file.tensors, path);
   for (const auto& [name, shape] : tensors_of(network.plan)) {
     const auto found = file.tensors.find(name);

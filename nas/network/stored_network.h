@@ -25,10 +25,14 @@ struct StoredNetwork {
   std::vector<std::string> classes;
   std::map<std::string, io::HostTensor> tensors;
 
+  // Checkpoints of `train` may hold two networks: the raw weights of the last step, and, under the same names
+  // with "average." in front, their moving averages, which are taken unless `raw` is asked for.
+  enum class Weights { best, raw };
+
   // A checkpoint of `train` or a file of `save`, whose checksum, if it has one, is verified. Throws Error
   // naming the file when it is damaged or of something else.
   static StoredNetwork load(const std::string& path);
-  static StoredNetwork from(io::StoredCheckpoint checkpoint);
+  static StoredNetwork from(io::StoredCheckpoint checkpoint, Weights weights = Weights::best);
   void save(const std::string& path) const;  // atomically; weights and statistics, no optimizer
 
   std::span<const float> values(const std::string& name) const;

@@ -157,7 +157,10 @@ class Planner {
         x = convolution(x, layer(LayerRole::project), width, 1, stride, Activation::none);
         break;
     }
-    if (block.residual) x = step(StepKind::add, {x.number, predecessor.number}, x);
+    if (block.residual) {
+      x = step(StepKind::add, {x.number, predecessor.number}, x);
+      plan_.steps.back().residual = true;
+    }
     return x;
   }
 

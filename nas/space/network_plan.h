@@ -62,6 +62,7 @@ struct Step {
   int layer = -1;
   std::vector<int> inputs;
   int output = 0;
+  bool residual = false;  // add: inputs[0] is what a block computed, inputs[1] what it began with
 };
 
 struct NetworkPlan {

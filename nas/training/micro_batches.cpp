@@ -10,10 +10,17 @@
 namespace adwp::nas {
 
 struct NetworkTrainer::Parts {
-  Tensor x, y;              // the batch
-  Tensor part_x, part_y;    // a micro-batch
-  Tensor loss, statistics;  // of a micro-batch, then of the step
-  Replay gradients;         // of a micro-batch
+  Batch batch;
+  Drops drops;                                  // of a micro-batch
+  std::vector<std::pair<Tensor, Tensor>> rows;  // of the batch, and room for those of a micro-batch
+  Tensor loss, statistics;                      // of a micro-batch, then of the step
+  std::optional<Replay> gradients;              // of a micro-batch
+
+  void take(std::int64_t number) {
+    for (const auto& [whole, part] : rows) {
+      part.copy_from(whole.view(number * part.elements(), part.shape()));
+    }
+  }
 };
 
 void NetworkTrainer::share_with(parallel::Group& group, std::function<bool()> stop) {
@@ -28,13 +35,11 @@ void NetworkTrainer::share_with(parallel::Group& group, std::function<bool()> st
 
 void NetworkTrainer::step_by_parts(std::int64_t step, Parts& parts) {
   const std::int64_t count = options_.micro_batches, mine = count / group_->size();
-  const std::int64_t images = options_.batch / count, pixels = parts.part_x.elements();
   const Tensor gradients = weights_.parameters().gradients();
   std::vector<std::vector<float>> numbers;  // of each micro-batch: gradients, statistics, loss, told to stop
   for (std::int64_t m = group_->rank() * mine; m < (group_->rank() + 1) * mine; ++m) {
-    parts.part_x.copy_from(parts.x.view(m * pixels, parts.part_x.shape()));
-    parts.part_y.copy_from(parts.y.view(m * images, parts.part_y.shape()));
-    parts.gradients.run();
+    parts.take(m);
+    parts.gradients->run();
     std::vector<float>& all = numbers.emplace_back(gradients.to_host<float>());
     for (const Tensor& more : {parts.statistics, parts.loss}) {
       const std::vector<float> values = more.to_host<float>();
@@ -51,29 +56,34 @@ void NetworkTrainer::step_by_parts(std::int64_t step, Parts& parts) {
     rest = rest.subspan(mean.elements());
   }
   statistics_.update(backend_, parts.statistics, options_.norm_momentum);
-  optimizer_.step(learning_rate(step));
+  update(learning_rate(step));
 }
 
 void NetworkTrainer::run_micro_batches(std::int64_t epoch, std::int64_t first, const Done& done) {
-  const Task& task = plan_.task;
   loader_.begin_epoch(epoch);
   const Arena::Frame frame(arena_);
-  const auto images = [&](std::int64_t count) {
-    return Tensor(arena_, Shape{count, task.image_size, task.image_size, task.channels});
-  };
-  const auto labels = [&](std::int64_t count) { return Tensor(arena_, Shape{count}, DType::i32); };
   const std::int64_t size = options_.batch / options_.micro_batches;
-  Parts parts{images(options_.batch),
-              labels(options_.batch),
-              images(size),
-              labels(size),
-              Tensor(arena_, Shape{1}),
-              Tensor(arena_, statistics_.flat().shape()),
-              Replay(backend_, arena_,
-                     [&] { compute_part(parts.part_x, parts.part_y, parts.loss, parts.statistics); })};
+  Parts parts{.batch = reserve_batch(options_.batch),
+              .loss = Tensor(arena_, Shape{1}),
+              .statistics = Tensor(arena_, statistics_.flat().shape())};
+  const auto part_of = [&](const Tensor& whole) {
+    if (!whole.defined()) return Tensor();
+    const Shape& of = whole.shape();  // (N), or (N, H, W, C)
+    const Shape shape = of.rank() == 1 ? Shape{size} : Shape{size, of[1], of[2], of[3]};
+    return parts.rows.emplace_back(whole, Tensor(arena_, shape, whole.dtype())).second;
+  };
+  const ClassTargets whole = parts.batch.targets();
+  const Tensor x = part_of(parts.batch.images());
+  const ClassTargets targets{
+      .labels = part_of(whole.labels), .others = part_of(whole.others), .share = part_of(whole.share)};
+  for (const Tensor& mask : drops_.masks().paths) parts.drops.paths.push_back(part_of(mask));
+  parts.drops.features = part_of(drops_.masks().features);
+  parts.gradients.emplace(backend_, arena_,
+                          [&] { compute_part(x, targets, parts.drops, parts.loss, parts.statistics); });
   for (std::int64_t batch = first; batch < steps_per_epoch(); ++batch) {
     const std::int64_t step = epoch * steps_per_epoch() + batch;
-    loader_.load(batch, parts.x, parts.y);
+    load(batch, parts.batch);
+    drops_.draw(step);
     step_by_parts(step, parts);
     log_.add(parts.loss, [this, step] {
       return fmt::format("step {} of training architecture {}", step, plan_.architecture.to_json());

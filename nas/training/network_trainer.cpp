@@ -11,6 +11,21 @@ namespace {
 
 constexpr double most_warmup = 0.05;  // of all steps
 
+std::unique_ptr<optim::Optimizer> optimizer_of(Backend& backend, Arena& arena,
+                                               const nn::ParameterStore& parameters,
+                                               const NetworkTrainingOptions& options) {
+  if (options.optimizer == OptimizerKind::adamw) {
+    return std::make_unique<optim::AdamW>(
+        backend, arena, parameters,
+        optim::AdamW::Options{
+            .beta2 = 0.999f, .weight_decay = options.weight_decay, .max_norm = options.clip});
+  }
+  return std::make_unique<optim::Sgd>(
+      backend, arena, parameters,
+      optim::Sgd::Options{
+          .momentum = options.momentum, .weight_decay = options.weight_decay, .max_norm = options.clip});
+}
+
 }  // namespace
 
 NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan,
@@ -23,29 +38,58 @@ NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan
       norm_(norm),
       weights_(arena, plan_, options.seed),
       statistics_(arena, plan_),
+      drops_(backend, arena, plan_, options.batch, options.drop_path, options.dropout, options.seed),
       loader_(backend, arena, images, options.batch, norm, options.augmentation, options.seed,
               options.sampling),
-      optimizer_(
-          backend, arena, weights_.parameters(),
-          {.momentum = options.momentum, .weight_decay = options.weight_decay, .max_norm = options.clip}),
+      optimizer_(optimizer_of(backend, arena, weights_.parameters(), options)),
       log_(arena),
-      one_(Tensor::from_host(arena, Shape{1}, std::span<const float>(std::vector<float>{1}))) {}
+      one_(Tensor::from_host(arena, Shape{1}, std::span<const float>(std::vector<float>{1}))) {
+  if (options.teacher) teacher_.emplace(arena, *options.teacher, plan_.task, norm);
+  if (options.average > 0) {
+    average_.emplace(optim::WeightAverage(backend, arena, weights_.parameters().values(), options.average),
+                     optim::WeightAverage(backend, arena, statistics_.flat(), options.average));
+  }
+}
 
-void NetworkTrainer::compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
+std::vector<std::pair<std::string, Tensor>> NetworkTrainer::further_tensors() {
+  std::vector<std::pair<std::string, Tensor>> tensors{{"running_statistics", statistics_.flat()}};
+  if (!average_) return tensors;
+  tensors.emplace_back("average.running_statistics", average_->statistics.values());
+  for (const auto& [name, part] : weights_.parts_of(average_->weights.values())) {
+    tensors.emplace_back("average." + name, part);
+  }
+  return tensors;
+}
+
+void NetworkTrainer::update(float learning_rate) {
+  optimizer_->step(learning_rate);
+  if (!average_) return;
+  average_->weights.update(optimizer_->steps());
+  average_->statistics.update(optimizer_->steps());
+}
+
+void NetworkTrainer::compute_gradients(const Tensor& x, ClassTargets targets, const Tensor& loss) {
   const Arena::Frame frame(arena_);
   const Tensor batch(arena_, statistics_.flat().shape());
-  compute_part(x, y, loss, batch);
+  compute_part(x, targets, drops_.masks(), loss, batch);
   statistics_.update(backend_, batch, options_.norm_momentum);
 }
 
-void NetworkTrainer::compute_part(const Tensor& x, const Tensor& y, const Tensor& loss,
-                                  const Tensor& statistics) {
+void NetworkTrainer::compute_part(const Tensor& x, ClassTargets targets, const Drops& drops,
+                                  const Tensor& loss, const Tensor& statistics) {
   Tape tape(backend_, arena_, Tape::Recording::on);
   weights_.parameters().zero_gradients();
   std::vector<ops::BatchStatistics> batch_statistics = statistics_.views(statistics);
   const NetworkWeights weights = weights_.weights(tape, plan_);
-  const Variable logits = forward(tape, plan_, weights, x, {.collect = &batch_statistics});
-  const Variable result = ops::cross_entropy(tape, logits, y, options_.label_smoothing);
+  const Variable logits = forward(tape, plan_, weights, x, {.collect = &batch_statistics}, drops);
+  targets.smoothing = options_.label_smoothing;
+  if (teacher_) {
+    Tape silent(backend_, arena_, Tape::Recording::off);
+    targets.teacher = teacher_->logits(silent, x);
+    targets.teaching = options_.teaching;
+    targets.temperature = options_.temperature;
+  }
+  const Variable result = ops::cross_entropy(tape, logits, targets);
   loss.copy_from(result.value());
   tape.backward(result, one_);
 }
@@ -54,9 +98,10 @@ Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learni
   const Tensor loss(arena_, Shape{1});
   {
     const Arena::Frame frame(arena_);
+    drops_.draw(optimizer_->steps());
     compute_gradients(x, y, loss);
   }
-  optimizer_.step(learning_rate);
+  update(learning_rate);
   return loss;
 }
 
@@ -65,24 +110,43 @@ float NetworkTrainer::learning_rate(std::int64_t step) const {
   const double longest =
       most_warmup * total;  // a training of one epoch has no time to warm up for half of it
   const std::int64_t warmup = std::min(options_.warmup_epochs * steps_per_epoch(), longest);
-  return optim::cosine_schedule(options_.learning_rate, step, warmup, total);
+  return optim::cosine_schedule(options_.learning_rate, step, warmup, total, options_.cycles);
+}
+
+NetworkTrainer::Batch NetworkTrainer::reserve_batch(std::int64_t count) const {
+  const Task& task = plan_.task;
+  const Shape images{count, task.image_size, task.image_size, task.channels}, rows{count};
+  Batch batch{Tensor(arena_, images), Tensor(arena_, rows, DType::i32), {}, {}, {}};
+  if (options_.mixing.on()) {
+    batch.mixed_x = Tensor(arena_, images);
+    batch.others = Tensor(arena_, rows, DType::i32);
+    batch.share = Tensor(arena_, rows);
+  }
+  return batch;
+}
+
+void NetworkTrainer::load(std::int64_t batch, const Batch& to) {
+  loader_.load(batch, to.x, to.y);
+  if (options_.erasing > 0) loader_.erase(batch, options_.erasing, to.x);
+  if (options_.mixing.on()) {
+    loader_.mix(batch, options_.mixing, to.x, to.y, to.mixed_x, to.others, to.share);
+  }
 }
 
 void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first, const Done& done) {
   if (options_.micro_batches > 1) return run_micro_batches(epoch, first, done);
-  const Task& task = plan_.task;
   loader_.begin_epoch(epoch);
   const Arena::Frame frame(arena_);
-  const Tensor x(arena_, Shape{options_.batch, task.image_size, task.image_size, task.channels});
-  const Tensor y(arena_, Shape{options_.batch}, DType::i32);
+  const Batch images = reserve_batch(options_.batch);
   const Tensor loss(arena_, Shape{1});
   // The batch's number and the learning rate vary from step to step: what takes them is not recorded.
-  Replay gradients(backend_, arena_, [&] { compute_gradients(x, y, loss); });
+  Replay gradients(backend_, arena_, [&] { compute_gradients(images.images(), images.targets(), loss); });
   for (std::int64_t batch = first; batch < steps_per_epoch(); ++batch) {
     const std::int64_t step = epoch * steps_per_epoch() + batch;
-    loader_.load(batch, x, y);
+    load(batch, images);
+    drops_.draw(step);
     gradients.run();
-    optimizer_.step(learning_rate(step));
+    update(learning_rate(step));
     log_.add(loss, [this, step] {
       return fmt::format("step {} of training architecture {}", step, plan_.architecture.to_json());
     });
@@ -90,13 +154,17 @@ void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first, const D
   }
 }
 
-Variable NetworkTrainer::infer(Tape& tape, const Tensor& images) {
+Variable NetworkTrainer::infer(Tape& tape, const Tensor& images, Which which) {
+  if (which == Which::averaged) {
+    const std::vector<ops::BatchStatistics> given = statistics_.views(average_->statistics.values());
+    return forward(tape, plan_, weights_.weights_in(average_->weights.values()), images, {.given = &given});
+  }
   const NetworkWeights weights = weights_.weights(tape, plan_);
   return forward(tape, plan_, weights, images, {.given = &statistics_.layers()});
 }
 
 void NetworkTrainer::enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch,
-                                        const Tensor& score) {
+                                        const Tensor& score, Which which) {
   const Task& task = plan_.task;
   const Arena::Frame frame(arena_);
   data::Loader loader = data::Loader::sequential(backend_, arena_, images, batch, norm_);
@@ -105,7 +173,7 @@ void NetworkTrainer::enqueue_evaluation(const data::DeviceImages& images, std::i
   };
   auto count_hits = [&](const Tensor& x, const Tensor& y) {
     Tape tape(backend_, arena_, Tape::Recording::off);
-    backend_.compute(CountHits{infer(tape, x).value(), y, score});
+    backend_.compute(CountHits{infer(tape, x, which).value(), y, score});
   };
   const std::int64_t full = loader.batch_size(0);
   const Tensor x(arena_, shape(full));
@@ -125,17 +193,18 @@ void NetworkTrainer::enqueue_evaluation(const data::DeviceImages& images, std::i
   }
 }
 
-Score NetworkTrainer::evaluate(const data::DeviceImages& images, std::int64_t batch) {
+Score NetworkTrainer::evaluate(const data::DeviceImages& images, std::int64_t batch, Which which) {
+  require(which == Which::raw || average_, "evaluation", "no averaged weights are kept");
   require(images.count() > 0, "evaluation", "no images to evaluate on");
   const Arena::Frame frame(arena_);
   const Tensor score(arena_, Shape{2});
   score.zero();
-  enqueue_evaluation(images, batch, score);
+  enqueue_evaluation(images, batch, score, which);
   const std::vector<float> sums = score.to_host<float>();
   const double n = images.count();
   if (!std::isfinite(sums[0])) {
     throw Diverged(fmt::format("the loss over {} images is {} after {} steps of training architecture {}",
-                               images.count(), sums[0], optimizer_.steps(), plan_.architecture.to_json()));
+                               images.count(), sums[0], optimizer_->steps(), plan_.architecture.to_json()));
   }
   return {sums[0] / n, sums[1] / n};
 }
@@ -146,17 +215,15 @@ void NetworkTrainer::dry_run(Backend& backend, Arena& arena, const NetworkPlan& 
   const Arena::Frame frame(arena);
   const Task& task = plan.task;
   NetworkTrainer trainer(backend, arena, plan, images, norm, options);
-  auto images_of = [&](std::int64_t count) {
-    return Tensor(arena, Shape{count, task.image_size, task.image_size, task.channels});
-  };
   {
     const Arena::Frame step(arena);
-    trainer.train_step(images_of(options.batch), Tensor(arena, Shape{options.batch}, DType::i32), 0);
+    const Batch batch = trainer.reserve_batch(options.batch);
+    trainer.train_step(batch.x, batch.y, 0);
   }
   // Whatever set will be evaluated, its batches are no larger than one of as many images.
   const auto some = data::DeviceImages::reserve(arena, std::max(images.count(), evaluation_batch),
                                                 task.image_size, task.image_size, task.channels);
-  trainer.enqueue_evaluation(some, evaluation_batch, Tensor(arena, Shape{2}));
+  trainer.enqueue_evaluation(some, evaluation_batch, Tensor(arena, Shape{2}), trainer.best());
 }
 
 }  // namespace adwp::nas

@@ -1,26 +1,43 @@
 // Trains one network from scratch: finalists, the rank sample, and the network that was chosen.
 #pragma once
 
+#include <memory>
+#include <optional>
+
 #include "data/loader.h"
+#include "framework/optim/weight_average.h"
 #include "framework/parallel/group.h"
 #include "nas/evaluation/evaluator.h"
 #include "nas/network/macro_network.h"
+#include "nas/training/drop_masks.h"
+#include "nas/training/teacher.h"
 #include "nas/training/trainer.h"
 #include "nas/weights/parameter_weights.h"
 
 namespace adwp::nas {
 
+enum class OptimizerKind { sgd, adamw };
+
 struct NetworkTrainingOptions {
   std::int64_t epochs = 20;
   std::int64_t batch = 64;
   std::int64_t micro_batches = 1;  // equal parts of a batch, each with its own batch statistics
+  OptimizerKind optimizer = OptimizerKind::sgd;
   float learning_rate = 0.1f;
   float momentum = 0.9f;
   float weight_decay = 5e-3f;  // decoupled; see optim::Sgd
   float clip = 5;
   double warmup_epochs = 0.5;  // but a twentieth of all steps at most
+  std::int64_t cycles = 1;     // of the cosine
+  float average = 0;           // decay of the moving average of weights and statistics; 0: none is kept
   float label_smoothing = 0;
-  float norm_momentum = 0.1f;  // running += momentum * (batch - running)
+  float erasing = 0;    // probability that a box of an image is erased
+  Mixing mixing;        // of the images of a batch
+  float drop_path = 0;  // probability of the last residual block; those before it, linearly less
+  float dropout = 0;    // of each feature that the classifier sees
+  std::shared_ptr<const StoredNetwork> teacher = {};  // to learn from; none: from labels alone
+  float teaching = 0.5f, temperature = 4;             // see ClassTargets
+  float norm_momentum = 0.1f;                         // running += momentum * (batch - running)
   Augmentation augmentation{.shift = 4, .flip = true, .cutout = 0};
   data::Sampling sampling = data::Sampling::each_once;
   std::uint64_t seed = 0;
@@ -34,26 +51,38 @@ class NetworkTrainer : public Trainer {
 
   float learning_rate(std::int64_t step) const;  // `step` counts over the whole training
 
+  // Which weights: those of the last step, or their moving average (and that of the statistics).
+  enum class Which { raw, averaged };
+  // What the training is for: the averaged weights where there are some.
+  Which best() const { return average_ ? Which::averaged : Which::raw; }
+
   // Loss and accuracy with running statistics, over all images of the set.
-  Score evaluate(const data::DeviceImages& images, std::int64_t batch);
+  Score evaluate(const data::DeviceImages& images, std::int64_t batch, Which which);
+  Score evaluate(const data::DeviceImages& images, std::int64_t batch) {
+    return evaluate(images, batch, best());
+  }
   // Logits (N, classes) on normalised images (N, H, W, C), with running statistics.
-  Variable infer(Tape& tape, const Tensor& images);
+  Variable infer(Tape& tape, const Tensor& images, Which which);
+  Variable infer(Tape& tape, const Tensor& images) { return infer(tape, images, best()); }
 
   std::int64_t steps_per_epoch() const override { return loader_.batches(); }
   const nn::ParameterStore& parameters() override { return weights_.parameters(); }
-  optim::Optimizer& optimizer() override { return optimizer_; }
-  std::vector<std::pair<std::string, Tensor>> further_tensors() override {
-    return {{"running_statistics", statistics_.flat()}};
-  }
+  optim::Optimizer& optimizer() override { return *optimizer_; }
+  // The statistics; and under the names of all of them with "average." in front, their averages.
+  std::vector<std::pair<std::string, Tensor>> further_tensors() override;
   TrainedWeights& weights() { return weights_; }
   RunningStatistics& statistics() { return statistics_; }
 
   // Computes, on given images (batch, H, W, C) and labels, the gradients of all parameters, the running
   // statistics and the loss (1). This part of a step is the same each time, so devices replay it
   // (framework/backend/replay.h).
-  void compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss);
+  void compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
+    compute_gradients(x, ClassTargets{.labels = y}, loss);
+  }
+  // The same with mixed labels; smoothing and teacher are the options'.
+  void compute_gradients(const Tensor& x, ClassTargets targets, const Tensor& loss);
   // Computes them and updates the parameters; returns the loss, on the device. run_epoch adds loading,
-  // schedule and log.
+  // mixing, schedule and log.
   Tensor train_step(const Tensor& x, const Tensor& y, float learning_rate);
 
   // Lets the ranks of a group train together, each some of the micro-batches: as many must divide evenly.
@@ -72,14 +101,28 @@ class NetworkTrainer : public Trainer {
   void run_batches(std::int64_t epoch, std::int64_t first, const Done& done) override;
   LossLog& losses() override { return log_; }
 
-  // As compute_gradients, but leaves the batch's statistics in `statistics`, flat like the running ones.
-  void compute_part(const Tensor& x, const Tensor& y, const Tensor& loss, const Tensor& statistics);
+  // As compute_gradients, with the masks given, and leaves the batch's statistics in `statistics`, flat like
+  // the running ones.
+  void compute_part(const Tensor& x, ClassTargets targets, const Drops& drops, const Tensor& loss,
+                    const Tensor& statistics);
   struct Parts;
   void run_micro_batches(std::int64_t epoch, std::int64_t first, const Done& done);
   void step_by_parts(std::int64_t step, Parts& parts);
 
   // Adds the sums of loss and hits over all images to `score` (2); everything stays on the device.
-  void enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch, const Tensor& score);
+  void enqueue_evaluation(const data::DeviceImages& images, std::int64_t batch, const Tensor& score,
+                          Which which);
+  // Batch `batch` of the epoch at hand, as the options change images.
+  struct Batch {
+    Tensor x, y;                    // as loaded
+    Tensor mixed_x, others, share;  // where images are mixed
+    const Tensor& images() const { return mixed_x.defined() ? mixed_x : x; }
+    ClassTargets targets() const { return {.labels = y, .others = others, .share = share}; }
+  };
+  Batch reserve_batch(std::int64_t count) const;
+  void load(std::int64_t batch, const Batch& to);
+  // Moves the parameters along their gradients, and the averages behind them.
+  void update(float learning_rate);
 
   Backend& backend_;
   Arena& arena_;
@@ -88,8 +131,14 @@ class NetworkTrainer : public Trainer {
   PixelNorm norm_;
   TrainedWeights weights_;
   RunningStatistics statistics_;
+  DropMasks drops_;
+  std::optional<Teacher> teacher_;
   data::Loader loader_;
-  optim::Sgd optimizer_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  struct Averages {
+    optim::WeightAverage weights, statistics;
+  };
+  std::optional<Averages> average_;
   LossLog log_;
   Tensor one_;  // (1): the gradient of the loss by itself
   parallel::Group alone_;

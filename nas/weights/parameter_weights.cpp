@@ -31,13 +31,33 @@ TrainedWeights::TrainedWeights(Arena& arena, const NetworkPlan& plan, std::uint6
 NetworkWeights TrainedWeights::weights(Tape&, const NetworkPlan& plan) {
   require(plan.layers.size() == layers_.size(), "trained weights",
           "weights of another network, got {} layers, expected {}", plan.layers.size(), layers_.size());
+  return assembled([this](int number) { return store_[number]; });
+}
+
+NetworkWeights TrainedWeights::weights_in(const Tensor& values) const {
+  return assembled([&](int number) {
+    const nn::ParameterStore::Entry& entry = store_.entry(number);
+    return Variable::constant(values.view(entry.offset, entry.shape));
+  });
+}
+
+std::vector<std::pair<std::string, Tensor>> TrainedWeights::parts_of(const Tensor& values) const {
+  std::vector<std::pair<std::string, Tensor>> parts;
+  for (const nn::ParameterStore::Entry& entry : store_.entries()) {
+    parts.emplace_back(entry.name, values.view(entry.offset, entry.shape));
+  }
+  return parts;
+}
+
+NetworkWeights TrainedWeights::assembled(const std::function<Variable(int)>& parameter) const {
   NetworkWeights weights;
   for (const Numbers& numbers : layers_) {
-    weights.layers.push_back({store_[numbers.kernel], numbers.scale < 0 ? Variable() : store_[numbers.scale],
-                              store_[numbers.shift]});
+    weights.layers.push_back({parameter(numbers.kernel),
+                              numbers.scale < 0 ? Variable() : parameter(numbers.scale),
+                              parameter(numbers.shift)});
   }
-  weights.classifier = store_[classifier_];
-  weights.classifier_bias = store_[classifier_bias_];
+  weights.classifier = parameter(classifier_);
+  weights.classifier_bias = parameter(classifier_bias_);
   return weights;
 }
 

@@ -1,6 +1,11 @@
 // Weights that are parameters themselves: shared by all networks of a space, or of one network.
 #pragma once
 
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "nas/weights/shared_kernels.h"
 
 namespace adwp::nas {
@@ -31,9 +36,15 @@ class TrainedWeights : public WeightSource {
 
   // `plan` must be the one given at construction.
   NetworkWeights weights(Tape& tape, const NetworkPlan& plan) override;
+  // The same, of values that stand in another flat buffer like the store's; no gradients.
+  NetworkWeights weights_in(const Tensor& values) const;
+  // The part of each parameter in such a buffer, by its name.
+  std::vector<std::pair<std::string, Tensor>> parts_of(const Tensor& values) const;
   nn::ParameterStore& parameters() override { return store_; }
 
  private:
+  NetworkWeights assembled(const std::function<Variable(int)>& parameter) const;
+
   struct Numbers {
     int kernel, scale, shift;  // scale is -1 where there is a bias
   };

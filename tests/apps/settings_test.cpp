@@ -114,6 +114,41 @@ TEST(Settings, FileGivesValuesAndCommandLineWins) {
   EXPECT_TRUE(program.quiet);
 }
 
+TEST(Settings, ARecipeGivesWayToTheFileAndTheCommandLine) {
+  struct Values {
+    std::string recipe = "plain", kind = "a";
+    int before = 1, first = 1, second = 1, third = 1, fourth = 1;
+  };
+  const test::TemporaryDirectory folder;
+  const auto parsed = [](const std::vector<std::string>& arguments) {
+    Values v;
+    Settings settings("train", "Trains.");
+    settings.integer("before", v.before, "No part of a recipe", 0, 9);
+    settings.recipe("recipe", v.recipe, "A recipe",
+                    {{"plain", ""}, {"rich", "first = 2\nsecond = 2\nthird = 2\n"}});
+    settings.integer("first", v.first, "A part", 0, 9);
+    settings.integer("second", v.second, "A part", 0, 9);
+    settings.integer("third", v.third, "A part", 0, 9);
+    settings.integer("fourth", v.fourth, "A part", 0, 9);
+    settings.choice("kind", v.kind, "A part", {"a", "b"});
+    std::vector<const char*> argv = {"train"};
+    for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+    EXPECT_TRUE(settings.parse(static_cast<int>(argv.size()), argv.data()));
+    return std::vector<int>{v.first, v.second, v.third, v.fourth, v.kind == "b" ? 1 : 0};
+  };
+  EXPECT_EQ(parsed({}), (std::vector<int>{1, 1, 1, 1, 0}));
+  EXPECT_EQ(parsed({"--recipe", "rich"}), (std::vector<int>{2, 2, 2, 1, 0}));
+  // Given as what the default is, it is given nonetheless.
+  const std::string file = write_file(folder, "second = 3\nthird = 3\nrecipe = 'rich'\n").string();
+  EXPECT_EQ(parsed({"--config", file, "--third", "1"}), (std::vector<int>{2, 3, 1, 1, 0}));
+  const std::string own = write_file(folder, "kind = 'b'\nfourth = 4\n").string();
+  EXPECT_EQ(parsed({"--recipe", own, "--fourth", "5"}), (std::vector<int>{1, 1, 1, 5, 1}));
+  for (const std::string wrong : {"before = 2\n", "recipe = 'rich'\n", "none = 1\n", "first = 10\n"}) {
+    EXPECT_THROW(parsed({"--recipe", write_file(folder, wrong).string()}), Error) << wrong;
+  }
+  EXPECT_THROW(parsed({"--recipe", "poor"}), Error);
+}
+
 TEST(Settings, RefusesWrongFiles) {
   const test::TemporaryDirectory folder;
   const auto error_in = [&](const std::string& contents) {

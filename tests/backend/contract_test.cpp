@@ -354,7 +354,11 @@ TEST_P(Contract, ComputesNothingInACountingArena) {
 }
 
 TEST_P(Contract, ProfilesByOperator) {
-  Profile profile;
+  std::vector<std::string> told;
+  Profile profile{.after = [&](const std::string& row, double bytes, double) {
+    told.push_back(row);
+    EXPECT_EQ(bytes, 3 * 100 * sizeof(float));
+  }};
   backend().attach(&profile);
   const Tensor x = upload(random_array(Shape{100}, 1)), y(arena(), Shape{100});
   backend().compute(Add{x, x, y});
@@ -364,6 +368,7 @@ TEST_P(Contract, ProfilesByOperator) {
   ASSERT_EQ(profile.rows.size(), 1u);
   EXPECT_EQ(profile.rows.begin()->first, "add");
   EXPECT_EQ(profile.rows.begin()->second.calls, 2);
+  EXPECT_EQ(told, (std::vector<std::string>{"add", "add"}));
 }
 
 // More small copies than a device keeps under way at once: each arrives as it was when it was sent.

@@ -83,5 +83,15 @@ TEST(Schedule, WarmsUpInALineAndFallsInHalfACosine) {
   EXPECT_NEAR(optim::cosine_schedule(2, 0, 0, 12), 2, 1e-6);
 }
 
+TEST(Schedule, CosinesBeginAnewEachAsLong) {
+  // Two cycles of four steps behind four of warm-up.
+  const double expected[] = {2, 1 + std::sqrt(0.5), 1, 1 - std::sqrt(0.5)};
+  for (std::int64_t step = 0; step < 8; ++step) {
+    EXPECT_NEAR(optim::cosine_schedule(2, 4 + step, 4, 12, 2), expected[step % 4], 1e-6) << step;
+  }
+  EXPECT_NEAR(optim::cosine_schedule(2, 1, 4, 12, 2), 1, 1e-6);
+  EXPECT_NEAR(optim::cosine_schedule(2, 12, 4, 12, 2), 0, 1e-6);
+}
+
 }  // namespace
 }  // namespace adwp::test

@@ -166,6 +166,42 @@ Array cross_entropy(const Array& logits, const std::vector<std::int32_t>& labels
   return Array(Shape{1}, {loss / double(rows)});
 }
 
+Array mixed_cross_entropy(const Array& logits, const std::vector<std::int32_t>& labels, double smoothing,
+                          const Taught& taught) {
+  const std::int64_t rows = logits.shape[0], classes = logits.shape[1];
+  const auto softmax = [&](const Array& from, std::int64_t n, double temperature) {
+    std::vector<double> p(static_cast<std::size_t>(classes));
+    double most = -std::numeric_limits<double>::infinity(), sum = 0;
+    for (std::int64_t c = 0; c < classes; ++c) most = std::max(most, from.at(n * classes + c));
+    for (std::size_t c = 0; c < p.size(); ++c) {
+      p[c] = std::exp((from.at(n * classes + static_cast<std::int64_t>(c)) - most) / temperature);
+      sum += p[c];
+    }
+    for (double& value : p) value /= sum;
+    return p;
+  };
+  double loss = 0;
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const auto row = static_cast<std::size_t>(n);
+    const std::vector<double> p = softmax(logits, n, 1);
+    double own = 0;
+    for (std::size_t c = 0; c < p.size(); ++c) {
+      const bool label = labels[row] == static_cast<std::int32_t>(c);
+      const bool other = taught.others[row] == static_cast<std::int32_t>(c);
+      const double mixed = taught.share[row] * label + (1 - taught.share[row]) * other;
+      own -= ((1 - smoothing) * mixed + smoothing / double(classes)) * std::log(p[c]);
+    }
+    double divergence = 0;
+    if (taught.weight > 0) {
+      const std::vector<double> q = softmax(taught.teacher, n, taught.temperature);
+      const std::vector<double> warm = softmax(logits, n, taught.temperature);
+      for (std::size_t c = 0; c < q.size(); ++c) divergence += q[c] * std::log(q[c] / warm[c]);
+    }
+    loss += (1 - taught.weight) * own + taught.weight * taught.temperature * taught.temperature * divergence;
+  }
+  return Array(Shape{1}, {loss / double(rows)});
+}
+
 Array embedding_sum(const std::vector<Array>& tables, const std::vector<std::int32_t>& index) {
   const auto count = static_cast<std::int64_t>(tables.size());
   const std::int64_t rows = static_cast<std::int64_t>(index.size()) / count;

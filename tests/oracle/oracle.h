@@ -47,6 +47,14 @@ Array channel_scale(const Array& x, const Array& s);
 Array concat(const Array& a, const Array& b);
 Array global_pool(const Array& x);
 Array cross_entropy(const Array& logits, const std::vector<std::int32_t>& labels, double smoothing);
+struct Taught {  // what ClassTargets says besides labels and smoothing
+  std::vector<std::int32_t> others;
+  std::vector<double> share;
+  Array teacher;
+  double temperature = 1, weight = 0;
+};
+Array mixed_cross_entropy(const Array& logits, const std::vector<std::int32_t>& labels, double smoothing,
+                          const Taught& taught);
 Array embedding_sum(const std::vector<Array>& tables, const std::vector<std::int32_t>& index);
 // Writes the pieces of one source into `out`.
 void assemble(const Array& source, const std::vector<TilePiece>& pieces, Array& out);

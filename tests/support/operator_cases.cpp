@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "framework/ops/ops.h"
 #include "tests/support/operator_case.h"
 
@@ -76,6 +78,46 @@ OperatorCase cross_entropy(std::int64_t n, std::int64_t classes, float smoothing
             return ops::cross_entropy(tape, v[0], device_labels, smoothing);
           },
           [=](const Arrays& a) { return oracle::cross_entropy(a[0], labels, smoothing); }};
+}
+
+// Two labels a row, and a teacher if `weight` is more than 0.
+OperatorCase mixed_cross_entropy(std::int64_t n, std::int64_t classes, float smoothing, float temperature,
+                                 float weight) {
+  std::vector<std::int32_t> labels;
+  std::vector<float> share;
+  oracle::Taught taught;
+  for (std::int64_t i = 0; i < n; ++i) {
+    labels.push_back(static_cast<std::int32_t>(i * 7 % classes));
+    taught.others.push_back(static_cast<std::int32_t>(i * 3 % classes));  // at times the label itself
+    share.push_back(static_cast<float>(i % 5) / 4);                       // 0 and 1 among them
+    taught.share.push_back(share.back());
+  }
+  std::vector<float> teacher;
+  taught.teacher = Array(Shape{n, classes});
+  for (double& logit : taught.teacher.values) {
+    teacher.push_back(3 * std::sin(1.7f * static_cast<float>(teacher.size())));
+    logit = teacher.back();
+  }
+  taught.temperature = temperature;
+  taught.weight = weight;
+  return {fmt::format("mixed_cross_entropy_{}x{}_smoothing{}_T{}_w{}", n, classes, smoothing, temperature,
+                      weight),
+          {{Shape{n, classes}, -3, 3}},
+          [=](Tape& tape, const Variables& v) {
+            const auto device = [&](const auto& values, Shape shape) {
+              using T = typename std::decay_t<decltype(values)>::value_type;
+              return Tensor::from_host(tape.arena(), shape, std::span<const T>(values));
+            };
+            ClassTargets targets{.labels = device(labels, Shape{n}),
+                                 .smoothing = smoothing,
+                                 .others = device(taught.others, Shape{n}),
+                                 .share = device(share, Shape{n}),
+                                 .temperature = temperature,
+                                 .teaching = weight};
+            if (weight > 0) targets.teacher = device(teacher, Shape{n, classes});
+            return ops::cross_entropy(tape, v[0], targets);
+          },
+          [=](const Arrays& a) { return oracle::mixed_cross_entropy(a[0], labels, smoothing, taught); }};
 }
 
 }  // namespace
@@ -203,6 +245,10 @@ std::vector<OperatorCase> matrix_cases() {
   cases.push_back(cross_entropy(5, 100, 0.1f, 1));
   cases.push_back(cross_entropy(4, 1, 0.0f, 1));
   cases.push_back(cross_entropy(6, 10, 0.0f, 200));  // overflows without care
+  cases.push_back(mixed_cross_entropy(1, 2, 0.0f, 1, 0));
+  cases.push_back(mixed_cross_entropy(37, 10, 0.1f, 1, 0));
+  cases.push_back(mixed_cross_entropy(23, 10, 0.1f, 4, 0.5f));
+  cases.push_back(mixed_cross_entropy(6, 100, 0.0f, 2, 1));
   return cases;
 }
 

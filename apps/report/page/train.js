@@ -9,7 +9,8 @@ describeRun(last ? `${last.epoch} epochs are done` : 'no epoch is done');
 
 terms($('figures'), [
   ['test accuracy', known(result.test_accuracy) ? `${(100 * result.test_accuracy).toFixed(2)} %` : null,
-   test ? `of ${whole(test.images)} images, read once` : ''],
+   (test ? `of ${whole(test.images)} images, read once` : '') +
+   (result.raw ? `; averaged weights, the raw ones ${(100 * result.raw.test_accuracy).toFixed(2)} %` : '')],
   ['validation accuracy', last ? percent(last.validation_accuracy) : null, last ? `after ${last.epoch} epochs` : ''],
   ['parameters', network ? short(network.params) : null],
   ['MACs', network ? short(network.macs) : null, 'an image'],
@@ -20,20 +21,34 @@ terms($('figures'), [
 // ---- curves ----
 
 const points = key => epochs.map(e => ({x: e.epoch, y: e[key]}));
+const averaged = Boolean(last && known(last.raw_validation_accuracy));  // then the other figures are of averages
 const epochAxis = () => axis('epoch', {type: 'linear', ticks: {precision: 0}});
 chart('loss', last ? `Training loss ${fixed(3)(epochs[0].loss)} in the first epoch, ${fixed(3)(last.loss)} in epoch ${last.epoch}; ` +
   `validation loss ${fixed(3)(last.validation_loss)}.` : 'No epoch is done yet.', () => ({
   type: 'line',
-  data: {datasets: [curve('training', points('loss'), 'accent'), curve('validation', points('validation_loss'), 'second')]},
+  data: {datasets: [curve('training', points('loss'), 'accent'), curve('validation', points('validation_loss'), 'second'),
+                    ...(averaged ? [curve('validation, raw weights', points('raw_validation_loss'), 'muted')] : [])]},
   options: {scales: {x: epochAxis(), y: axis('cross-entropy, nats')}, plugins: {legend: {position: 'bottom'}}},
 }));
 const highest = epochs.reduce((best, e) => !best || e.validation_accuracy > best.validation_accuracy ? e : best, null);
 chart('accuracy', last ? `${percent(epochs[0].validation_accuracy)} after the first epoch, ${percent(last.validation_accuracy)} after ` +
-  `epoch ${last.epoch}; highest ${percent(highest.validation_accuracy)} after epoch ${highest.epoch}.` : 'No epoch is done yet.', () => ({
+  `epoch ${last.epoch}; highest ${percent(highest.validation_accuracy)} after epoch ${highest.epoch}.` +
+  (averaged ? ` Of averaged weights; the raw ones come to ${percent(last.raw_validation_accuracy)}.` : '') : 'No epoch is done yet.', () => ({
   type: 'line',
-  data: {datasets: [curve('validation accuracy', points('validation_accuracy'), 'third')]},
-  options: {scales: {x: epochAxis(), y: axis('accuracy')}, plugins: {legend: {display: false}}},
+  data: {datasets: [curve(averaged ? 'averaged weights' : 'validation accuracy', points('validation_accuracy'), 'third'),
+                    ...(averaged ? [curve('raw weights', points('raw_validation_accuracy'), 'muted')] : [])]},
+  options: {scales: {x: epochAxis(), y: axis('accuracy')}, plugins: {legend: {display: averaged, position: 'bottom'}}},
 }));
+const rated = epochs.filter(e => known(e.learning_rate));
+$('rate-section').hidden = rated.length === 0;
+if (rated.length) {
+  const top = Math.max(...rated.map(e => e.learning_rate));
+  chart('rate', `At the end of each epoch; at most ${top.toPrecision(3)}, ${rated[rated.length - 1].learning_rate.toPrecision(3)} at the last.`, () => ({
+    type: 'line',
+    data: {datasets: [curve('learning rate', points('learning_rate'), 'accent')]},
+    options: {scales: {x: epochAxis(), y: axis('learning rate', {min: 0})}, plugins: {legend: {display: false}}},
+  }));
+}
 
 // ---- the test split ----
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <limits>
 
-#include "tests/cuda/ptx/machine.h"
+#include "tests/cuda/ptx/counts.h"
 
 namespace adwp::executor {
 namespace {
@@ -292,6 +292,41 @@ TEST_F(Ptx, SumsOfMma) {
   options.truncated_sums = true;
   run_block(kernel_text(one_line), memory);
   EXPECT_EQ(memory[0], 1) << "each is below the bit that is kept";
+}
+
+// Instructions by class, sectors against the fewest, and each once a block: 32 lanes 64 bytes apart, twice.
+TEST_F(Ptx, CountsWhatIsExecuted) {
+  options.counters = true;
+  const Module module = parse(kernel_text(R"(mov.u32 %r1, %tid.x;
+    mul.wide.u32 %rd2, %r1, 64;
+    add.s64 %rd3, %rd1, %rd2;
+    ld.global.f32 %f1, [%rd3];
+    ld.global.f32 %f2, [%rd3];
+    fma.rn.f32 %f3, %f1, %f1, %f2;
+    div.u32 %r2, %r1, %r1;
+    st.global.f32 [%rd3], %f3;)"));
+  const Kernel& kernel = *module.at("k");
+  std::vector<float> memory(32 * 16);
+  Launch launch{&kernel, {5, 2, 1}, {32, 1, 1}, std::vector<unsigned char>(8), 0};
+  const auto begin = reinterpret_cast<std::uint64_t>(memory.data());
+  std::memcpy(launch.parameters.data(), &begin, sizeof(begin));
+  for (const std::uint64_t sample : {0, 3}) {
+    const Counts before = counts_of(kernel);
+    options.sample = sample;
+    const Ran ran = run(launch, {{begin, begin + memory.size() * sizeof(float)}}, options);
+    const Counts counts = counts_of(kernel).since(before);
+    const std::uint64_t blocks = sample == 0 ? 10 : 3;
+    EXPECT_EQ(ran.blocks, blocks);
+    EXPECT_EQ(ran.block_sectors, 2 * 32 * blocks) << "read and written";
+    EXPECT_EQ(counts.sectors, 3 * 32 * blocks);
+    EXPECT_EQ(counts.ideal_sectors, 3 * 4 * blocks);
+    const auto executed = [&](Class kind) { return counts.executed[static_cast<std::size_t>(kind)]; };
+    EXPECT_EQ(executed(Class::global), 3 * blocks);
+    EXPECT_EQ(executed(Class::wide), 2 * blocks);
+    EXPECT_EQ(executed(Class::floating), blocks);
+    EXPECT_EQ(executed(Class::division), blocks);
+    EXPECT_EQ(counts.all_executed(), 10 * blocks);
+  }
 }
 
 TEST_F(Ptx, WhatIsNotKnownIsAnError) {

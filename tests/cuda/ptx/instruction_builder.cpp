@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "tests/cuda/ptx/counts.h"
 #include "tests/cuda/ptx/operations.h"
 
 namespace adwp::executor {
@@ -66,6 +67,7 @@ void InstructionBuilder::add_instruction(std::string text) {
   }
   const auto end = text.find_first_of(" \t");
   const std::string name = text.substr(0, end);
+  in.kind_of_work = class_of(name);
   const Parts parts = end == std::string::npos ? Parts{} : separated(text.substr(end));
   try {
     if (!build_flow(in, name, parts) && !build_warp(in, name, parts) && !build_async(in, name, parts) &&

@@ -32,7 +32,8 @@ unsigned char* checked(Warp& warp, int lane, std::uint64_t address, std::uint32_
 }
 
 template <Space space, typename A>
-void count(Warp& warp, const Instruction& in, std::uint32_t lanes, int base, std::uint32_t bytes) {
+void count(Warp& warp, const Instruction& in, std::uint32_t lanes, int base, std::uint32_t bytes,
+           Access access) {
   if (!warp.block->options->counters || (space != Space::shared && space != Space::global)) return;
   std::uint64_t at[warp_size] = {};
   std::uint32_t narrow[warp_size] = {};
@@ -41,13 +42,13 @@ void count(Warp& warp, const Instruction& in, std::uint32_t lanes, int base, std
     narrow[lane] = static_cast<std::uint32_t>(at[lane]);
   });
   if (space == Space::shared) count_shared(in, lanes, narrow, bytes);
-  if (space == Space::global) count_global(in, lanes, at, bytes);
+  if (space == Space::global) count_global(*warp.block, in, lanes, at, bytes, access);
 }
 
 // T: in memory. D: in registers. A: the address's register.
 template <Space space, typename T, typename D, typename A, int N>
 void load(Warp& warp, const Instruction& in, std::uint32_t lanes) {
-  count<space, A>(warp, in, lanes, N, sizeof(T) * N);
+  count<space, A>(warp, in, lanes, N, sizeof(T) * N, Access::read);
   each(lanes, [&](int lane) {
     T value[N];
     std::memcpy(value,
@@ -58,7 +59,7 @@ void load(Warp& warp, const Instruction& in, std::uint32_t lanes) {
 }
 template <Space space, typename T, typename D, typename A, int N>
 void store(Warp& warp, const Instruction& in, std::uint32_t lanes) {
-  count<space, A>(warp, in, lanes, N, sizeof(T) * N);
+  count<space, A>(warp, in, lanes, N, sizeof(T) * N, Access::write);
   each(lanes, [&](int lane) {
     T value[N];
     for (int v = 0; v < N; ++v) value[v] = static_cast<T>(operand<D>(warp, in, v)[lane]);
@@ -104,7 +105,7 @@ void count_async(Warp& warp, const Instruction& in, std::uint32_t lanes, const s
   each(lanes,
        [&](int lane) { reading |= std::uint32_t{operand<std::uint32_t>(warp, in, 2)[lane] > 0} << lane; });
   count_shared(in, lanes, to, bytes);
-  if (reading != 0) count_global(in, reading, from, bytes);
+  if (reading != 0) count_global(*warp.block, in, reading, from, bytes, Access::read);
 }
 
 // What is read is taken at once; the destination holds NaN until the wait.

@@ -42,9 +42,16 @@ struct Options {
   bool races = true;            // watch shared memory for accesses that nothing orders
   bool truncated_sums = false;  // of mma, as tensor cores are reported to make them; else exact, rounded once
   bool counters = false;        // count bank rounds and sectors too
+  std::uint64_t sample = 0;     // blocks of a launch that run, spread over it; 0: all
+};
+
+// What ran, and with Options::counters the sectors of global memory that its blocks touched, each once a
+// block, once more if it is written too.
+struct Ran {
+  std::uint64_t blocks = 0, block_sectors = 0;
 };
 
 // Throws KernelFault at the first fault.
-void run(const Launch& launch, const Regions& memory, const Options& options);
+Ran run(const Launch& launch, const Regions& memory, const Options& options);
 
 }  // namespace adwp::executor

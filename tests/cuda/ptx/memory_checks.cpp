@@ -108,7 +108,8 @@ void count_shared(const Instruction& in, std::uint32_t lanes, const std::uint32_
   }
 }
 
-void count_global(const Instruction& in, std::uint32_t lanes, const std::uint64_t* at, std::uint32_t bytes) {
+void count_global(Block& block, const Instruction& in, std::uint32_t lanes, const std::uint64_t* at,
+                  std::uint32_t bytes, Access access) {
   std::vector<std::uint64_t> sectors;
   each(lanes, [&](int lane) {
     sectors.push_back(at[lane] / 32);
@@ -117,6 +118,9 @@ void count_global(const Instruction& in, std::uint32_t lanes, const std::uint64_
   std::sort(sectors.begin(), sectors.end());
   const auto distinct =
       static_cast<std::uint64_t>(std::unique(sectors.begin(), sectors.end()) - sectors.begin());
+  for (std::uint64_t i = 0; i < distinct; ++i) {
+    block.touched.push_back(sectors[i] * 2 + (access == Access::write ? 1 : 0));
+  }
   const std::uint64_t wanted = (std::uint64_t(std::popcount(lanes)) * bytes + 31) / 32;
   in.counters.sectors += distinct;
   in.counters.ideal_sectors += std::min(distinct, wanted);

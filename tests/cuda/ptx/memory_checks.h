@@ -17,6 +17,7 @@ void check_shared(Warp& warp, int lane, std::uint32_t at, std::uint32_t bytes, A
 // Adds what an access by these lanes costs to the instruction's counters. Banks: 32 of 4 bytes; accesses of 4
 // bytes are served 32 lanes at a time, of 8 bytes 16, of 16 bytes 8; lanes that want the same word share it.
 void count_shared(const Instruction& in, std::uint32_t lanes, const std::uint32_t* at, std::uint32_t bytes);
-void count_global(const Instruction& in, std::uint32_t lanes, const std::uint64_t* at, std::uint32_t bytes);
+void count_global(Block& block, const Instruction& in, std::uint32_t lanes, const std::uint64_t* at,
+                  std::uint32_t bytes, Access access);
 
 }  // namespace adwp::executor

@@ -18,6 +18,28 @@ constexpr int warp_size = 32;
 
 struct Warp;
 
+// Kinds of PTX instructions, after what they cost a GPU.
+enum class Class : std::uint8_t {
+  move,      // mov, ld.param, cvta: most vanish when ptxas makes machine code
+  integer,   // 32 bits and fewer
+  wide,      // integers of 64 bits: two instructions each
+  division,  // of integers, by a number that is not known to the compiler
+  floating,  // f32, its comparisons and conversions
+  special,   // division, roots, exponentials of f32
+  doubles,   // f64
+  matrix,    // mma
+  global,    // ld, st
+  shared,    // ld, st, ldmatrix
+  async,     // cp.async
+  control,   // branches, comparisons of integers, selections
+  exchange,  // barriers, shuffles
+  count
+};
+constexpr std::size_t class_count = static_cast<std::size_t>(Class::count);
+
+const char* name_of(Class kind);
+Class class_of(const std::string& opcode);  // "fma.rn.f32"
+
 // What one instruction did, when Options::counters asks for it.
 struct Counters {
   std::uint64_t executed = 0;      // by warps
@@ -39,6 +61,7 @@ struct Instruction {
   static constexpr int members = 15;
 
   Kind kind = Kind::plain;
+  Class kind_of_work = Class::control;
   bool negated = false;  // the predicate
   int predicate = -1;    // offset of its register; -1: none
   Execute execute = nullptr;

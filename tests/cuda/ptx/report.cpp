@@ -2,36 +2,16 @@
 
 #include <cstdio>
 
+#include "tests/cuda/ptx/counts.h"
+
 namespace adwp::executor {
 namespace {
 
-struct Sum {
-  Counters counters;
-  std::size_t reached = 0, instructions = 0;
-
-  void add(const Counters& other) {
-    counters.executed += other.executed;
-    counters.bank_rounds += other.bank_rounds;
-    counters.ideal_rounds += other.ideal_rounds;
-    counters.sectors += other.sectors;
-    counters.ideal_sectors += other.ideal_sectors;
-  }
-};
-
-Sum sum_of(const Kernel& kernel) {
-  Sum sum;
-  for (const Instruction& in : kernel.code) {
-    sum.add(in.counters);
-    ++sum.instructions;
-    sum.reached += in.counters.executed > 0;
-  }
-  return sum;
-}
-
-void print(std::FILE* file, const Sum& sum, const std::string& name) {
-  const Counters& c = sum.counters;
-  std::fprintf(file, "%14lu %5zu/%-5zu %12lu/%-12lu %12lu/%-12lu  %s\n", c.executed, sum.reached,
-               sum.instructions, c.bank_rounds, c.ideal_rounds, c.sectors, c.ideal_sectors, name.c_str());
+void print(std::FILE* file, const Counts& c, const std::string& name) {
+  std::fprintf(file, "%14lu %5zu/%-5zu %12lu/%-12lu %12lu/%-12lu", c.all_executed(), c.reached,
+               c.instructions, c.bank_rounds, c.ideal_rounds, c.sectors, c.ideal_sectors);
+  for (const std::uint64_t of_class : c.executed) std::fprintf(file, " %12lu", of_class);
+  std::fprintf(file, "  %s\n", name.c_str());
 }
 
 }  // namespace
@@ -42,20 +22,20 @@ void write_report(const std::vector<Module>& modules, const std::string& path) {
     std::perror(path.c_str());
     return;
   }
-  std::fprintf(file, "%14s %11s %25s %25s  %s\n", "instructions", "reached/all", "bank rounds/ideal",
-               "sectors/ideal", "kernel");
-  Sum total;
+  std::fprintf(file, "%14s %11s %25s %25s", "instructions", "reached/all", "bank rounds/ideal",
+               "sectors/ideal");
+  for (std::size_t i = 0; i < class_count; ++i) std::fprintf(file, " %12s", name_of(static_cast<Class>(i)));
+  std::fprintf(file, "  kernel\n");
+  Counts total;
   std::size_t kernels = 0, ran = 0;
   for (const Module& module : modules) {
     for (const auto& [name, kernel] : module) {
-      const Sum own = sum_of(*kernel);
+      const Counts own = counts_of(*kernel);
       ++kernels;
       if (own.reached == 0) continue;
       ++ran;
       print(file, own, name);
-      total.add(own.counters);
-      total.reached += own.reached;
-      total.instructions += own.instructions;
+      total.add(own);
     }
   }
   print(file, total, "all");

@@ -38,6 +38,7 @@ Runtime::Runtime() {
   options.truncated_sums = setting("ADWPNAS_PTX_SUMS") == "truncated";
   architecture = static_cast<std::uint32_t>(number_setting("ADWPNAS_PTX_ARCH", 0));
   report = setting("ADWPNAS_PTX_REPORT");
+  options.sample = number_setting("ADWPNAS_PTX_SAMPLE", 0);
   options.counters = !report.empty();
 }
 
@@ -106,6 +107,13 @@ cudaError_t drain_all() {
     if (!queue.empty()) drain(stream);
   }
   return noted(runtime().sticky);
+}
+
+Work on_memory(std::uint64_t bytes, Work work) {
+  return [bytes, work = std::move(work)] {
+    work();
+    if (runtime().tell) runtime().tell({.bytes = bytes});
+  };
 }
 
 bool inside(const Regions& regions, const void* pointer, std::size_t bytes) {

@@ -12,6 +12,9 @@
 //   ADWPNAS_PTX_RACES=0     do not watch shared memory for races
 //   ADWPNAS_PTX_SUMS=truncated  sums of mma as tensor cores are reported to make them
 //   ADWPNAS_PTX_REPORT=FILE instructions, bank rounds and sectors of every kernel that ran, at exit
+//   ADWPNAS_PTX_SAMPLE=N    only N blocks of each launch run, spread over its grid: results are worth
+//   nothing,
+//                           counts stand for the whole (kernel_counts.cpp)
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -23,7 +26,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/cuda/ptx/machine.h"
+#include "tests/cuda/ptx/counts.h"
 
 namespace adwp::executor {
 
@@ -46,6 +49,7 @@ struct Runtime {
   Options options;
   std::uint32_t architecture = 0;  // 0: the newest
   std::string report;
+  Tell tell;  // of every launch, copy and fill when it is done; may be empty
 
   std::vector<std::map<std::uint32_t, std::string>> texts;  // of each module, by architecture
   std::vector<Module> modules;                // parsed when the first of their kernels is launched
@@ -73,6 +77,9 @@ cudaError_t begin_call(const char* name, InCapture rule);
 cudaError_t enqueue(cudaStream_t stream, Work work);
 cudaError_t drain(cudaStream_t stream);
 cudaError_t drain_all();
+
+// Does `work`, which is not a launch, and tells of it.
+Work on_memory(std::uint64_t bytes, Work work);
 
 bool inside(const Regions& regions, const void* pointer, std::size_t bytes);
 

@@ -40,6 +40,24 @@ cudaError_t check_configuration(const Kernel& kernel, dim3 grid, dim3 block, std
   return threads > kernel.most_threads ? cudaErrorLaunchOutOfResources : cudaSuccess;
 }
 
+void run_and_tell(const Launch& work) {
+  const Runtime& r = runtime();
+  if (!r.tell) {
+    run(work, r.device_memory, r.options);
+    return;
+  }
+  const Counts before = counts_of(*work.kernel);
+  const Ran ran = run(work, r.device_memory, r.options);
+  const std::uint64_t blocks = std::uint64_t{work.grid.x} * work.grid.y * work.grid.z;
+  r.tell({.kernel = work.kernel,
+          .grid = work.grid,
+          .block = work.block,
+          .dynamic_shared_bytes = work.dynamic_shared_bytes,
+          .scale = static_cast<double>(blocks) / static_cast<double>(ran.blocks),
+          .counts = counts_of(*work.kernel).since(before),
+          .block_sectors = ran.block_sectors});
+}
+
 cudaError_t launch(const Runtime::Function& function, dim3 grid, dim3 block, void** arguments,
                    std::size_t shared, cudaStream_t stream) {
   const Kernel& kernel = kernel_of(function);
@@ -54,7 +72,7 @@ cudaError_t launch(const Runtime::Function& function, dim3 grid, dim3 block, voi
     const auto& [offset, bytes] = kernel.parameters[i];
     std::memcpy(work.parameters.data() + offset, arguments[i], bytes);
   }
-  return enqueue(stream, [work = std::move(work)] { run(work, runtime().device_memory, runtime().options); });
+  return enqueue(stream, [work = std::move(work)] { run_and_tell(work); });
 }
 
 struct FatBinaryWrapper {  // what nvcc's code hands over

@@ -43,13 +43,18 @@ class GridRun {
     files_.resize(warps_.size() * kernel_.file_bytes + 64);
   }
 
-  void run() {
-    Extents& i = block_.index;
-    for (i.z = 0; i.z < launch_.grid.z; ++i.z) {
-      for (i.y = 0; i.y < launch_.grid.y; ++i.y) {
-        for (i.x = 0; i.x < launch_.grid.x; ++i.x) run_block();
-      }
+  Ran run() {
+    const Extents& grid = launch_.grid;
+    const std::uint64_t all = std::uint64_t{grid.x} * grid.y * grid.z, sample = block_.options->sample;
+    ran_.blocks = sample == 0 ? all : std::min(sample, all);
+    for (std::uint64_t n = 0; n < ran_.blocks; ++n) {  // in order, or from the middle of equal parts
+      const std::uint64_t at = ran_.blocks == all ? n : (2 * n + 1) * all / (2 * ran_.blocks);
+      block_.index.x = static_cast<std::uint32_t>(at % grid.x);
+      block_.index.y = static_cast<std::uint32_t>(at / grid.x % grid.y);
+      block_.index.z = static_cast<std::uint32_t>(at / grid.x / grid.y);
+      run_block();
     }
+    return ran_;
   }
 
  private:
@@ -63,6 +68,11 @@ class GridRun {
     for (std::uint32_t n = 0; n < warps_.size(); ++n) start(n);
     while (turn()) {
     }
+    std::vector<std::uint64_t>& touched = block_.touched;
+    std::sort(touched.begin(), touched.end());
+    ran_.block_sectors +=
+        static_cast<std::uint64_t>(std::unique(touched.begin(), touched.end()) - touched.begin());
+    touched.clear();
   }
   void start(std::uint32_t number) {
     Warp& warp = warps_[number];
@@ -132,18 +142,19 @@ class GridRun {
   const std::uint32_t threads_;
   Order order_;
   Block block_;
+  Ran ran_;
   std::vector<Warp> warps_;
   std::vector<unsigned char> files_;
 };
 
 }  // namespace
 
-void run(const Launch& launch, const Regions& memory, const Options& options) {
+Ran run(const Launch& launch, const Regions& memory, const Options& options) {
   if (launch.block.x * launch.block.y * launch.block.z > launch.kernel->most_threads) {
     throw KernelFault(KernelFault::Kind::other,
                       launch.kernel->name + ": more threads than its launch bounds");
   }
-  GridRun(launch, memory, options).run();
+  return GridRun(launch, memory, options).run();
 }
 
 }  // namespace adwp::executor

@@ -29,6 +29,7 @@ struct Block {
   std::vector<unsigned char> shared;
   std::vector<Shadow> shadow;
   std::uint32_t epoch = 1;
+  std::vector<std::uint64_t> touched;  // sectors of global memory: twice the number, 1 more where written
 };
 
 // A copy that cp.async has issued and nothing has waited for.

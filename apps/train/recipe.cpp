@@ -1,0 +1,76 @@
+#include "apps/train/recipe.h"
+
+namespace adwp::apps {
+
+void declare(Settings& settings, RecipeOptions& o, std::int64_t& batch) {
+  settings.recipe(
+      "recipe", o.recipe,
+      "Values for all options below, of which each given by hand wins over it; a FILE is TOML, as "
+      "apps/train/recipes/*.toml",
+      recipe_files());
+  settings.integer("epochs", o.epochs, "Epochs", 1, 100'000);
+  settings.integer("batch", batch, "Images per step", 1, 65536);
+  settings.choice("optimizer", o.optimizer, "SGD with Nesterov momentum, or AdamW (betas 0.9 and 0.999)",
+                  {"sgd", "adamw"});
+  settings.real("lr", o.lr, "Peak learning rate", 1e-6, 10);
+  settings.real("momentum", o.momentum, "Of SGD", 0, 0.999);
+  settings.real("weight-decay", o.weight_decay,
+                "Decoupled: a step shrinks weights by learning rate times this; not norms and biases", 0, 1);
+  settings.real("clip", o.clip, "Most that the gradient's Euclidean norm may be; 0: no bound", 0, 1e6);
+  settings.real("warmup-epochs", o.warmup_epochs,
+                "In which the learning rate rises from 0; a twentieth of all at most", 0, 1000);
+  settings.integer("cycles", o.cycles, "Cosines of the learning rate, one after the other, all equally long",
+                   1, 1000);
+  settings.real(
+      "ema", o.ema,
+      "Decay per step of a moving average of the weights, which is then evaluated and exported; the "
+      "raw weights stay beside it. 0: none",
+      0, 0.99999);
+
+  settings.group("Regularisation");
+  settings.real("cutout", o.cutout,
+                "Side of a square of each image that is set to the mean, as a fraction of "
+                "its side; 0: none, unless --augment says so (0.5 then)",
+                0, 1);
+  settings.real("erasing", o.erasing, "Probability that a box of 2 to 33 % of an image is erased", 0, 1);
+  settings.real("mixup", o.mixup,
+                "Mix images two by two, with shares from Beta(X, X), and their labels likewise; 0: do not", 0,
+                2);
+  settings.real(
+      "cutmix", o.cutmix,
+      "Put a box of one image into another, its area from Beta(X, X); 0: do not. With mixup as well, a "
+      "coin decides for each image",
+      0, 2);
+  settings.real("mix-probability", o.mix_probability, "Probability that an image is mixed", 0, 1);
+  settings.real("label-smoothing", o.label_smoothing, "Probability that is spread over all classes", 0, 0.9);
+  settings.real("drop-path", o.drop_path,
+                "Probability that an image skips the last residual block; those before it linearly less", 0,
+                0.9);
+  settings.real("dropout", o.dropout, "Probability that a feature is hidden from the classifier", 0, 0.9);
+  settings.real("teacher-weight", o.teacher_weight, "Of the loss by the teacher; the labels have the rest", 0,
+                1);
+  settings.real("temperature", o.temperature,
+                "By which logits are divided before the pupil is held to the teacher", 0.1, 100);
+}
+
+nas::NetworkTrainingOptions RecipeOptions::training() const {
+  const auto f = [](double value) { return static_cast<float>(value); };
+  return {.epochs = epochs,
+          .optimizer = optimizer == "adamw" ? nas::OptimizerKind::adamw : nas::OptimizerKind::sgd,
+          .learning_rate = f(lr),
+          .momentum = f(momentum),
+          .weight_decay = f(weight_decay),
+          .clip = f(clip),
+          .warmup_epochs = warmup_epochs,
+          .cycles = cycles,
+          .average = f(ema),
+          .label_smoothing = f(label_smoothing),
+          .erasing = f(erasing),
+          .mixing = {f(mixup), f(cutmix), f(mix_probability)},
+          .drop_path = f(drop_path),
+          .dropout = f(dropout),
+          .teaching = f(teacher_weight),
+          .temperature = f(temperature)};
+}
+
+}  // namespace adwp::apps
