@@ -118,8 +118,8 @@ def check_train(work):
 
 def children(process):
     """The ranks that mpirun started, in the order of their process numbers."""
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
-    return sorted(int(pid) for pid in listed.stdout.split())
+    listed = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return sorted(int(pid) for pid in listed.read_text().split()) if listed.exists() else []
 
 
 def wait_for(out, phase, process):
