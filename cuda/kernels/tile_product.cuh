@@ -150,11 +150,11 @@ struct TileLoader {
     UNROLL for (int i = 0; i < chunks; ++i) rows_[i] = operand.row(first_row + row_in_tile(i));
     UNROLL for (int i = 0; i < depths; ++i) depths_[i] = operand.depth(first_k + k_in_tile(i));
   }
-  // `left`: k that there are from this tile on.
-  __device__ void load(float* tile, std::int64_t left) {
+  // `depth`: how many k the tile has.
+  __device__ void load(float* tile, int depth) {
     UNROLL for (int i = 0; i < chunks; ++i) {
       const int k = k_in_tile(i);
-      const float* from = k < left ? operand_.at(rows_[i], depths_[Operand::along_k ? 0 : i]) : nullptr;
+      const float* from = k < depth ? operand_.at(rows_[i], depths_[Operand::along_k ? 0 : i]) : nullptr;
       float* to = tile + Tile::offset(row_in_tile(i), k);
       ptx::cp_async<V * 4>(to, from != nullptr ? from : operand_.data, from != nullptr);
     }
@@ -336,15 +336,16 @@ __global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
   const std::int64_t begin = blockIdx.z * k_per_split;
   const std::int64_t end = begin + k_per_split < k ? begin + k_per_split : k;
   const int steps = (end - begin + tile_k - 1) / tile_k;
+  const int last = end - begin - std::int64_t{steps - 1} * tile_k;  // k of the last tile
 
   TileLoader<A, TileA, tile_m, V> load_a(a, first_row, begin);
   TileLoader<B, TileB, tile_n, V> load_b(b, first_column, begin);
   auto load = [&](int step) {
     if (step < steps) {
       float* stage = tiles[step % stages];
-      const std::int64_t left = end - begin - step * tile_k;
-      load_a.load(stage, left);
-      load_b.load(stage + TileA::elements, left);
+      const int depth = step + 1 < steps ? tile_k : last;
+      load_a.load(stage, depth);
+      load_b.load(stage + TileA::elements, depth);
     }
     ptx::cp_async_commit();  // empty groups keep the count right at the end
   };
