@@ -101,12 +101,13 @@ class ChainPlan {
     images_ = images_in_cache(batch, bytes_of_image());
     parts_ = (batch + images_ - 1) / images_;
     threads_ = std::min<std::int64_t>(parts_, omp_get_max_threads());
+    const std::int64_t most_threads = std::min<std::int64_t>(parts_, threads_with_room());
     for (const std::int64_t count : {images_, batch % images_}) {
       if (count > 0) sizes_.push_back({count, layers_for(count)});
     }
     thread_begin_ = bytes_;
     thread_bytes_ = 2 * aligned(widest_) + aligned(scratchpad_);
-    bytes_ += threads_ * thread_bytes_;
+    bytes_ += most_threads * thread_bytes_;
   }
 
   std::size_t bytes() const { return bytes_; }

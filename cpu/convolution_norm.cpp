@@ -124,7 +124,7 @@ class FusedBackward {
     take(wgrad_.bytes());
     at_dgrad_ = take(dgrad_.bytes());
     at_dw_ = take(op.dw.adds() ? op.dw.tensor.bytes() : 0);
-    at_own_ = take(omp_get_max_threads() * (gradient_bytes_ + added_bytes_));
+    at_own_ = take(threads_with_room() * (gradient_bytes_ + added_bytes_));
     at_sums_ = bytes_;
   }
 

@@ -91,7 +91,7 @@ void ConvolutionParts::place() {
     }
   }
   own_ = bytes_;
-  bytes_ += std::min<std::int64_t>(at_once, omp_get_max_threads()) * own_bytes_;
+  bytes_ += std::min<std::int64_t>(at_once, threads_with_room()) * own_bytes_;
 }
 
 void ConvolutionParts::execute(const Part& part, float* x, float* y, void* w, std::byte* scratchpad) const {

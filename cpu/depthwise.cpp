@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "cpu/loops.h"
+#include "cpu/threads.h"
 
 namespace adwp::cpu {
 namespace {
@@ -40,10 +41,6 @@ struct Plane {
 
 Plane padded_input(const Conv2d& conv, const Shape& x) {
   return {x[1] + 2 * conv.padding, x[2] + 2 * conv.padding, x[3]};
-}
-
-std::int64_t images_in_parallel(const Shape& x) {
-  return std::clamp<std::int64_t>(x[0], 1, omp_get_max_threads());
 }
 
 std::int64_t wgrad_parts(const Shape& x) { return std::min(x[0], reduction_parts / 2); }
@@ -133,7 +130,8 @@ void wgrad_image(const float* in, const Plane& plane, const float* dy, const Con
 
 std::size_t depthwise_wgrad_workspace(const Conv2d& conv, const Shape& x) {
   const std::int64_t kernel = conv.kernel * conv.kernel * x[3];
-  return (kernel * wgrad_parts(x) + padded_input(conv, x).elements() * images_in_parallel(x)) * sizeof(float);
+  const std::int64_t buffers = std::min<std::int64_t>(wgrad_parts(x), threads_with_room());
+  return (kernel * wgrad_parts(x) + padded_input(conv, x).elements() * buffers) * sizeof(float);
 }
 
 void depthwise_wgrad(const ConvWgrad& op, void* workspace) {
@@ -144,7 +142,7 @@ void depthwise_wgrad(const ConvWgrad& op, void* workspace) {
   const std::int64_t parts = wgrad_parts(in);
   auto* partial = static_cast<float*>(workspace);  // (parts, taps, channels)
   float* buffers = partial + parts * taps * channels;
-  const std::int64_t threads = std::min(images_in_parallel(in), parts);
+  const std::int64_t threads = std::min<std::int64_t>(parts, omp_get_max_threads());
   const float* images = op.x.data<float>();
   const float* gradients = op.dy.data<float>();
   // Parts are fixed by the number of images, not of threads: the same sums in the same order.

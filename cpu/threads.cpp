@@ -49,6 +49,8 @@ double seconds_computed() {  // by this thread
   return time.tv_sec + 1e-9 * time.tv_nsec;
 }
 
+int taken = 1;  // threads
+
 }  // namespace
 
 int cores_given() {
@@ -68,8 +70,11 @@ int take_threads(int wanted) {
 #pragma omp master
   given = omp_get_num_threads();
   omp_set_num_threads(given);
+  taken = given;
   return given;
 }
+
+int threads_with_room() { return std::max(taken, omp_get_max_threads()); }
 
 void ThreadGovernor::watch() {
   constexpr std::uint64_t calls = 16;                                // between two looks at the clock

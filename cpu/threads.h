@@ -14,6 +14,10 @@ int cores_given();
 // the system may give fewer. Waiting for threads that never come would be waiting for ever.
 int take_threads(int wanted);
 
+// For how many threads room is made: as many as were taken, though fewer may compute for a while (below). So
+// what an operator needs does not depend on what else the machine does.
+int threads_with_room();
+
 // Gives all threads but one up while other programs take the cores. Threads meet at every layer: with one of
 // them off its core, the others wait for a time slice thousands of times a second, and a search of 29 s took
 // 508 s beside two compilers. No result depends on the number of threads.

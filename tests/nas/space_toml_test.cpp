@@ -60,7 +60,7 @@ TEST_F(HostileToml, AsDeepAsIsAllowed) {
 }
 
 TEST_F(HostileToml, FilesWithoutEnd) {
-  refuse_file("/dev/zero", "no such");
+  refuse_file("/dev/zero", "no regular file");
   refuse("a = '" + std::string(2 << 20, 'x') + "'", "too large");
 }
 

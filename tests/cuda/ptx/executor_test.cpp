@@ -67,6 +67,16 @@ TEST_F(Ptx, FloatingPoint) {
   EXPECT_EQ(float_result("min.f32 %f3, %f1, %f2", -3, 2), -3);
   EXPECT_EQ(float_result("cvt.sat.f32.f32 %f3, %f1", nan), 0);
   EXPECT_EQ(float_result("ex2.approx.ftz.f32 %f3, %f1", -140), 0) << "subnormal";
+  EXPECT_EQ(float_result("cvt.rni.f32.f32 %f3, %f1", 2.5f), 2) << "ties to even";
+  EXPECT_EQ(float_result("cvt.rzi.f32.f32 %f3, %f1", -2.7f), -2);
+  EXPECT_EQ(float_result("cvt.rmi.f32.f32 %f3, %f1", -2.1f), -3);
+  EXPECT_EQ(float_result("cvt.rpi.f32.f32 %f3, %f1", 2.1f), 3);
+  const auto to_int = [&](float x) {
+    return float_result("cvt.rzi.s32.f32 %r3, %f1;\ncvt.rn.f32.s32 %f3, %r3", x);
+  };
+  EXPECT_EQ(to_int(-2.9f), -2);
+  EXPECT_EQ(to_int(1e20f), 0x1p31f) << "the most there is";
+  EXPECT_EQ(to_int(nan), 0);
   EXPECT_EQ(float_result("mov.f32 %f3, 0f3F000000", 0), 0.5f);
 }
 

@@ -27,6 +27,12 @@ const Table& moves_and_conversions() {
                            OP3("selp.f64", u64, u64, u64, u32, c ? a : b),
                            OP3("selp.b16", u32, u32, u32, u32, c ? a : b),
                            OP1("cvt.sat.f32.f32", f32, f32, a > 0 ? (a < 1 ? a : 1.0f) : 0.0f),
+                           OP1("cvt.rni.f32.f32", f32, f32, std::nearbyint(a)),  // ties to even
+                           OP1("cvt.rzi.f32.f32", f32, f32, std::trunc(a)),
+                           OP1("cvt.rmi.f32.f32", f32, f32, std::floor(a)),
+                           OP1("cvt.rpi.f32.f32", f32, f32, std::ceil(a)),
+                           OP1("cvt.rzi.s32.f32", i32, f32, to_integer<i32>(a)),
+                           OP1("cvt.rzi.s64.f32", i64, f32, to_integer<i64>(a)),
                            OP1("cvt.s64.s32", i64, i32, a),
                            OP1("cvt.s64.s32 of 8 bytes", i64, i64, static_cast<i32>(a)),
                            OP1("cvt.u64.u32", u64, u32, a),
