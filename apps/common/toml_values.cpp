@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
+#include "framework/io/atomic_file.h"
 #include "framework/io/nesting.h"
 
 namespace adwp::apps {
@@ -15,8 +16,12 @@ constexpr std::size_t max_bytes = 1 << 20;  // a settings file is some kilobytes
 
 std::string read_file(const std::filesystem::path& path) {
   std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) {
+  if (!std::filesystem::exists(path, ignored)) {
     fail_usage("config", "no such settings file, got '{}', expected a TOML file", path.string());
+  }
+  if (!std::filesystem::is_regular_file(path, ignored)) {
+    fail_usage("config", "cannot read {}: {}; expected a TOML file", path.string(),
+               io::why_no_file(path.string()));
   }
   std::ifstream input(path, std::ios::binary);
   std::string contents(max_bytes + 1, '\0');
