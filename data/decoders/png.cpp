@@ -13,12 +13,17 @@ namespace {
 
 struct Source {
   Bytes left;
+  bool ended = false;       // more was asked for than there is
+  bool has_pixels = false;  // all of them are read
   char message[200] = {};
 };
 
 void read_bytes(png_structp png, png_bytep to, std::size_t count) {
   Source& source = *static_cast<Source*>(png_get_io_ptr(png));
-  if (count > source.left.size()) png_error(png, "truncated");
+  if (count > source.left.size()) {
+    source.ended = true;
+    png_error(png, "truncated");
+  }
   std::memcpy(to, source.left.data(), count);
   source.left = source.left.subspan(count);
 }
@@ -62,6 +67,7 @@ bool decode(png_structp png, png_infop info, bool decodes, Picture& picture, std
     rows[y] = picture.pixels.data() + std::size_t{3} * y * picture.width;
   }
   png_read_image(png, rows.data());
+  static_cast<Source*>(png_get_io_ptr(png))->has_pixels = true;
   png_read_end(png, info);  // chunks behind the pixels: their checksums, and EXIF
   if (png_get_eXIf_1(png, info, &length, &exif) != 0) picture.orientation = exif_orientation({exif, length});
   return true;
@@ -78,7 +84,8 @@ Picture decode_png(Bytes file, bool decodes) {
   png_set_read_fn(png, &source, read_bytes);
   Picture picture;
   std::vector<png_bytep> rows;
-  const bool done = decode(png, info, decodes, picture, rows);
+  // A file may end behind its pixels, as a JPEG may.
+  const bool done = decode(png, info, decodes, picture, rows) || (source.has_pixels && source.ended);
   png_destroy_read_struct(&png, &info, nullptr);
   if (!done) throw BadImage(std::string("it is a damaged PNG (") + source.message + ")");
   require_decodable(picture.height, picture.width);

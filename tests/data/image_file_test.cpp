@@ -70,6 +70,22 @@ TEST_F(ImageFile, APngThatUnpacksWithoutEndCostsNoMoreThanItsPixels) {
   }
 }
 
+TEST_F(ImageFile, APngWithoutItsEndIsReadIfAllItsPixelsAreThere) {
+  write_png(path(), 8, 8, 3);
+  const std::string good = contents(path());
+  const std::vector<std::uint8_t> pixels = data::decode_image(path(), 3).pixels;
+  const std::size_t end = good.find("IEND") - 4;
+  for (const std::size_t size : {end, end + 3, end + 8, good.size() - 1}) {
+    EXPECT_TRUE(data::decode_image(write(good.substr(0, size)), 3).pixels == pixels) << size;
+  }
+  for (const std::size_t size : {good.find("IDAT") - 4, good.find("IDAT") + 4, good.find("IDAT") + 10}) {
+    EXPECT_THROW(data::decode_image(write(good.substr(0, size)), 3), Error) << size;
+  }
+  std::string wrong = good.substr(0, end);
+  wrong.back() ^= 1;  // the checksum of the pixels
+  EXPECT_THROW(data::decode_image(write(wrong), 3), Error);
+}
+
 TEST_F(ImageFile, LargeImagesOfAllKindsAreDecoded) {
   const std::vector<unsigned char> pixels(4 * 1000 * 900, 77);
   for (int channels = 1; channels <= 4; ++channels) {
