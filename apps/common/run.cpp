@@ -137,4 +137,9 @@ Augmentation RunOptions::augmentation(const data::DataSpec& spec, std::int64_t p
           .cutout = cuts ? static_cast<std::int64_t>(pixels * (cutout > 0 ? cutout : 0.5)) : 0};
 }
 
+std::pair<std::string, std::string> augmentation_fact(const Augmentation& a) {
+  return {"augmentation",
+          fmt::format("shift {}, flip {}, cutout {}", a.shift, a.flip ? "yes" : "no", a.cutout)};
+}
+
 }  // namespace adwp::apps

@@ -40,6 +40,9 @@ struct RunOptions {
   data::Sampling sampling() const { return balanced ? data::Sampling::balanced : data::Sampling::each_once; }
 };
 
+// What becomes of training images, as a fact of the run (Settings::found): whatever words say it.
+std::pair<std::string, std::string> augmentation_fact(const Augmentation& augmentation);
+
 // Shows on the progress line how many images are read.
 data::Reading reading_on(Progress& progress);
 
@@ -67,9 +70,10 @@ void run_program(Settings& settings, Options& options, parallel::Group& group) {
   std::optional<RunDirectory> directory;
   std::optional<Run> run;
   std::optional<typename Run::Helper> helper;
-  // No bit depends on these: the device is found, and data and architecture are known by their fingerprints.
-  const std::vector<std::string> free{"out",     "data",     "architecture", "device",
-                                      "threads", "arena-mb", "tensorboard"};
+  // No bit depends on these, but on what they name or come to, which is found.
+  const std::vector<std::string> free{"out",       "data",    "architecture", "teacher",    "space",
+                                      "latencies", "recipe",  "device",       "threads",    "augment",
+                                      "no-shift",  "no-flip", "arena-mb",     "tensorboard"};
   require_same_facts(group, lines_of(settings.toml()));
   backend = open_device(group, options, passed_over);
   together(group, [&] {

@@ -151,7 +151,8 @@ std::vector<std::pair<std::string, std::string>> SearchSetup::found() const {
   std::vector<std::pair<std::string, std::string>> facts{
       {"device", bits_name(backend)},
       {"data", data::fingerprint(data)},
-      {"space", fmt::format("{:016x}", fnv1a(space.to_toml()))}};
+      {"space", fmt::format("{:016x}", fnv1a(space.to_toml()))},
+      augmentation_fact(options.network_training(task, 1, 0).augmentation)};
   if (options.budget_minutes > 0) facts.emplace_back(budget_fact, fmt::format("{:.0f}", budget));
   if (!options.latencies.empty()) {
     facts.emplace_back("latencies", fmt::format("{:016x}", latencies->fingerprint_of_taken()));

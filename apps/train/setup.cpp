@@ -92,7 +92,8 @@ nas::NetworkTrainingOptions TrainSetup::training() const {
 std::vector<std::pair<std::string, std::string>> TrainSetup::found() const {
   std::vector<std::pair<std::string, std::string>> facts{{"device", bits_name(backend)},
                                                          {"data", data::fingerprint(data)},
-                                                         {"architecture", plan.architecture.id()}};
+                                                         {"architecture", plan.architecture.id()},
+                                                         augmentation_fact(training().augmentation)};
   if (teacher) facts.emplace_back("teacher", teacher_checksum_);
   return facts;
 }

@@ -132,6 +132,15 @@ TEST_F(Machine, ARunGoesOnWhereItsDataAndArchitectureHaveMovedWithOtherThreads) 
   resumed[2] = (place() / "network.json").string();
   finished = run(resumed);
   EXPECT_EQ(finished.status, 0) << finished.err;
+  // What is said in other words is the same; what is not, is not.
+  Arguments words = resumed;
+  words.insert(words.end(), {"--augment", "shift,flip"});
+  finished = run(words);
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  words.back() = "shift";
+  finished = run(words);
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_NE(finished.err.find("the augmentation differs"), std::string::npos) << finished.err;
   const std::string json = bytes_of(place() / "network.json");
   std::string other = json;
   const std::size_t value = other.find('"', other.find("activation") + 11), end = other.find('"', value + 1);
