@@ -217,7 +217,7 @@ struct ConvChain {
     Conv2d conv;
     Tensor w, mean, var, scale, shift;
     Activation act;
-    Shape output(const Shape& x) const { return conv2d_output(conv, x, w.shape()); }
+    Shape output(const Shape& input) const { return conv2d_output(conv, input, w.shape()); }
   };
   std::span<const Layer> layers;  // at least one
   Tensor x, residual = {};

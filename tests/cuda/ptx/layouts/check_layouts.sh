@@ -28,7 +28,7 @@ compile tests/cuda/ptx/layouts/check_layouts.cpp -isystem "$cutlass" -isystem "$
 compile tests/cuda/ptx/layouts/emulated.cpp -DADWP_GPU=emulated
 compile tests/cuda/ptx/layouts/executed.cpp
 for source in cuda/emulation/*.cpp framework/core/error.cpp; do compile "$source" -DADWP_GPU=emulated; done
-for name in advance floating_point instruction_builder integers loads_stores memory_checks moves parser rounding \
+for name in advance counts floating_point instruction_builder integers loads_stores memory_checks moves parser rounding \
             scheduler warp_operations; do
   compile "tests/cuda/ptx/$name.cpp" -fno-strict-aliasing
 done
