@@ -47,6 +47,7 @@ TEST(RunMain, StopsWhereItIsAskedWhetherItWasInterrupted) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     EXPECT_EXIT(
         {
+          std::signal(signal, SIG_DFL);  // where tests run in the background, SIGINT is ignored
           std::exit(run_main(0, nullptr, [=](int, char**) {
             note_interrupts("search", "run/config.toml");
             std::raise(signal);
