@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every kernel under ThreadSanitizer, on the emulated device: each CUDA thread is a thread of its own to it,
-# ordered by barriers and warp operations alone. With two workers, blocks run side by side.
+# ordered by barriers and warp operations alone. With two workers, blocks run side by side. Left out are batches that
+# make nothing but the grid large.
 #
 #   scripts/sanitize_threads.sh [BUILD_FOLDER]
 set -euo pipefail
@@ -11,4 +12,4 @@ cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1 -
 cmake --build "$build" -j "${JOBS:-$(nproc)}" --target adwp_kernel_tests
 ADWPNAS_EMULATION_WORKERS=2 ADWPNAS_EMULATION_SEED=1 TSAN_OPTIONS=halt_on_error=1 \
     "$build/tests/adwp_kernel_tests" --gtest_brief=1 \
-    --gtest_filter='*Operators*emulated*:*Contract*emulated*:*Fragments*emulated*:Emulated/*'
+    --gtest_filter='*Operators*emulated*:*Contract*emulated*:*Fragments*emulated*:Emulated/*:-*VeryLargeBatches*'
