@@ -1,0 +1,155 @@
+// Operators that join several, which a device may compute as one: convolutions in a row, a convolution and
+// its norm in both directions. They come to what their parts come to.
+#include <utility>
+
+#include "tests/support/device.h"
+#include "tests/support/operator_case.h"
+
+namespace adwp::test {
+namespace {
+
+using oracle::Array;
+
+class JoinedContract : public DeviceTest {};
+
+// Layers in a row as one operator: every kind of convolution and activation, batches that cannot be cut
+// evenly, a single image, with and without a residual.
+TEST_P(JoinedContract, AChainIsItsLayersOneAfterTheOther) {
+  const auto chain = [&](const Array& x, const std::vector<Conv2d>& convs, std::int64_t filters, bool adds) {
+    Array expected = x;
+    std::vector<ConvChain::Layer> layers;
+    for (const Conv2d& conv : convs) {
+      const std::int64_t in = expected.shape.back(), out = conv.depthwise ? in : filters;
+      const std::uint64_t stream = 20 + 10 * layers.size();
+      const Shape kernel{out, conv.kernel, conv.kernel, conv.depthwise ? 1 : in};
+      const Array w = random_array(kernel, stream), scale = random_array(Shape{out}, stream + 3, 0.5, 1.5),
+                  shift = random_array(Shape{out}, stream + 4);
+      const oracle::Moments given{random_array(Shape{out}, stream + 1),
+                                  random_array(Shape{out}, stream + 2, 0.5, 2)};
+      const Activation act = all_activations[layers.size() % std::size(all_activations)];
+      layers.push_back(
+          {conv, upload(w), upload(given.mean), upload(given.var), upload(scale), upload(shift), act});
+      expected = oracle::batch_norm(oracle::conv2d(conv, expected, w), given, scale, shift, 1e-5, act);
+    }
+    const Array residual = random_array(expected.shape, 19);
+    if (adds) expected = oracle::add(expected, residual);
+    const Tensor y(arena(), expected.shape);
+    backend().compute(ConvChain{layers, upload(x), adds ? upload(residual) : Tensor(), 1e-5f, y});
+    EXPECT_LE(nmse(to_array(y), expected), 1e-7) << x.shape.text() << " " << convs.size() << " layers";
+  };
+  const Conv2d point{1, 1, 0, false}, dense{3, 2, 1, false};
+  for (const std::int64_t batch : {1, 2, 37}) {
+    for (const bool adds : {false, true}) {
+      chain(random_array(Shape{batch, 7, 5, 11}, 18), {point}, 16, adds);
+      chain(random_array(Shape{batch, 7, 5, 11}, 18), {point, {3, 1, 1, true}, point}, 13, adds);
+      chain(random_array(Shape{batch, 8, 8, 16}, 18),
+            {dense, {5, 2, 2, true}, point, {7, 1, 3, true}, dense, point}, 24, adds);
+    }
+  }
+  if (GetParam() == "cpu") {  // parts of several images, the last one smaller
+    chain(random_array(Shape{37, 16, 16, 32}, 18), {point, {3, 1, 1, true}, point}, 48, true);
+  }
+}
+
+// A batch that devices cut into parts: statistics and both gradients of a convolution and its norm are those
+// of the operators one after the other, the gradient of the kernel taken image by image.
+TEST_P(JoinedContract, AGradientIsTheSumOverImages) {
+  const bool small = GetParam() != "cpu";  // where every thread is a fiber
+  for (const Conv2d& conv : {Conv2d{3, 1, 1, false}, Conv2d{3, 2, 1, true}, Conv2d{5, 1, 2, true}}) {
+    for (const bool adds : {false, true}) {
+      const Shape shape{small ? 3 : 21, 16, 16, small ? 8 : 64};
+      const Shape kernel{conv.depthwise ? shape[3] : 32, conv.kernel, conv.kernel,
+                         conv.depthwise ? 1 : shape[3]};
+      const Shape c{kernel[0]}, out = conv2d_output(conv, shape, kernel);
+      const Tensor x = upload(random_array(shape, 1, 0, 2)), w = upload(random_array(kernel, 2));
+      const Tensor scale = upload(random_array(c, 3, 0.5, 1.5)), shift = upload(random_array(c, 4));
+      const Tensor y(arena(), out), z(arena(), out), mean(arena(), c), var(arena(), c);
+      backend().compute(
+          ConvBatchNormForward{conv, x, w, scale, shift, 1e-5f, Activation::silu, y, z, mean, var});
+      const oracle::Moments moments = oracle::moments(to_array(y));
+      EXPECT_LE(nmse(to_array(mean), moments.mean), 1e-10);
+      EXPECT_LE(nmse(to_array(var), moments.var), 1e-10);
+
+      const Tensor dz = upload(random_array(out, 5)), dy(arena(), out);
+      const Array before_x = random_array(shape, 6), before_w = random_array(kernel, 7);
+      const Tensor dx = upload(before_x), dw = upload(before_w), dscale(arena(), c), dshift(arena(), c);
+      const GradMode mode = adds ? GradMode::accumulate : GradMode::overwrite;
+      const ConvBatchNormBackward backward{
+          conv,       dz,         x,        w,       y, mean, var, scale, shift, 1e-5f, Activation::silu,
+          {dx, mode}, {dw, mode}, {dscale}, {dshift}};
+      backend().compute(backward);
+
+      const Tensor own_dx = upload(before_x), own_dw = upload(before_w), own_dscale(arena(), c),
+                   own_dshift(arena(), c);
+      BatchNormBackward norm = backward.normalization(dy);
+      norm.dscale = {own_dscale};
+      norm.dshift = {own_dshift};
+      backend().compute(norm);
+      backend().compute(ConvDgrad{conv, dy, w, {own_dx, mode}});
+      for (std::int64_t n = 0; n < shape[0]; ++n) {
+        const auto image = [n](const Tensor& t) {
+          const Shape& s = t.shape();
+          return t.view(n * (t.elements() / s[0]), Shape{1, s[1], s[2], s[3]});
+        };
+        backend().compute(
+            ConvWgrad{conv, image(x), image(dy), {own_dw, n > 0 ? GradMode::accumulate : mode}});
+      }
+      for (const auto& [found, expected] :
+           {std::pair{dx, own_dx}, {dw, own_dw}, {dscale, own_dscale}, {dshift, own_dshift}}) {
+        EXPECT_LE(nmse(to_array(found), to_array(expected)), 1e-10) << conv2d_text(conv, shape, kernel);
+      }
+    }
+  }
+}
+
+// Statistics out of the convolution's sums: of outputs far from zero against their deviation, in one tile of
+// rows and in many, as exact as those of batch norm by itself.
+TEST_P(JoinedContract, ConvolutionLeavesExactStatistics) {
+  for (const Shape& shape : {Shape{1, 4, 4, 8}, Shape{4, 16, 16, 8}, Shape{3, 13, 11, 3}}) {
+    const Conv2d point{1, 1, 0, false};
+    const Array x = random_array(shape, 11, 999.5, 1000.5);
+    const Array w = random_array(Shape{20, 1, 1, shape[3]}, 12, 0.9, 1.1);
+    const Array ones(Shape{20}, std::vector<double>(20, 1.0));
+    const Tensor y(arena(), Shape{shape[0], shape[1], shape[2], 20}), z(arena(), y.shape());
+    const Tensor mean(arena(), Shape{20}), var(arena(), Shape{20});
+    const Tensor scale = upload(ones);
+    backend().compute(ConvBatchNormForward{point, upload(x), upload(w), scale, scale, 1e-5f, Activation::none,
+                                           y, z, mean, var});
+    const oracle::Moments expected = oracle::moments(to_array(y));  // of what was rounded to f32
+    EXPECT_LE(nmse(to_array(mean), expected.mean), 1e-14) << shape.text();
+    EXPECT_LE(nmse(to_array(var), expected.var), 1e-11) << shape.text();
+    const Tensor own_mean(arena(), Shape{20}), own_var(arena(), Shape{20}), own(arena(), y.shape());
+    backend().compute(BatchNormForward{y, scale, scale, 1e-5f, Activation::none, own, own_mean, own_var});
+    EXPECT_LE(nmse(to_array(var), expected.var), 2 * nmse(to_array(own_var), expected.var) + 1e-14);
+    // As for batch norm far from zero: the inputs' own spacing is 5e-4.
+    EXPECT_LE(
+        nmse(to_array(z), oracle::batch_norm(to_array(y), expected, ones, ones, 1e-5, Activation::none)),
+        1e-6);
+  }
+}
+
+// The same of convolutions that leave sums of tiles of images: depthwise ones, and those of three channels.
+TEST_P(JoinedContract, TilesOfImagesLeaveExactStatistics) {
+  for (const bool depthwise : {true, false}) {
+    for (const std::int64_t stride : {1, 2}) {
+      const Conv2d conv{3, stride, 0, depthwise};  // without a border, which would be far from the mean
+      const std::int64_t filters = depthwise ? 36 : 32;
+      const Array x = random_array(Shape{3, 21, 21, depthwise ? filters : 3}, 13, 999.5, 1000.5);
+      const Array w = random_array(Shape{filters, 3, 3, depthwise ? 1 : 3}, 14, 0.9, 1.1);
+      const Tensor scale =
+          upload(Array(Shape{filters}, std::vector<double>(static_cast<std::size_t>(filters), 1.0)));
+      const Tensor y(arena(), conv2d_output(conv, x.shape, w.shape)), z(arena(), y.shape());
+      const Tensor mean(arena(), Shape{filters}), var(arena(), Shape{filters});
+      backend().compute(ConvBatchNormForward{conv, upload(x), upload(w), scale, scale, 1e-5f,
+                                             Activation::none, y, z, mean, var});
+      const oracle::Moments expected = oracle::moments(to_array(y));
+      EXPECT_LE(nmse(to_array(mean), expected.mean), 1e-14) << y.text();
+      EXPECT_LE(nmse(to_array(var), expected.var), 1e-11) << y.text();
+    }
+  }
+}
+
+ADWP_ON_EVERY_DEVICE(JoinedContract);
+
+}  // namespace
+}  // namespace adwp::test
