@@ -19,12 +19,6 @@ std::atomic<bool> signalled = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch nothing else");
 std::string how_to_go_on;  // what an Interrupted says
 
-int report(Fault fault, std::string_view message) {
-  std::fflush(stdout);
-  fmt::print(stderr, "error: {}\n", one_line(message));
-  return static_cast<int>(fault);
-}
-
 // The threads of the cpu device wait for each other at every layer, spinning. By OpenMP's default they spin
 // so long that, on a machine with other work, they keep the thread they wait for off the core: a search
 // of 2.5 s took 40 s beside two compilers, and takes 20 s with this; on an idle machine it is as fast as
@@ -46,20 +40,30 @@ void wait_shortly(char** argv) {
 int run_main(int argc, char** argv, const std::function<void(int, char**)>& body) {
   if (argc > 0) wait_shortly(argv);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is then an error like a full disk
-  try {
+  const Ending ending = ending_of([&] {
     body(argc, argv);
     require(std::fflush(stdout) == 0 && !std::ferror(stdout), "output",
             "cannot write to standard output; is the disk full?");
-    return 0;
+  });
+  if (ending.code == 0) return 0;
+  std::fflush(stdout);
+  fmt::print(stderr, "{}: {}\n", ending.code == interrupted_status ? "interrupted" : "error",
+             one_line(ending.reason));
+  return ending.code;
+}
+
+Ending ending_of(const std::function<void()>& work) {
+  try {
+    work();
+    return {};
   } catch (const Interrupted& interrupted) {
-    fmt::print(stderr, "interrupted: {}\n", interrupted.what());
-    return interrupted_status;
+    return {interrupted_status, interrupted.what()};
   } catch (const Error& error) {
-    return report(error.fault(), error.what());
+    return {static_cast<int>(error.fault()), error.what()};
   } catch (const std::bad_alloc&) {
-    return report(Fault::failed, "[memory] the machine has no memory left; use a smaller --batch");
+    return {1, "[memory] the machine has no memory left; use a smaller --batch"};
   } catch (const std::exception& error) {
-    return report(Fault::failed, fmt::format("[internal] {}", error.what()));
+    return {1, fmt::format("[internal] {}", error.what())};
   }
 }
 

@@ -9,10 +9,19 @@
 
 namespace adwp::apps {
 
+inline constexpr int interrupted_status = 130;  // 128 + SIGINT, as shells have it
+
 // Calls `body` and returns the exit code: 0 done, 1 the work failed, 2 wrong use, 130 interrupted. Reports an
 // exception, or output that could not be written, as `error: [where] what` on one line.
-inline constexpr int interrupted_status = 130;  // 128 + SIGINT, as shells have it
 int run_main(int argc, char** argv, const std::function<void(int, char**)>& body);
+
+// How work ended: an exit code, and the reason, "[where] what", if it is not 0.
+struct Ending {
+  int code = 0;
+  std::string reason;
+};
+// Does `work`, and says what an exception means to a program.
+Ending ending_of(const std::function<void()>& work);
 
 // Ctrl-C and SIGTERM. Without note_interrupts() they end the program. After it, the first one is noted: the
 // program finishes its batch, saves, says how to go on and exits with 130. The second one ends it at once;

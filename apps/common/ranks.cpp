@@ -14,36 +14,6 @@ namespace {
 
 std::string rank_name(int rank, const std::string& host) { return fmt::format("rank {} on {}", rank, host); }
 
-// What `work` threw: exit code and reason; nothing if it went well.
-struct Outcome {
-  int code = 0;
-  std::string reason;
-};
-
-Outcome outcome_of(const std::function<void()>& work) {
-  try {
-    work();
-    return {};
-  } catch (const SilentEnd&) {
-    throw;
-  } catch (const Interrupted& interrupted) {
-    return {interrupted_status, interrupted.what()};
-  } catch (const Error& error) {
-    return {static_cast<int>(error.fault()), error.what()};
-  } catch (const std::bad_alloc&) {
-    return {1, "[memory] the machine has no memory left; use a smaller --batch"};
-  } catch (const std::exception& error) {
-    return {1, fmt::format("[internal] {}", error.what())};
-  }
-}
-
-// "[where] what" as the Error that it was.
-Error error_of(const Outcome& outcome) {
-  const std::size_t end = outcome.reason.find("] ");
-  return {static_cast<Fault>(outcome.code), outcome.reason.substr(1, end - 1),
-          outcome.reason.substr(end + 2)};
-}
-
 }  // namespace
 
 int run_ranks(int argc, char** argv, const std::function<void(int, char**, parallel::Group&)>& body) {
@@ -63,7 +33,7 @@ int run_ranks(int argc, char** argv, const std::function<void(int, char**, paral
 
 void together(parallel::Group& group, const std::function<void()>& work) {
   if (group.alone()) return work();
-  const Outcome mine = outcome_of(work);
+  const Ending mine = ending_of(work);
   const std::vector<std::string> codes = group.gather(std::to_string(mine.code));
   const std::vector<std::string> reasons = group.gather(mine.reason);
   const std::vector<std::string> hosts = group.gather(group.host());
@@ -74,7 +44,7 @@ void together(parallel::Group& group, const std::function<void()>& work) {
   if (code == interrupted_status) throw Interrupted(reasons[rank]);
   const bool everywhere =
       std::all_of(reasons.begin(), reasons.end(), [&](const std::string& r) { return r == reasons.front(); });
-  if (everywhere || rank == 0) throw error_of({code, reasons[rank]});
+  if (everywhere || rank == 0) throw Error::of_message(static_cast<Fault>(code), reasons[rank]);
   throw Error(static_cast<Fault>(code), rank_name(rank, hosts[rank]), reasons[rank]);
 }
 
@@ -112,7 +82,7 @@ Neighbours neighbours(parallel::Group& group) {
 
 void or_end_all(parallel::Group& group, const std::function<void()>& work) {
   if (group.alone()) return work();
-  const Outcome mine = outcome_of(work);
+  const Ending mine = ending_of(work);
   if (mine.code == 0) return;
   if (mine.code == interrupted_status && group.rank() == 0) throw Interrupted(mine.reason);
   if (group.rank() > 0)
@@ -134,7 +104,7 @@ void lead(parallel::Jobs& jobs, const std::function<void()>& work) {
     if (code == interrupted_status) stop_if_interrupted(true);
     throw;
   } catch (...) {
-    code = outcome_of([] { throw; }).code;
+    code = ending_of([] { throw; }).code;
     jobs.stop(code);
     throw;
   }
@@ -143,7 +113,7 @@ void lead(parallel::Jobs& jobs, const std::function<void()>& work) {
 
 void serve(parallel::Worker& worker, const parallel::Worker::Hooks& hooks) {
   int code = 0;
-  const Outcome mine = outcome_of([&] { code = worker.serve(hooks); });
+  const Ending mine = ending_of([&] { code = worker.serve(hooks); });
   if (mine.code != 0) code = worker.fail(mine.code, mine.reason);
   if (code != 0) throw SilentEnd{code};
 }

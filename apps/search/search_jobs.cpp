@@ -9,6 +9,7 @@
 #include "apps/common/resumable_training.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
+#include "framework/io/temporary_directory.h"
 
 namespace adwp::apps {
 namespace {
@@ -261,15 +262,8 @@ std::string SearchHelper::predict(const nas::NetworkPlan& plan) {
 // In a folder of this process, as if it were alone; rank 0 gets each checkpoint.
 std::string SearchHelper::train(const Training& training, const std::string& checkpoint,
                                 const std::string& known_as) {
-  std::string name = (fs::temp_directory_path() / "adwpnas-XXXXXX").string();
-  require(mkdtemp(name.data()) != nullptr, "checkpoint", "cannot make a folder in {}; set TMPDIR",
-          fs::temp_directory_path().string());
-  const fs::path folder = name;
-  const std::unique_ptr<const fs::path, void (*)(const fs::path*)> removal(&folder, [](const fs::path* path) {
-    std::error_code ignored;
-    fs::remove_all(*path, ignored);
-  });
-  const fs::path path = checkpoint_of(folder, training);
+  const io::TemporaryDirectory folder;
+  const fs::path path = checkpoint_of(folder.path(), training);
   if (!checkpoint.empty()) io::write_atomically(path.string(), checkpoint);
   RunLog log("/dev/null", true);
   try {
@@ -286,8 +280,7 @@ std::string SearchHelper::train(const Training& training, const std::string& che
     if (const auto at = what.find(path.string()); at != what.npos) {
       what.replace(at, path.string().size(), known_as);
     }
-    const std::size_t end = what.find("] ");
-    throw Error(error.fault(), what.substr(1, end - 1), what.substr(end + 2));
+    throw Error::of_message(error.fault(), what);
   }
 }
 

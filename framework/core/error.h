@@ -22,9 +22,14 @@ class Error : public std::runtime_error {
  public:
   Error(Fault fault, std::string_view where, std::string_view what)
       : std::runtime_error(one_line(fmt::format("[{}] {}", where, what))), fault_(fault) {}
+  // With the message of another error, "[where] what", as what() gives it.
+  static Error of_message(Fault fault, std::string_view message) { return {fault, message}; }
+
   Fault fault() const { return fault_; }
 
  private:
+  Error(Fault fault, std::string_view message) : std::runtime_error(one_line(message)), fault_(fault) {}
+
   Fault fault_;
 };
 
