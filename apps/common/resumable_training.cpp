@@ -17,6 +17,7 @@ ResumableTraining::ResumableTraining(nas::Trainer& trainer, RunLog& log, Job job
   if (!loaded_) return;
   epochs_ = std::stoll(loaded_->at("epochs"));
   within_ = nas::EpochPosition::read(*loaded_);
+  if (epochs_ == job_.goes_on_from && within_.batches == 0) return;
   const std::string batch = within_.batches > 0 ? fmt::format(", batch {}", within_.batches) : "";
   log.progress.say(fmt::format("{} after epoch {}{}", job_.resumed, epochs_, batch));
 }

@@ -28,6 +28,8 @@ class ResumableTraining {
     std::string resumed;        // how the message begins, e.g. "resumed HyperNetwork training"
     std::string learning_rate;  // the option that sets it, e.g. "--lr"
     Facts same;  // whose training it is: every checkpoint holds these, and one without is not used
+    // Epochs of an earlier training that this one is known to go on from: to do so is not worth a message.
+    std::int64_t goes_on_from = 0;
     bool saves_last_epoch = true;  // false: the caller keeps the outcome, so nothing is left to go on from
   };
 

@@ -28,11 +28,21 @@ int epochs_of_rung(const SearchOptions& options, int number) {
 
 }  // namespace
 
+std::vector<std::int64_t> Extent::schedule(std::size_t number) const {
+  std::size_t first = number, end = number + 1;
+  while (rungs[first].from > 0) --first;
+  while (end < rungs.size() && rungs[end].from > 0) ++end;
+  std::vector<std::int64_t> epochs;
+  for (std::size_t i = first; i < end; ++i) epochs.push_back(rungs[i].epochs);
+  return epochs;
+}
+
 Extent extent_of(const SearchOptions& options) {
   Extent extent{.hyper_epochs = options.hyper_epochs, .rank_sample = options.rank_sample, .rungs = {}};
   if (options.finalists > 0)
     extent.rungs = nas::halving_schedule(options.finalists, options.finalist_epochs, options.halvings);
   if (extent.sample_competes()) extent.rungs.front().epochs = options.rank_epochs;
+  nas::go_on(extent.rungs);
   return extent;
 }
 
@@ -50,18 +60,22 @@ Extent extent_within(const SearchOptions& options, double epochs, std::int64_t t
   }
   const double share = left / (options.halvings + 1);        // of each rung
   const double sampled = options.rank_sample > 0 ? 0.5 : 0;  // of the networks of the first rung
-  for (int rung = 0; rung <= options.halvings; ++rung) {
-    const int length = epochs_of_rung(options, rung);
-    const double cost = length + (rung == 0 && options.rank_one_epoch ? sampled : 0);  // of a network
+  for (int rung = 0; rung <= options.halvings; ++rung)
+    extent.rungs.push_back({.epochs = epochs_of_rung(options, rung)});
+  nas::go_on(extent.rungs);
+  for (nas::Rung& rung : extent.rungs) {
+    const bool first = &rung == &extent.rungs.front();
+    const double cost =
+        rung.epochs - rung.from + (first && options.rank_one_epoch ? sampled : 0);  // of a network
     const double networks = std::floor(share / cost);
     if (networks < 1) {
       fail_usage(
           "budget",
           "too small, got {:.0f} epochs, of which {:.0f} are left for a rung of {} epochs; give more, or "
           "lower --finalist-epochs, --halvings or --score-images",
-          epochs, std::max(share, 0.0), length);
+          epochs, std::max(share, 0.0), cost);
     }
-    extent.rungs.push_back({.networks = static_cast<std::size_t>(networks), .epochs = length});
+    rung.networks = static_cast<std::size_t>(networks);
   }
   nas::Rung& first = extent.rungs.front();
   extent.rank_sample = first.networks * sampled;

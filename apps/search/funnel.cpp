@@ -16,7 +16,8 @@ namespace {
 // Between its parts the score is fitted again, to what is trained by then, and chooses anew among the
 // candidates. The rank sample has been trained for as long: where it holds better networks, those go on to
 // the later rungs. (Not with a single rung, nor where latency counts, which the sample was not measured for.)
-// The later rungs are successive halving.
+// The later rungs are successive halving, and go on from the rung before where they are long enough
+// (nas::go_on).
 class Funnel {
  public:
   Funnel(SearchSetup& setup, Ledger& ledger, const RankSample& sample, const Evolution& evolution)
@@ -30,7 +31,7 @@ class Funnel {
 
   std::vector<Finalist> run() {
     double total = 0;  // epochs
-    for (const nas::Rung& rung : rungs_) total += rung.networks * rung.epochs;
+    for (const nas::Rung& rung : rungs_) total += rung.networks * (rung.epochs - rung.from);
     ledger_.log.progress.begin("finalists", total, "epochs");
     first_rung();
     if (setup_.extent.sample_competes()) add_sample();
@@ -54,7 +55,7 @@ class Funnel {
       if (part > 1) score_again(nas::SearchScore(known, setup_.options.predicts()));
       const std::size_t until = rung.networks * part / parts;
       const std::vector<nas::Candidate> chosen = nas::choose_finalists(open_, until - field_.size());
-      const std::vector<nas::Trained> trained = train(chosen, rung.epochs);
+      const std::vector<nas::Trained> trained = train(chosen, rung);
       for (std::size_t i = 0; i < chosen.size(); ++i) {
         const nas::Candidate& c = chosen[i];
         field_.push_back({.candidate = c, .trained = trained[i], .epochs = rung.epochs});
@@ -83,16 +84,15 @@ class Funnel {
     }
   }
 
-  // The best of the field, trained anew for longer each time: a cosine schedule belongs to its length.
-  // Returns how many.
+  // The best of the field, trained for longer each time. Returns how many.
   std::size_t later_rungs() {
     std::vector<nas::Rung> rungs(rungs_.begin() + 1, rungs_.end());
     rungs.front().networks = std::min(rungs.front().networks, field_.size());
     const nas::HalvingResult result =
-        nas::successive_halving(rungs, [&](std::span<const std::size_t> indices, int epochs) {
+        nas::successive_halving(rungs, [&](std::span<const std::size_t> indices, const nas::Rung& rung) {
           std::vector<nas::Candidate> chosen;
           for (const std::size_t index : indices) chosen.push_back(field_[index].candidate);
-          return train(chosen, epochs);
+          return train(chosen, rung);
         });
     std::vector<Finalist> order;
     for (const std::size_t index : result.order) {
@@ -105,7 +105,11 @@ class Funnel {
   }
 
   // Those that the store does not know yet.
-  std::vector<nas::Trained> train(const std::vector<nas::Candidate>& finalists, int epochs) {
+  std::vector<nas::Trained> train(const std::vector<nas::Candidate>& finalists, const nas::Rung& rung) {
+    const int epochs = rung.epochs, further_epochs = rung.epochs - rung.from;
+    const std::size_t number = number_of(rung);
+    const std::vector<std::int64_t> schedule = setup_.extent.schedule(number);
+    const std::size_t further = number + 1 < rungs_.size() ? rungs_[number + 1].networks : 0;
     std::vector<nas::Trained> outcomes(finalists.size());
     std::vector<Training> trainings;
     const std::int64_t first = trainings_ + 1;  // number of the first finalist
@@ -114,25 +118,32 @@ class Funnel {
       ++trainings_;
       if (const auto known = ledger_.store.trained(finalists[i], epochs)) {
         outcomes[i] = *known;
-        done_ += epochs;
+        done_ += further_epochs;
         continue;
       }
       trainings.push_back({.plan = nas::plan_network(finalists[i].architecture, setup_.task),
+                           .schedule = schedule,
                            .epochs = epochs,
-                           .seed = setup_.options.seed + 3,
-                           .number = trainings_});
+                           .seed = setup_.options.training_seed()});
       places.push_back(i);
     }
     const double before = done_;
     const auto take = [&](std::size_t k, const nas::Trained& trained) {
       outcomes[places[k]] = trained;
-      done_ += epochs;
+      done_ += further_epochs;
       keep(finalists[places[k]], first + places[k], epochs, trained);
     };
-    Trainings shared(setup_, ledger_, nas::Phase::finalists, std::move(trainings), take);
+    Trainings shared(setup_, ledger_, nas::Phase::finalists, std::move(trainings), further, take);
     shared.begin();
     shared.join([&](double done) { ledger_.log.progress.update(before + done); });
     return outcomes;
+  }
+
+  // Rungs of one length train alike: the last of them stands for all.
+  std::size_t number_of(const nas::Rung& rung) const {
+    std::size_t number = rungs_.size() - 1;
+    while (rungs_[number].epochs != rung.epochs) --number;
+    return number;
   }
 
   void keep(const nas::Candidate& finalist, std::int64_t number, int epochs, const nas::Trained& trained) {
@@ -165,6 +176,7 @@ std::vector<Finalist> train_finalists(SearchSetup& setup, Ledger& ledger, const 
   std::vector<Finalist> finalists;
   if (!setup.extent.rungs.empty()) finalists = Funnel(setup, ledger, sample, evolution).run();
   ledger.store.finish(nas::Phase::finalists, ledger.lap());
+  discard_trainings(ledger.directory);
   return finalists;
 }
 

@@ -113,7 +113,8 @@ void declare(Settings& settings, SearchOptions& o) {
   settings.integer("refits", o.refits,
                    "Times that the score is fitted again while the first rung trains, to what that has found",
                    0, 1000);
-  settings.integer("finalist-epochs", o.finalist_epochs, "Epochs of the last rung", 1, 10'000);
+  settings.integer("finalist-epochs", o.finalist_epochs,
+                   "Epochs of the last rung, those of rungs that it goes on from included", 1, 10'000);
   settings.integer("halvings", o.halvings, "Times the field is cut before the last rung", 0, 16);
   settings.real("finalist-lr", o.finalist_lr, "Peak learning rate when training from scratch (SGD)", 1e-6,
                 10);

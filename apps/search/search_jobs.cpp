@@ -1,7 +1,8 @@
 #include "apps/search/search_jobs.h"
 
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -33,34 +34,46 @@ std::string read_file(const fs::path& path) {
 }
 
 fs::path checkpoint_of(const fs::path& folder, const Training& training) {
-  return folder / fmt::format("training-{}.safetensors", training.number);
+  return folder / fmt::format("training-{}-{}.safetensors", training.plan.architecture.id(), training.seed);
 }
 
 // What became of it, where that came before its turn.
 fs::path outcome_of(fs::path checkpoint) { return checkpoint.replace_extension(".outcome.json"); }
 
-// Whose training it is.
+// Whose training it is, however far it goes.
 ResumableTraining::Facts facts_of(const Training& training) {
   return {{"architecture", training.plan.architecture.to_json()},
-          {"of", std::to_string(training.epochs)},
+          {"of", fmt::format("{}", fmt::join(training.schedule, ", "))},
           {"seed", std::to_string(training.seed)}};
 }
 
-// Trains a network from scratch, or goes on from its checkpoint.
+// What its outcome is of.
+Json key_of(const Training& training) {
+  Json key = facts_of(training);
+  key["epochs"] = training.epochs;
+  return key;
+}
+
+// Trains a network, from scratch or from its checkpoint.
 nas::Trained train_one(SearchSetup& setup, RunLog& log, const fs::path& checkpoint, const Training& training,
                        const std::function<void()>& spend, const std::function<void(double)>& show,
                        const std::function<void(std::int64_t)>& saved) {
   const Arena::Frame frame(*setup.arena);
+  nas::NetworkTrainingOptions options =
+      setup.options.network_training(setup.task, training.epochs, training.seed);
+  options.restarts = training.restarts();
   nas::NetworkTrainer trainer(setup.backend, *setup.arena, training.plan, setup.train, setup.data.norm,
-                              setup.options.network_training(setup.task, training.epochs, training.seed));
+                              options);
   ResumableTraining run(trainer, log,
                         {.checkpoint = checkpoint,
                          .epochs = training.epochs,
                          .resumed = "resumed " + training.plan.architecture.id(),
                          .learning_rate = "--finalist-lr",
                          .same = facts_of(training),
-                         .saves_last_epoch = false});
-  nas::Score score;
+                         .goes_on_from = training.from(),
+                         .saves_last_epoch = training.may_go_on()});
+  std::optional<nas::Score> score;
+  const auto evaluate = [&] { score = trainer.evaluate(setup.validation, setup.evaluator->batch()); };
   run.run({.facts =
                [&] {
                  spend();
@@ -69,14 +82,14 @@ nas::Trained train_one(SearchSetup& setup, RunLog& log, const fs::path& checkpoi
            .show = [&](double epochs, std::optional<double>) { show(epochs); },
            .record =
                [&](std::int64_t epochs, double) {
-                 if (epochs < training.epochs) return;
-                 score = trainer.evaluate(setup.validation, setup.evaluator->batch());
+                 if (epochs == training.epochs) evaluate();
                },
            .saved =
                [&](std::int64_t epochs) {
-                 if (epochs < training.epochs) saved(epochs);
+                 if (epochs < training.epochs || training.may_go_on()) saved(epochs);
                }});
-  return {.accuracy = score.accuracy, .loss = score.loss};
+  if (!score) evaluate();  // an earlier process trained it to its end
+  return {.accuracy = score->accuracy, .loss = score->loss};
 }
 
 // The newest whole checkpoint of a training as its file's bytes; empty without one.
@@ -89,10 +102,11 @@ std::string stored(const fs::path& checkpoint) {
   return {};
 }
 
-void discard(const fs::path& checkpoint) {
+// `stays`: the checkpoint itself does, because the training may go on.
+void discard(const fs::path& checkpoint, bool stays = false) {
   std::error_code ignored;
-  for (const char* extension :
-       {".safetensors", ".previous.safetensors", ".interrupted.safetensors", ".outcome.json"}) {
+  if (!stays) fs::remove(checkpoint, ignored);
+  for (const char* extension : {".previous.safetensors", ".interrupted.safetensors", ".outcome.json"}) {
     fs::remove(fs::path(checkpoint).replace_extension(extension), ignored);
   }
 }
@@ -102,6 +116,15 @@ Json outcome_json(const nas::Trained& trained, std::size_t peak) {
 }
 
 }  // namespace
+
+std::vector<std::int64_t> Training::restarts() const {
+  return {schedule.begin(), std::find(schedule.begin(), schedule.end(), epochs)};
+}
+
+std::int64_t Training::from() const {
+  const std::vector<std::int64_t> before = restarts();
+  return before.empty() ? 0 : before.back();
+}
 
 std::vector<nas::Score> predict(SearchSetup& setup, Ledger& ledger, std::span<const nas::NetworkPlan> plans,
                                 const std::function<void(double)>& show) {
@@ -135,33 +158,37 @@ std::vector<nas::Score> predict(SearchSetup& setup, Ledger& ledger, std::span<co
 }
 
 Trainings::Trainings(SearchSetup& setup, Ledger& ledger, nas::Phase phase, std::vector<Training> trainings,
-                     Done done)
+                     std::size_t further, Done done)
     : setup_(setup),
       ledger_(ledger),
       phase_(phase),
       trainings_(std::move(trainings)),
+      further_(further),
       done_(std::move(done)),
       epochs_(trainings_.size()) {
-  for (const Training& t : trainings_) batch_.costs.push_back(1.0 * t.plan.macs() * t.epochs);
+  for (const Training& t : trainings_) batch_.costs.push_back(1.0 * t.plan.macs() * (t.epochs - t.from()));
   batch_.work = [this](std::size_t i) { return work(i); };
   batch_.here = [this](std::size_t i) { return here(i); };
   batch_.note = [this](std::size_t i, const std::string& bytes) { note(i, bytes); };
   batch_.done = [this](std::size_t i, const std::string& result) { finish(i, result); };
   batch_.early = [this](std::size_t i, const std::string& result) {
-    const Json kept{{"training", facts_of(trainings_[i])}, {"outcome", unpacked(result).first}};
-    io::write_atomically(outcome_of(checkpoint_of(folder(), trainings_[i])).string(), kept.dump() + "\n");
+    const Json kept{{"training", key_of(trainings_[i])}, {"outcome", unpacked(result).first}};
+    io::write_atomically(outcome_of(checkpoint(i)).string(), kept.dump() + "\n");
   };
   batch_.known = [this](std::size_t i) -> std::optional<std::string> {
-    const fs::path path = outcome_of(checkpoint_of(folder(), trainings_[i]));
+    const fs::path path = outcome_of(checkpoint(i));
     if (!fs::exists(path)) return std::nullopt;
     const Json kept = Json::parse(io::read_text(path.string()), nullptr, false);
-    if (!kept.is_object() || kept.value("training", Json()) != Json(facts_of(trainings_[i])))
+    if (!kept.is_object() || !kept.contains("outcome") ||
+        kept.value("training", Json()) != key_of(trainings_[i]))
       return std::nullopt;
     return packed(kept.at("outcome"));
   };
 }
 
-fs::path Trainings::folder() const { return ledger_.directory.checkpoints(); }
+fs::path Trainings::checkpoint(std::size_t i) const {
+  return checkpoint_of(ledger_.directory.checkpoints(), trainings_[i]);
+}
 
 void Trainings::join(const std::function<void(double)>& show_epochs) {
   show_ = show_epochs;
@@ -169,18 +196,18 @@ void Trainings::join(const std::function<void(double)>& show_epochs) {
 }
 
 void Trainings::show(std::size_t i, double epochs) {
-  epochs_[i] = epochs;
+  epochs_[i] = std::max(0.0, epochs - trainings_[i].from());
   if (show_) show_(std::accumulate(epochs_.begin(), epochs_.end(), 0.0));
 }
 
 std::string Trainings::work(std::size_t i) const {
   const Training& t = trainings_[i];
-  const fs::path path = checkpoint_of(folder(), t);
+  const fs::path path = checkpoint(i);
   return packed({{"do", "train"},
                  {"architecture", Json::parse(t.plan.architecture.to_json())},
+                 {"schedule", t.schedule},
                  {"epochs", t.epochs},
                  {"seed", t.seed},
-                 {"number", t.number},
                  {"checkpoint", path.string()}},
                 stored(path));
 }
@@ -191,22 +218,40 @@ std::string Trainings::here(std::size_t i) {
     ledger_.jobs.poll();
   };
   const nas::Trained trained = train_one(
-      setup_, ledger_.log, checkpoint_of(folder(), trainings_[i]), trainings_[i],
-      [&] { ledger_.store.spend(phase_, ledger_.lap()); }, show_here, [](std::int64_t) {});
+      setup_, ledger_.log, checkpoint(i), trainings_[i], [&] { ledger_.store.spend(phase_, ledger_.lap()); },
+      show_here, [](std::int64_t) {});
   return packed(outcome_json(trained, setup_.arena->peak()));
 }
 
 void Trainings::note(std::size_t i, const std::string& bytes) {
   if (bytes.at(0) == progress_note) return show(i, std::stod(bytes.substr(1)));
-  io::write_atomically(checkpoint_of(folder(), trainings_[i]).string(), std::string_view(bytes).substr(1));
+  io::write_atomically(checkpoint(i).string(), std::string_view(bytes).substr(1));
 }
 
 void Trainings::finish(std::size_t i, const std::string& result) {
   const Json json = unpacked(result).first;
-  epochs_[i] = trainings_[i].epochs;
+  const nas::Trained trained{.accuracy = json.at("accuracy"), .loss = json.at("loss")};
+  epochs_[i] = trainings_[i].epochs - trainings_[i].from();
   ledger_.note_peak(json.at("peak"));
-  done_(i, {.accuracy = json.at("accuracy"), .loss = json.at("loss")});
-  discard(checkpoint_of(folder(), trainings_[i]));
+  done_(i, trained);
+  keep_if_best(i, trained);
+}
+
+void Trainings::keep_if_best(std::size_t i, const nas::Trained& trained) {
+  discard(checkpoint(i), trainings_[i].may_go_on());
+  if (!trainings_[i].may_go_on()) return;
+  const std::pair<double, std::size_t> place{trained.loss, i};
+  best_.insert(std::upper_bound(best_.begin(), best_.end(), place), place);
+  if (best_.size() <= further_) return;
+  discard(checkpoint(best_.back().second));
+  best_.pop_back();
+}
+
+void discard_trainings(const RunDirectory& directory) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory.checkpoints(), ignored)) {
+    if (entry.path().filename().string().starts_with("training-")) fs::remove(entry.path(), ignored);
+  }
 }
 
 void share_weights(SearchSetup& setup, Ledger& ledger) {
@@ -237,7 +282,7 @@ void SearchHelper::run(parallel::Group& group) {
                          const auto network = nas::Architecture::from_json(job.at("architecture").dump());
                          const nas::NetworkPlan plan = nas::plan_network(network, setup_.task);
                          if (job.at("do") == "predict") return predict(plan);
-                         return train({plan, job.at("epochs"), job.at("seed"), job.at("number")}, bytes,
+                         return train({plan, job.at("schedule"), job.at("epochs"), job.at("seed")}, bytes,
                                       job.at("checkpoint"));
                        },
                    .told =

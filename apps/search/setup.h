@@ -62,7 +62,9 @@ struct SearchOptions : RunOptions {
   nas::HyperTrainingOptions hyper_training(const nas::Task& task, std::int64_t epochs, int member) const;
   std::uint64_t source_seed(int member) const { return seed + (static_cast<std::uint64_t>(member) << 32); }
   bool predicts() const { return hyper_epochs > 0; }
-  // Of the rank sample and the finalists.
+  // Of the rank sample and the finalists. All have one seed: whichever phase trains a network first, another
+  // can go on from there.
+  std::uint64_t training_seed() const { return seed + 1; }
   nas::NetworkTrainingOptions network_training(const nas::Task& task, int epochs, std::uint64_t seed) const;
 };
 
@@ -77,6 +79,8 @@ struct Extent {
 
   // Whether the rank sample is trained as the first rung is, so that its networks compete for the later ones.
   bool sample_competes() const { return rank_sample > 0 && rungs.size() > 1; }
+  // The epochs of rung `number`, and of those before and after it that go on from each other.
+  std::vector<std::int64_t> schedule(std::size_t number) const;
 };
 
 // As the options say.
@@ -85,9 +89,9 @@ Extent extent_of(const SearchOptions& options);
 // Within a budget of `epochs`, trainings of one network for one epoch, on `train` images, scored on
 // `validation`. A quarter trains the weight source (an epoch of which costs one and a half for each
 // architecture of a step); scoring costs a third of an epoch for as many images, for it only runs forward;
-// the rest is cut into rungs of equal cost, whose trainings grow from --rank-epochs to --finalist-epochs.
-// Half of the first rung is the rank sample. 0 for --hyper-epochs or --rank-sample leaves that out. Throws a
-// usage Error when a rung cannot hold one training.
+// the rest is cut into rungs of equal cost, whose trainings grow from --rank-epochs to --finalist-epochs and
+// go on from each other (nas::go_on). Half of the first rung is the rank sample. 0 for --hyper-epochs or
+// --rank-sample leaves that out. Throws a usage Error when a rung cannot hold one training.
 Extent extent_within(const SearchOptions& options, double epochs, std::int64_t train,
                      std::int64_t validation);
 

@@ -132,15 +132,21 @@ class RankTraining {
   // Lets the other ranks begin: they need no weights for these trainings.
   void begin() {
     std::vector<Training> trainings;
-    for (std::size_t i = first(); i < plans_.size(); ++i) {
-      const auto number = static_cast<std::int64_t>(2 * i);
-      if (i >= networks_.size()) trainings.push_back({plans_[i], epochs(), seed(), number});
-      // A training of its own: the cosine schedule of one epoch.
-      if (setup_.options.rank_one_epoch) trainings.push_back({plans_[i], 1, seed() + 1, number + 1});
-    }
     numbers_.clear();
-    for (const Training& training : trainings) numbers_.push_back(training.number);
+    for (std::size_t i = first(); i < plans_.size(); ++i) {
+      if (i >= networks_.size()) {
+        trainings.push_back({plans_[i], schedule(), epochs(), setup_.options.training_seed()});
+        numbers_.push_back(2 * i);
+      }
+      // A training of its own: the cosine schedule of one epoch.
+      if (setup_.options.rank_one_epoch) {
+        trainings.push_back({plans_[i], {1}, 1, setup_.options.training_seed() + 1});
+        numbers_.push_back(2 * i + 1);
+      }
+    }
+    const bool competes = setup_.extent.sample_competes() && !setup_.options.latency_counts();
     trainings_.emplace(setup_, ledger_, nas::Phase::rank_sample, std::move(trainings),
+                       competes ? setup_.extent.rungs[1].networks : 0,
                        [this](std::size_t k, const nas::Trained& trained) { take(numbers_[k], trained); });
     trainings_->begin();
   }
@@ -158,7 +164,10 @@ class RankTraining {
 
  private:
   int epochs() const { return setup_.options.rank_epochs; }
-  std::uint64_t seed() const { return setup_.options.seed + 1; }
+  std::vector<std::int64_t> schedule() const {
+    if (setup_.extent.sample_competes()) return setup_.extent.schedule(0);
+    return {epochs()};
+  }
   bool is_whole(const nas::Measured& network) const {
     return !setup_.options.rank_one_epoch || network.one_epoch_loss;
   }
@@ -180,7 +189,7 @@ class RankTraining {
     }
   }
 
-  void take(std::int64_t number, const nas::Trained& trained) {
+  void take(std::size_t number, const nas::Trained& trained) {
     const std::size_t i = number / 2;
     if (number % 2 == 0) {
       add(i, trained);
@@ -227,7 +236,7 @@ class RankTraining {
   std::vector<nas::NetworkPlan> plans_;
   std::vector<nas::Candidate> candidates_;  // of the plans, in order
   std::vector<nas::Measured> networks_;  // those that are done, and at the end perhaps one that is half done
-  std::vector<std::int64_t> numbers_;    // of the trainings: twice a network's, one more for one epoch
+  std::vector<std::size_t> numbers_;     // of the trainings: twice a network's, one more for one epoch
   std::optional<Trainings> trainings_;
 };
 

@@ -118,6 +118,13 @@ std::vector<Rung> halving_schedule(std::size_t networks, int epochs, int halving
   return rungs;
 }
 
+void go_on(std::vector<Rung>& rungs) {
+  for (std::size_t i = 1; i < rungs.size(); ++i) {
+    const int before = rungs[i - 1].epochs;
+    rungs[i].from = rungs[i].epochs >= 2 * before ? before : 0;
+  }
+}
+
 bool is_better(const Trained& a, const Trained& b, bool last_rung) {
   return last_rung ? a.accuracy > b.accuracy : a.loss < b.loss;
 }
@@ -130,7 +137,7 @@ HalvingResult successive_halving(const std::vector<Rung>& rungs, const TrainNetw
   for (const Rung& rung : rungs) {
     const auto end = result.order.begin() + std::min(rung.networks, count);
     const std::vector<std::size_t> indices(result.order.begin(), end);
-    const std::vector<Trained> trained = train(indices, rung.epochs);
+    const std::vector<Trained> trained = train(indices, rung);
     for (std::size_t i = 0; i < indices.size(); ++i) {
       result.trained[indices[i]] = trained[i];
       result.epochs[indices[i]] = rung.epochs;

@@ -48,17 +48,23 @@ std::vector<Candidate> pareto_front(std::span<const Candidate> candidates);
 
 struct Rung {
   std::size_t networks = 0;
-  int epochs = 0;
+  int epochs = 0;  // of training, in all
+  int from = 0;    // of them, those of the rung before, which this one goes on from; 0: it starts anew
 };
 
 // `halvings` + 1 rungs: the last trains for `epochs`, each one before for about 1 / 2.5 of the next;
 // networks shrink by the same factor. 16 networks, 8 epochs, 2 halvings: 16 x 1, 6 x 3, 3 x 8.
 std::vector<Rung> halving_schedule(std::size_t networks, int epochs, int halvings);
 
-// What becomes of the networks `indices`, each trained from scratch for `epochs`. Each rung starts anew: a
-// cosine schedule belongs to its length, and a network stopped at a third of a long one has a learning rate
-// far too high to be compared.
-using TrainNetworks = std::function<std::vector<Trained>(std::span<const std::size_t> indices, int epochs)>;
+// Lets each rung that is at least twice as long as the one before go on from it: under a cosine of its own,
+// because a network stopped within a long one has a learning rate far too high to be compared. That ranks as
+// well as starting anew and saves what was trained (docs/results/ranking.md). A shorter rest would be most of
+// all a learning rate that jumps up; such a rung starts anew.
+void go_on(std::vector<Rung>& rungs);
+
+// What becomes of the networks `indices`, each trained for rung.epochs.
+using TrainNetworks =
+    std::function<std::vector<Trained>(std::span<const std::size_t> indices, const Rung& rung)>;
 
 // Who is better in a rung. Short trainings are compared by loss, which tells sooner than accuracy who will be
 // better in the end (docs/results/ranking.md); the last by accuracy, which is what is wanted.

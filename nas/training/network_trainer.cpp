@@ -106,11 +106,14 @@ Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learni
 }
 
 float NetworkTrainer::learning_rate(std::int64_t step) const {
-  const std::int64_t total = options_.epochs * steps_per_epoch();
-  const double longest =
-      most_warmup * total;  // a training of one epoch has no time to warm up for half of it
+  const std::vector<std::int64_t>& restarts = options_.restarts;
+  const auto next = std::upper_bound(restarts.begin(), restarts.end(), step / steps_per_epoch());
+  const std::int64_t begin = next == restarts.begin() ? 0 : *std::prev(next) * steps_per_epoch();
+  const std::int64_t end = (next == restarts.end() ? options_.epochs : *next) * steps_per_epoch();
+  // A training of one epoch has no time to warm up for half of it.
+  const double longest = most_warmup * (end - begin);
   const std::int64_t warmup = std::min(options_.warmup_epochs * steps_per_epoch(), longest);
-  return optim::cosine_schedule(options_.learning_rate, step, warmup, total, options_.cycles);
+  return optim::cosine_schedule(options_.learning_rate, step - begin, warmup, end - begin, options_.cycles);
 }
 
 NetworkTrainer::Batch NetworkTrainer::reserve_batch(std::int64_t count) const {

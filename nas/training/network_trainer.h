@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "data/loader.h"
 #include "framework/optim/weight_average.h"
@@ -27,9 +28,12 @@ struct NetworkTrainingOptions {
   float momentum = 0.9f;
   float weight_decay = 5e-3f;  // decoupled; see optim::Sgd
   float clip = 5;
-  double warmup_epochs = 0.5;  // but a twentieth of all steps at most
+  double warmup_epochs = 0.5;  // but a twentieth of all steps (to the next restart) at most
   std::int64_t cycles = 1;     // of the cosine
-  float average = 0;           // decay of the moving average of weights and statistics; 0: none is kept
+  // Whole epochs, increasing, after which warm-up and cosine begin anew. Up to the first a training is, to
+  // the bit, the training that ends there; and so on.
+  std::vector<std::int64_t> restarts = {};
+  float average = 0;  // decay of the moving average of weights and statistics; 0: none is kept
   float label_smoothing = 0;
   float erasing = 0;    // probability that a box of an image is erased
   Mixing mixing;        // of the images of a batch

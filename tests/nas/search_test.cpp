@@ -57,6 +57,13 @@ TEST(Halving, FollowsTheSchedule) {
   EXPECT_THROW(halving_schedule(0, 8, 2), Error);
 }
 
+TEST(Halving, RungsGoOnWhereTheyAreTwiceAsLong) {
+  std::vector<Rung> rungs{{9, 2}, {5, 3}, {3, 6}, {2, 6}, {1, 16}};
+  go_on(rungs);
+  const int from[] = {0, 0, 3, 0, 6};
+  for (std::size_t i = 0; i < rungs.size(); ++i) EXPECT_EQ(rungs[i].from, from[i]) << i;
+}
+
 TEST(Halving, KeepsTheBestOfEachRung) {
   std::vector<int> trained(6);
   // Network 1 has the least loss after one epoch (not the best accuracy), and turns out worst of those that
@@ -66,11 +73,11 @@ TEST(Halving, KeepsTheBestOfEachRung) {
     return i == 1 ? Trained{.accuracy = 0.2, .loss = 0.1} : Trained{.accuracy = 0.7, .loss = 0.3};
   };
   const HalvingResult result =
-      successive_halving({{6, 1}, {2, 5}}, [&](std::span<const std::size_t> indices, int epochs) {
+      successive_halving({{6, 1}, {2, 5}}, [&](std::span<const std::size_t> indices, const Rung& rung) {
         std::vector<Trained> outcomes;
         for (const std::size_t i : indices) {
           ++trained[i];
-          outcomes.push_back(outcome(i, epochs));
+          outcomes.push_back(outcome(i, rung.epochs));
         }
         return outcomes;
       });

@@ -1,4 +1,6 @@
 // Epochs against loops that spell out which batch, which architecture and which learning rate a step takes.
+#include <tuple>
+
 #include "nas/network/macro_network.h"
 #include "nas/training/hypernetwork_trainer.h"
 #include "nas/training/network_trainer.h"
@@ -70,6 +72,24 @@ TEST_P(TrainerReference, WarmsUpForHalfAnEpochOrATwentiethOfAllSteps) {
         {.epochs = epochs, .batch = batch, .learning_rate = 0.5f, .warmup_epochs = 2});
     for (std::int64_t step = 0; step < 10; ++step) {
       EXPECT_EQ(trainer.learning_rate(step), optim::cosine_schedule(0.5f, step, warmup, 3 * epochs)) << step;
+    }
+  }
+}
+
+// Restarts after 20 and 60 of 160 epochs: each part has the schedule of a training as long as itself.
+TEST_P(TrainerReference, AfterARestartTheScheduleBeginsAnew) {
+  Random random(32, Purpose::test);
+  const nas::NetworkPlan plan = nas::plan_network(space_.sample(random), task);
+  const auto set = images();
+  const nas::NetworkTrainer trainer(
+      backend(), arena(), plan, set, norm_,
+      {.epochs = 160, .batch = batch, .learning_rate = 0.5f, .warmup_epochs = 2, .restarts = {20, 60}});
+  // A twentieth of 60, 120 and 300 steps, but six at most.
+  for (const auto& [begin, epochs, warmup] : {std::tuple(0, 20, 3), {20, 40, 6}, {60, 100, 6}}) {
+    for (const std::int64_t step : {0, 1, 5, 30, 3 * epochs - 1}) {
+      EXPECT_EQ(trainer.learning_rate(3 * begin + step),
+                optim::cosine_schedule(0.5f, step, warmup, 3 * epochs))
+          << begin << " + " << step;
     }
   }
 }

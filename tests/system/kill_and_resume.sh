@@ -15,7 +15,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 search=("$apps/search" --data 'synthetic:300?size=16' --batch 32 --validation 0.2 --hyper-epochs 4
-        --rank-sample 4 --rank-epochs 3 --population 6 --generations 6 --finalists 4 --finalist-epochs 4
+        --rank-sample 4 --rank-epochs 2 --population 6 --generations 6 --finalists 4 --finalist-epochs 4
         --halvings 1)
 train=("$apps/train" --architecture "$work/search/best.json" --data 'synthetic:600?size=16' --batch 32
        --epochs 8)

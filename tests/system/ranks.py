@@ -27,8 +27,8 @@ ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1", OMPI_MCA_rmaps_base_oversubs
 TIMES = {"seconds", "candidates_per_minute", "images_per_second", "ranks"}
 PROMISED_SECONDS = 10  # in which a run ends when a rank dies
 SEARCH = [BUILD / "apps/search", "--data", "synthetic:300?size=16", "--batch", "32", "--validation", "0.2",
-          "--hyper-epochs", "2", "--hypernetworks", "2", "--rank-sample", "3", "--rank-epochs", "3", "--rank-one-epoch",
-          "--population", "6", "--generations", "2", "--finalists", "4", "--finalist-epochs", "3",
+          "--hyper-epochs", "2", "--hypernetworks", "2", "--rank-sample", "3", "--rank-epochs", "2", "--rank-one-epoch",
+          "--population", "6", "--generations", "2", "--finalists", "4", "--finalist-epochs", "4",
           "--halvings", "1"]
 
 

@@ -56,7 +56,7 @@ class Resume : public testing::Test {
   static fs::path undisturbed() { return folder_->path() / "undisturbed"; }
   static Arguments search(const fs::path& out) {
     Arguments arguments = tiny_search("synthetic:300?size=16", out);
-    add(arguments, {"--hyper-epochs", "3", "--rank-sample", "3", "--rank-epochs", "3", "--population", "6",
+    add(arguments, {"--hyper-epochs", "3", "--rank-sample", "3", "--rank-epochs", "2", "--population", "6",
                     "--generations", "4", "--finalists", "3", "--finalist-epochs", "4", "--halvings", "1",
                     "--threads", "1"});
     return arguments;
@@ -106,7 +106,7 @@ class Resume : public testing::Test {
 TEST_F(Resume, ASearchKilledInEveryPhaseComesToTheSameBits) {
   Arguments arguments = search(out());
   for (const char* line : {"HyperNetwork  33 %", "HyperNetwork 100 %", "rank sample   67 %",
-                           "evolution     40 %", "finalists"}) {
+                           "evolution     40 %", "finalists", "finalists     75 %"}) {
     kill_after(arguments, line);
     if (HasFatalFailure()) return;
     arguments = resumed(search(out()));
@@ -117,6 +117,22 @@ TEST_F(Resume, ASearchKilledInEveryPhaseComesToTheSameBits) {
   // And once more, when all is done.
   EXPECT_EQ(run(arguments).status, 0);
   expect_undisturbed(out());
+}
+
+// The second rung goes on from checkpoints of the first. One that is lost is made again.
+TEST_F(Resume, ARungThatGoesOnComesToTheSameBitsWithoutItsCheckpoints) {
+  kill_after(search(out()), "finalists     75 %");
+  int lost = 0;
+  for (const auto& entry : fs::directory_iterator(out() / "checkpoints")) {
+    if (entry.path().filename().string().starts_with("training-")) lost += fs::remove(entry.path());
+  }
+  EXPECT_GE(lost, 1);
+  const Finished finished = run(resumed(search(out())));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  expect_undisturbed(out());
+  for (const auto& entry : fs::directory_iterator(out() / "checkpoints")) {
+    EXPECT_FALSE(entry.path().filename().string().starts_with("training-")) << entry.path();
+  }
 }
 
 TEST_F(Resume, AnEnsembleKilledWithinAndBetweenItsMembersComesToTheSameBits) {

@@ -44,7 +44,7 @@ END
 chmod +x "$work/agent" "$work/on"
 
 search=("$build/apps/search" --data 'synthetic:300?size=16' --batch 32 --validation 0.2 --hyper-epochs 4
-        --rank-sample 4 --rank-epochs 3 --population 6 --generations 3 --finalists 4 --finalist-epochs 4
+        --rank-sample 4 --rank-epochs 2 --population 6 --generations 3 --finalists 4 --finalist-epochs 4
         --halvings 1)
 mpirun=(mpirun -q --allow-run-as-root --oversubscribe --mca plm_rsh_agent "$work/agent" --mca btl tcp,self
         --mca oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 2
