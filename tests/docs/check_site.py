@@ -48,6 +48,9 @@ def faults(browser, site, page, size, pictures):
     drawn = browser.evaluate("[...document.querySelectorAll('math')].filter(m => m.getBoundingClientRect().width > 4).length")
     if drawn != equations_of(site, page):
         yield f"draws {drawn} equations of {equations_of(site, page)}"
+    raw = browser.evaluate("[...document.querySelectorAll('math')].map(m => m.textContent).filter(t => t.includes('\\\\'))")
+    if raw:
+        yield f"shows TeX in an equation: {raw}"
     if pictures:
         name = "-".join(page.relative_to(site).with_suffix("").parts)
         browser.screenshot(pictures / f"{name}-{size}.png")
