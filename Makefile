@@ -47,15 +47,14 @@ gpu-model: setup ## Model the time of each kernel on H100, H200, A100 and RTX 40
 	@bench/gpu_model/model.py $(BUILD)/tests/cuda/ptx/kernel_counts $(BUILD)/counts.json $(ARGS)
 
 # Labs need no nvcc, tests or benches; a build folder that is there keeps its settings.
-LAB = lab$(N)$(ANSWER:%=_%)
-ANSWERS = $(if $(ANSWER),$(BUILD)/course/answers/lab$(N)/$(ANSWER),course/lab$(N))
 CONFIGURE_COURSE = test -f $(BUILD)/build.ninja || $(CONFIGURE) --log-level=WARNING -DADWP_TESTS=OFF -DADWP_BENCH=OFF \
 	-DADWP_CUDA=OFF && cmake --log-level=WARNING -DADWP_COURSE=ON -DADWP_EMULATED=ON $(BUILD) > /dev/null
 
-lab: setup ## Build and check a lab of the course: make lab N=1 (docs/course)
+lab: ## Build and check a lab of the course: make lab N=1 (docs/course)
+	@case "$(N)" in [1-6]) ;; *) echo "error: [lab] N is '$(N)', expected a lab from 1 to 6: make lab N=1" >&2; exit 2;; esac
+	@scripts/setup.sh
 	@$(CONFIGURE_COURSE)
-	@$(COMPILE) --target $(LAB)
-	@$(BUILD)/course/$(LAB) $(ANSWERS) $(ARGS)
+	@JOBS=$(JOBS) course/lab.sh $(BUILD) $(N) "$(ANSWER)" $(ARGS)
 
 course: setup ## Check every lab's reference solution, wrong solutions and pages
 	@$(CONFIGURE_COURSE)

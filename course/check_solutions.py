@@ -15,10 +15,10 @@ COURSE = Path(__file__).resolve().parent
 LIMIT = 180  # seconds that a check may take
 
 
-def run(program, answers):
+def run(program, answers, arguments):
     start = time.monotonic()
     try:
-        done = subprocess.run([program, answers], capture_output=True, text=True, errors="replace", timeout=LIMIT,
+        done = subprocess.run([program, answers, *arguments], capture_output=True, text=True, errors="replace", timeout=LIMIT,
                               env={**os.environ, "OMP_NUM_THREADS": "1"})
         return done.returncode, done.stdout + done.stderr, time.monotonic() - start
     except subprocess.TimeoutExpired:
@@ -26,16 +26,21 @@ def run(program, answers):
 
 
 def cases(build, lab):
-    """(what, program, answers, exit code, text that the checker must say)."""
-    yield f"{lab}, starting point", build / "course" / lab, COURSE / lab, 1, "wrong"
+    """(what, program, answers, arguments, exit code, text that the checker must say)."""
+    yield f"{lab}, starting point", build / "course" / lab, COURSE / lab, [], 1, "wrong"
     if not (COURSE / "solutions" / lab).exists():
         print(f"{lab}: no solutions here (course/solutions/{lab}), so only the starting point is checked")
         return
     answers = build / "course" / "answers" / lab
     for folder in sorted(path for path in answers.iterdir() if path.is_dir()):
         name = folder.name
-        expected = folder.with_suffix(".expected").read_text().strip() if name != "reference" else "tasks pass"
-        yield f"{lab}, {name}", build / "course" / f"{lab}_{name}", folder, int(name != "reference"), expected
+        # A wrong solution without sources is for the reference's program.
+        program = name if any(path.suffix in (".cpp", ".cu") for path in folder.iterdir()) else "reference"
+        argument, expected = "", "tasks pass"
+        if name != "reference":
+            argument, expected = folder.with_suffix(".expected").read_text().splitlines()
+        yield (f"{lab}, {name}", build / "course" / f"{lab}_{program}", folder, argument.split(),
+               int(name != "reference"), expected)
 
 
 def fault(code, text, wanted, expected):
@@ -56,8 +61,8 @@ def main():
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for lab in labs:
             listed = list(cases(build, lab))
-            results = list(pool.map(lambda case: run(case[1], case[2]), listed))
-            for (what, _, _, wanted, expected), (code, text, seconds) in zip(listed, results):
+            results = list(pool.map(lambda case: run(*case[1:4]), listed))
+            for (what, _, _, _, wanted, expected), (code, text, seconds) in zip(listed, results):
                 longest = max(longest, (what, seconds), key=lambda entry: entry[1])
                 if reason := fault(code, text, wanted, expected):
                     failed += 1

@@ -57,11 +57,10 @@ inline void expect_under_schedules(const std::string& what, const std::vector<do
   for (const std::vector<float>& y : found) {
     for (std::int64_t i = 0; i < std::ssize(expected); ++i) {
       if (std::abs(y[i] - expected[i]) <= 1e-4 * std::max(1.0, std::abs(expected[i]))) continue;
-      wrong("{}: {} is {:.6g}, expected {:.6g}{}{}", what, place(i), y[i], expected[i],
-            std::isnan(y[i]) ? "; NaN is what memory holds that nobody wrote" : "",
+      wrong("{}: {} is {:.6g}, expected {:.6g}{}{}", what, place(i), std::isnan(y[i]) ? std::nanf("") : y[i],
+            expected[i], std::isnan(y[i]) ? "; NaN is what memory holds that nobody wrote" : "",
             varies ? "; the result depends on the order in which threads run: is a barrier missing between a "
-                     "write "
-                     "to shared memory and another thread's read?"
+                     "write to shared memory and another thread's read?"
                    : "");
     }
   }

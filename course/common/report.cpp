@@ -10,16 +10,21 @@
 namespace adwp::course {
 namespace {
 
+// What a process that has checked a task ends with. Any other code: the answer has ended it.
+constexpr int right_answer = 100, wrong_answer = 101;
+
 // In the child: runs the check and says how it went. Never returns.
 [[noreturn]] void run(const std::string& name, const std::function<std::string()>& check, int seconds) {
   alarm(static_cast<unsigned>(seconds));
-  int status = 0;
+  int status = wrong_answer;
   try {
     const std::string remark = check();
     fmt::print("pass   {}{}{}\n", name, remark.empty() ? "" : ": ", remark);
+    status = right_answer;
   } catch (const std::exception& error) {
     fmt::print("wrong  {}: {}\n", name, error.what());
-    status = 1;
+  } catch (...) {
+    fmt::print("wrong  {}: the answer throws something that is no std::exception\n", name);
   }
   std::fflush(nullptr);
   _exit(status);
@@ -42,7 +47,12 @@ void Report::task(const std::string& name, const std::function<std::string()>& c
   int status = 0;
   if (child < 0 || waitpid(child, &status, 0) < 0) throw std::runtime_error("no process can be started");
   if (WIFSIGNALED(status)) fmt::print("wrong  {}: {}\n", full, reason(WTERMSIG(status), seconds));
-  passed_ += WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 1 : 0;
+  if (!WIFEXITED(status)) return;
+  if (const int code = WEXITSTATUS(status); code == right_answer) {
+    ++passed_;
+  } else if (code != wrong_answer) {
+    fmt::print("wrong  {}: the answer ends the program, with exit code {}; it must return\n", full, code);
+  }
 }
 
 int Report::end() const {

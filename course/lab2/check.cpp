@@ -106,6 +106,9 @@ std::string check_predictions(const std::string& folder) {
   std::string times;
   for (const auto& [name, product] : kernels) {
     const Cost cost = cost_of(counts_of(product));
+    expect(cost.sectors_of_a > 0,
+           "{}: the kernel reads nothing yet; predictions are held to the counters of your own kernels",
+           name);
     expect_predicted(answers, name, "sectors_of_a", cost.sectors_of_a);
     expect_predicted(answers, name, "sectors_of_b", cost.sectors_of_b);
     if (cost.rounds > 0) expect_predicted(answers, name, "rounds", cost.rounds);

@@ -1,6 +1,7 @@
 // The checker of lab 4: a space and its size, multiply-accumulates, twins, an encoding.
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "course/common/answers.h"
 #include "course/common/report.h"
@@ -28,7 +29,9 @@ std::string check_space(const std::string& folder) {
   expect(space.operations.size() >= 3, "space.toml: {} operations, expected at least 3",
          space.operations.size());
   expect(has_join(nas::Join::add) && has_join(nas::Join::concat),
-         "space.toml: expected the joins add and concat");
+         "space.toml: expected the joins add and concat, beside none");
+  expect(space.residual == nas::Residual::free,
+         "space.toml: expected residual = true: each block is free to have one");
   expect(space.size() >= 1e5 && space.size() <= 1e9,
          "space.toml: the space has {:.4g} architectures, expected 100,000 to 1,000,000,000", space.size());
   const std::int64_t macs = nas::plan_network(space.largest(), {}).macs();
@@ -42,12 +45,12 @@ std::string check_space(const std::string& folder) {
 std::string check_size(const std::string& folder) {
   const double size = own_space(folder).size();
   const double answer = Answers(folder, "answers.toml").number("", "size");
-  expect(std::abs(answer - size) <= 1e-9 * size,
-         "answers.toml: size is {:.0f}, but the space has another number of architectures; depths add up, "
-         "choices "
-         "multiply, a stage's first block has neither residual nor join, and block i joins one of i earlier "
-         "values",
-         answer);
+  expect(
+      std::abs(answer - size) <= 1e-9 * size,
+      "answers.toml: size is {:.0f}, but the space has another number of architectures; depths add up, "
+      "choices multiply (head widths, too), a stage's first block has neither residual nor join, and block i "
+      "joins one of i earlier values",
+      answer);
   return fmt::format("{:.0f} architectures", size);
 }
 
@@ -96,6 +99,21 @@ std::string check_twins(const std::string& folder) {
   return fmt::format("{} and {} have one code", twins[0].id(), twins[1].id());
 }
 
+// Where two architectures differ: "/stages/2/width is 48 in one and 64 in the other; ...".
+std::string differences(const Architecture& a, const Architecture& b) {
+  const nlohmann::json one = nlohmann::json::parse(a.to_json()), other = nlohmann::json::parse(b.to_json());
+  std::string text;
+  for (const nlohmann::json& change : nlohmann::json::diff(one, other)) {
+    const nlohmann::json::json_pointer place(change.at("path").get<std::string>());
+    const auto value = [&](const nlohmann::json& whole) {
+      return whole.contains(place) ? whole.at(place).dump() : "not there";
+    };
+    text += fmt::format("{}{} is {} in one and {} in the other", text.empty() ? "" : "; ", place.to_string(),
+                        value(one), value(other));
+  }
+  return text;
+}
+
 // Codes of one length, equal exactly where architectures are.
 void expect_telling(const std::string& name, const SearchSpace& space) {
   std::map<std::vector<float>, Architecture> seen;
@@ -107,8 +125,12 @@ void expect_telling(const std::string& name, const SearchSpace& space) {
            "encode, space {}: a code has {} numbers, another one {}; expected one length", name, code.size(),
            length);
     const auto [at, fresh] = seen.try_emplace(code, architecture);
-    expect(at->second == architecture, "encode, space {}: two architectures have one code:\n{}\n{}", name,
-           at->second.to_json(), architecture.to_json());
+    if (at->second == architecture) return;
+    // Which they are would answer task 4.
+    expect(code != lab::faulty_encode(space, architecture),
+           "encode, space {}: two architectures have one code, and it is the one of faulty_encode", name);
+    wrong("encode, space {}: two architectures have one code: {}", name,
+          differences(at->second, architecture));
   };
   for (int i = 0; i < 1500; ++i) {
     const Architecture architecture = space.sample(random);

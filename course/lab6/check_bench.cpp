@@ -44,7 +44,7 @@ data::ImageSet part(const data::ImageSet& set, std::int64_t first, std::int64_t 
 
 }  // namespace
 
-SeededBench::SeededBench(std::uint64_t seed) : device_(cpu::open_cpu()) {
+SeededBench::SeededBench(std::uint64_t seed, std::int64_t epochs) : device_(cpu::open_cpu()) {
   data::TrainingData data =
       data::load_training_data(data::parse_data_spec("synthetic:2500?size=16"), seed, 0.6);
   Random random(seed, Purpose::synthetic, 6);
@@ -62,7 +62,7 @@ SeededBench::SeededBench(std::uint64_t seed) : device_(cpu::open_cpu()) {
   test_ = part(data.validation, 500, data.validation.count() - 500);
   space_ = nas::SearchSpace::preset("tiny");
   task_ = {train_.height, 3, classes};
-  left_ = budget;
+  left_ = epochs;
 }
 
 nas::Score SeededBench::train_and_score(const nas::Architecture& architecture, std::int64_t epochs,

@@ -17,7 +17,7 @@ class SeededBench : public lab::Bench {
  public:
   // The project's synthetic shapes, turned, with other colours, and its ten classes put together to five:
   // which, the seed decides.
-  explicit SeededBench(std::uint64_t seed);
+  explicit SeededBench(std::uint64_t seed, std::int64_t epochs = budget);
 
   nas::Score train(const nas::Architecture& architecture, std::int64_t epochs) override;
   // Accuracy on the test images after the final training. Costs nothing.

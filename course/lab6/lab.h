@@ -14,9 +14,8 @@ class Bench {
   virtual ~Bench() = default;
 
   const adwp::nas::SearchSpace& space() const { return space_; }
-  const adwp::nas::Task& task() const {
-    return task_;
-  }                                            // for plan_network: parameters, multiply-accumulates, layers
+  // For plan_network(architecture, task()): parameters, multiply-accumulates, layers.
+  const adwp::nas::Task& task() const { return task_; }
   std::int64_t left() const { return left_; }  // epochs of training that may still be spent
 
   // Trains the network from scratch for so many epochs and scores it on the validation images: loss and
@@ -34,5 +33,8 @@ class Bench {
 // bench and the same seed give the same architecture.
 inline constexpr std::int64_t final_epochs = 8;
 adwp::nas::Architecture search(Bench& bench, std::uint64_t seed);
+
+// To look around in, on a data set of its own that no contest uses, with no limit on epochs. Not checked.
+void explore(Bench& bench);
 
 }  // namespace lab

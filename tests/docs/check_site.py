@@ -48,8 +48,12 @@ def faults(browser, site, page, size, pictures):
     drawn = browser.evaluate("[...document.querySelectorAll('math')].filter(m => m.getBoundingClientRect().width > 4).length")
     if drawn != equations_of(site, page):
         yield f"draws {drawn} equations of {equations_of(site, page)}"
-    if pictures and page.parent.name == "course":
-        browser.screenshot(pictures / f"{page.stem}-{size}.png")
+    raw = browser.evaluate("[...document.querySelectorAll('math')].map(m => m.textContent).filter(t => t.includes('\\\\'))")
+    if raw:
+        yield f"shows TeX in an equation: {raw}"
+    if pictures:
+        name = "-".join(page.relative_to(site).with_suffix("").parts)
+        browser.screenshot(pictures / f"{name}-{size}.png")
 
 
 def main():
