@@ -1,4 +1,4 @@
-// Batches from stored images: normalisation, flip, shift and cutout.
+// Batches from stored images: normalisation, flip, shift and cutout; smaller images of a batch.
 #include <algorithm>
 
 #include "cpu/cpu_class.h"
@@ -55,6 +55,30 @@ void CpuBackend::compute(const LoadBatch& op, void*) {
         std::fill_n(to + (i * width + left) * channels, std::max<std::int64_t>(count, 0) * channels, 0.0f);
       }
       op.y.data<std::int32_t>()[b] = op.labels.data<std::int32_t>()[row];
+    }
+  });
+}
+
+void CpuBackend::compute(const ShrinkImages& op, void*) {
+  const Shape &large = op.x.shape(), &small = op.y.shape();
+  const std::int64_t height = large[1], width = large[2], channels = large[3];
+  const float area = height * width;
+  parallel_for(small[0] * small[1], grain_for(width * channels), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t line = begin; line < end; ++line) {
+      const std::int64_t i = line % small[1];
+      const float* from = op.x.data<float>() + line / small[1] * height * width * channels;
+      float* to = op.y.data<float>() + line * small[2] * channels;
+      for (std::int64_t e = 0; e < small[2] * channels; ++e) {
+        const std::int64_t j = e / channels;
+        float sum = 0;
+        for (std::int64_t h = i * height / small[1]; h * small[1] < (i + 1) * height; ++h) {
+          for (std::int64_t w = j * width / small[2]; w * small[2] < (j + 1) * width; ++w) {
+            const float part = overlap(h, height, i, small[1]) * overlap(w, width, j, small[2]);
+            sum += part * from[(h * width + w) * channels + e % channels];
+          }
+        }
+        to[e] = sum / area;
+      }
     }
   });
 }

@@ -1,6 +1,17 @@
 #include "apps/train/recipe.h"
 
+#include <charconv>
+#include <ranges>
+#include <string_view>
+
+#include "framework/core/error.h"
+
 namespace adwp::apps {
+namespace {
+
+constexpr std::int64_t smallest_image = 4;  // height and width
+
+}  // namespace
 
 void declare(Settings& settings, RecipeOptions& o, std::int64_t& batch) {
   settings.recipe(
@@ -26,6 +37,10 @@ void declare(Settings& settings, RecipeOptions& o, std::int64_t& batch) {
       "Decay per step of a moving average of the weights, which is then evaluated and exported; the "
       "raw weights stay beside it. 0: none",
       0, 0.99999);
+
+  settings.text("progressive", o.progressive, "SIZE:UNTIL,...",
+                "Smaller images at first: 16:0.4,24:0.8 trains on 16 px for the first 40 % of the epochs, on "
+                "24 px up to 80 %, then on the images as they are. Evaluations never use smaller images");
 
   settings.group("Regularisation");
   settings.real("cutout", o.cutout,
@@ -71,6 +86,31 @@ nas::NetworkTrainingOptions RecipeOptions::training() const {
           .dropout = f(dropout),
           .teaching = f(teacher_weight),
           .temperature = f(temperature)};
+}
+
+std::vector<nas::SizeStage> RecipeOptions::stages(std::int64_t image_size) const {
+  std::vector<nas::SizeStage> stages;
+  for (const auto part : std::views::split(std::string_view(progressive), ',')) {
+    const std::string text(part.begin(), part.end());
+    nas::SizeStage stage;
+    const char* end = text.data() + text.size();
+    const auto size = std::from_chars(text.data(), end, stage.size);
+    bool good = size.ec == std::errc() && size.ptr != end && *size.ptr == ':';
+    if (good) {
+      const auto until = std::from_chars(size.ptr + 1, end, stage.until);
+      good = until.ec == std::errc() && until.ptr == end && stage.until > 0 && stage.until <= 1;
+    }
+    const nas::SizeStage before = stages.empty() ? nas::SizeStage{smallest_image - 1, 0} : stages.back();
+    if (!good || stage.size <= before.size || stage.size >= image_size || stage.until <= before.until) {
+      fail_usage(
+          "train",
+          "bad --progressive, got \"{}\" at \"{}\", expected SIZE:UNTIL,... with sizes that rise from {} or "
+          "more to less than the {} px of the data, and parts of the epochs that rise to 1 at most",
+          progressive, text, smallest_image, image_size);
+    }
+    stages.push_back(stage);
+  }
+  return stages;
 }
 
 }  // namespace adwp::apps

@@ -22,13 +22,16 @@ struct RecipeOptions {
   double lr = 0.1, momentum = 0.9, weight_decay = 5e-3, clip = 5, warmup_epochs = 0.5;
   std::int64_t cycles = 1;
   double ema = 0;
+  std::string progressive;  // SIZE:UNTIL,...
 
   double cutout = 0, erasing = 0, mixup = 0, cutmix = 0, mix_probability = 1;
   double label_smoothing = 0, drop_path = 0, dropout = 0;
   double teacher_weight = 0.5, temperature = 4;
 
-  // All that they say of a training; what the data decide (augmentation) is left out.
+  // All that they say of a training; what the data decide (augmentation, smaller images) is left out.
   nas::NetworkTrainingOptions training() const;
+  // What `progressive` says for images of that size; throws a usage Error where it makes no sense.
+  std::vector<nas::SizeStage> stages(std::int64_t image_size) const;
 };
 
 // Declares them, and `batch`, which is a part as well.

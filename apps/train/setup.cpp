@@ -83,6 +83,7 @@ nas::NetworkTrainingOptions TrainSetup::training() const {
   training.batch = options.batch;
   training.micro_batches = options.micro_batches;
   training.augmentation = options.augmentation(spec, data.train.height, options.recipe.cutout);
+  training.progressive = options.recipe.stages(data.train.height);
   training.sampling = options.sampling();
   training.seed = options.seed;
   training.teacher = teacher;

@@ -1,5 +1,5 @@
-// Augmentation: a thread makes one number of one image. Each draws its image's random numbers again
-// (ten rounds of Philox), which costs less than sharing them.
+// Batches from stored images: a thread makes one number of one image. Each draws its image's random numbers
+// again (ten rounds of Philox), which costs less than sharing them.
 #include "cuda/kernels/math.cuh"
 #include "cuda/runtime/gpu_backend.h"
 
@@ -39,9 +39,28 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
+// A thread makes one number of a small image.
+__global__ void __launch_bounds__(threads_per_block)
+    shrink(BatchShape s, const float* x, std::int64_t rows, std::int64_t columns, float* y, std::int64_t n) {
+  const std::int64_t image = s.height * s.width * s.channels;
+  for (std::int64_t e = first_index(); e < n; e += index_step()) {
+    const std::int64_t c = e % s.channels, j = e / s.channels % columns;
+    const std::int64_t i = e / s.channels / columns % rows;
+    const float* from = x + e / (rows * columns * s.channels) * image + c;
+    float sum = 0;
+    for (std::int64_t h = i * s.height / rows; h * rows < (i + 1) * s.height; ++h) {
+      for (std::int64_t w = j * s.width / columns; w * columns < (j + 1) * s.width; ++w) {
+        const float part = overlap(h, s.height, i, rows) * overlap(w, s.width, j, columns);
+        sum += part * from[(h * s.width + w) * s.channels];
+      }
+    }
+    y[e] = sum / static_cast<float>(s.height * s.width);
+  }
+}
+
 }  // namespace
 
-// --- operator ----------------------------------------------------------------------------------------
+// --- operators ---------------------------------------------------------------------------------------
 
 void GpuBackend::compute(const LoadBatch& op, void*) {
   const Shape& s = op.x.shape();
@@ -49,6 +68,14 @@ void GpuBackend::compute(const LoadBatch& op, void*) {
   launch(op.name, augment, blocks_for(n), threads_per_block, 0, stream(), BatchShape{s[0], s[1], s[2], s[3]},
          op.images.data<std::uint8_t>(), integers(op.labels), integers(op.index), op.norm, op.augmentation,
          op.key, floats(op.x), op.y.data<std::int32_t>(), n);
+}
+
+void GpuBackend::compute(const ShrinkImages& op, void*) {
+  const Shape &large = op.x.shape(), &small = op.y.shape();
+  const std::int64_t n = op.y.elements();
+  launch(op.name, shrink, blocks_for(n), threads_per_block, 0, stream(),
+         BatchShape{large[0], large[1], large[2], large[3]}, floats(op.x), small[1], small[2], floats(op.y),
+         n);
 }
 
 }  // namespace adwp::ADWP_GPU

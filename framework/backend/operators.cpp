@@ -287,6 +287,15 @@ void MixImages::check(Operands& o) const {
           "got Beta distributions of {} and {}, expected 0 to 2", mixing.mixup, mixing.cutmix);
 }
 
+void ShrinkImages::check(Operands& o) const {
+  o.output("y", y);
+  o.input("x", x, 4);
+  const Shape &large = x.shape(), &small = y.shape();
+  require(small.rank() == 4 && small[0] == large[0] && small[3] == large[3] && small[1] >= 1 &&
+              small[2] >= 1 && small[1] <= large[1] && small[2] <= large[2],
+          name, "y does not fit, got {}, expected {} with smaller images", y.text(), x.text());
+}
+
 void EraseBoxes::check(Operands& o) const {
   o.output("x", x);
   check_batch(o, x, index);

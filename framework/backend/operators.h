@@ -521,6 +521,14 @@ struct LoadBatch {
   void check(Operands& o) const;
 };
 
+// y (B, h, w, C) = x (B, H, W, C) made smaller, h <= H and w <= W: a pixel of y is the mean of x over the
+// pixel's area, in which pixels of x lie in parts (overlap, framework/backend/specs.h).
+struct ShrinkImages {
+  static constexpr const char* name = "shrink_images";
+  Tensor x, y;
+  void check(Operands& o) const;
+};
+
 // Row b, of stored image index[b], is mixed with row o = B - 1 - b as draw_mixture
 // (framework/backend/draws.h) says: y[b] = share x[b] + (1 - share) x[o], or x[o] in the box and x[b] around
 // it; share[b] is the part of image b, others[b] = labels[o]. x and y (B, H, W, C), index, labels and others
@@ -567,7 +575,7 @@ struct DrawMask {
   X(ChannelScaleBackward) X(ConcatForward) X(ConcatBackward) X(GlobalPoolForward)                   \
   X(GlobalPoolBackward) X(CrossEntropyForward) X(CrossEntropyBackward) X(CountHits) X(EmbeddingSum) \
   X(EmbeddingBackward) X(Assemble) X(AssembleBackward) X(SumOfSquares) X(SgdStep) X(AdamWStep)      \
-  X(Lerp) X(LoadBatch) X(MixImages) X(EraseBoxes) X(DrawMask)
+  X(Lerp) X(LoadBatch) X(ShrinkImages) X(MixImages) X(EraseBoxes) X(DrawMask)
 // clang-format on
 
 }  // namespace adwp

@@ -47,6 +47,15 @@ struct Augmentation {
   std::int64_t cutout = 0;  // side of a square set to zero at a random centre; 0: none
 };
 
+// The part of input pixel `in` of a line of `ins` in output pixel `out` of one of `outs`, where inputs are
+// `outs` long and outputs are `ins` long; inputs out * ins / outs and on have one.
+ADWP_HOST_DEVICE inline std::int64_t overlap(std::int64_t in, std::int64_t ins, std::int64_t out,
+                                             std::int64_t outs) {
+  const std::int64_t begin = in * outs > out * ins ? in * outs : out * ins;
+  const std::int64_t end = (in + 1) * outs < (out + 1) * ins ? (in + 1) * outs : (out + 1) * ins;
+  return end - begin;
+}
+
 // Key of the random numbers of one epoch's augmentation.
 struct AugmentKey {
   std::uint64_t seed = 0;

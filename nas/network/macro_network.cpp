@@ -87,9 +87,10 @@ Variable compute_step(Tape& tape, const NetworkPlan& plan, const Step& step, con
 Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights, const Tensor& images,
                  const NormMode& norm, const Drops& drops) {
   const Task& task = plan.task;
-  require(images.shape() == Shape{images.shape()[0], task.image_size, task.image_size, task.channels},
-          "macro-network", "images do not fit, got {}, expected (N, {}, {}, {})", images.text(),
-          task.image_size, task.image_size, task.channels);
+  const std::int64_t size = images.shape()[1];
+  require(images.shape() == Shape{images.shape()[0], size, size, task.channels} && size <= task.image_size,
+          "macro-network", "images do not fit, got {}, expected (N, {}, {}, {}) or smaller squares",
+          images.text(), task.image_size, task.image_size, task.channels);
   if (norm.collect != nullptr) norm.collect->resize(plan.layers.size());
 
   std::vector<Variable> values(plan.steps.size() + 1);

@@ -63,7 +63,7 @@ void NetworkTrainer::run_micro_batches(std::int64_t epoch, std::int64_t first, c
   loader_.begin_epoch(epoch);
   const Arena::Frame frame(arena_);
   const std::int64_t size = options_.batch / options_.micro_batches;
-  Parts parts{.batch = reserve_batch(options_.batch),
+  Parts parts{.batch = reserve_batch(image_size(epoch)),
               .loss = Tensor(arena_, Shape{1}),
               .statistics = Tensor(arena_, statistics_.flat().shape())};
   const auto part_of = [&](const Tensor& whole) {
@@ -73,7 +73,10 @@ void NetworkTrainer::run_micro_batches(std::int64_t epoch, std::int64_t first, c
     return parts.rows.emplace_back(whole, Tensor(arena_, shape, whole.dtype())).second;
   };
   const ClassTargets whole = parts.batch.targets();
-  const Tensor x = part_of(parts.batch.images());
+  const Views views = parts.batch.images();
+  const Tensor pupil = part_of(views.pupil);
+  const bool larger = parts.batch.small_x.defined() && teacher_;
+  const Views x{pupil, larger ? part_of(views.teacher) : pupil};
   const ClassTargets targets{
       .labels = part_of(whole.labels), .others = part_of(whole.others), .share = part_of(whole.share)};
   for (const Tensor& mask : drops_.masks().paths) parts.drops.paths.push_back(part_of(mask));

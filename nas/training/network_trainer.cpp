@@ -68,24 +68,24 @@ void NetworkTrainer::update(float learning_rate) {
   average_->statistics.update(optimizer_->steps());
 }
 
-void NetworkTrainer::compute_gradients(const Tensor& x, ClassTargets targets, const Tensor& loss) {
+void NetworkTrainer::compute_gradients(const Views& x, ClassTargets targets, const Tensor& loss) {
   const Arena::Frame frame(arena_);
   const Tensor batch(arena_, statistics_.flat().shape());
   compute_part(x, targets, drops_.masks(), loss, batch);
   statistics_.update(backend_, batch, options_.norm_momentum);
 }
 
-void NetworkTrainer::compute_part(const Tensor& x, ClassTargets targets, const Drops& drops,
+void NetworkTrainer::compute_part(const Views& x, ClassTargets targets, const Drops& drops,
                                   const Tensor& loss, const Tensor& statistics) {
   Tape tape(backend_, arena_, Tape::Recording::on);
   weights_.parameters().zero_gradients();
   std::vector<ops::BatchStatistics> batch_statistics = statistics_.views(statistics);
   const NetworkWeights weights = weights_.weights(tape, plan_);
-  const Variable logits = forward(tape, plan_, weights, x, {.collect = &batch_statistics}, drops);
+  const Variable logits = forward(tape, plan_, weights, x.pupil, {.collect = &batch_statistics}, drops);
   targets.smoothing = options_.label_smoothing;
   if (teacher_) {
     Tape silent(backend_, arena_, Tape::Recording::off);
-    targets.teacher = teacher_->logits(silent, x);
+    targets.teacher = teacher_->logits(silent, x.teacher);
     targets.teaching = options_.teaching;
     targets.temperature = options_.temperature;
   }
@@ -94,12 +94,12 @@ void NetworkTrainer::compute_part(const Tensor& x, ClassTargets targets, const D
   tape.backward(result, one_);
 }
 
-Tensor NetworkTrainer::train_step(const Tensor& x, const Tensor& y, float learning_rate) {
+Tensor NetworkTrainer::train_step(const Views& x, const ClassTargets& targets, float learning_rate) {
   const Tensor loss(arena_, Shape{1});
   {
     const Arena::Frame frame(arena_);
     drops_.draw(optimizer_->steps());
-    compute_gradients(x, y, loss);
+    compute_gradients(x, targets, loss);
   }
   update(learning_rate);
   return loss;
@@ -116,14 +116,25 @@ float NetworkTrainer::learning_rate(std::int64_t step) const {
   return optim::cosine_schedule(options_.learning_rate, step - begin, warmup, end - begin, options_.cycles);
 }
 
-NetworkTrainer::Batch NetworkTrainer::reserve_batch(std::int64_t count) const {
+std::int64_t NetworkTrainer::image_size(std::int64_t epoch) const {
+  for (const SizeStage& stage : options_.progressive) {
+    if (epoch < std::llround(stage.until * options_.epochs)) return stage.size;
+  }
+  return plan_.task.image_size;
+}
+
+NetworkTrainer::Batch NetworkTrainer::reserve_batch(std::int64_t image_size) const {
   const Task& task = plan_.task;
+  const std::int64_t count = options_.batch;
   const Shape images{count, task.image_size, task.image_size, task.channels}, rows{count};
-  Batch batch{Tensor(arena_, images), Tensor(arena_, rows, DType::i32), {}, {}, {}};
+  Batch batch{.x = Tensor(arena_, images), .y = Tensor(arena_, rows, DType::i32)};
   if (options_.mixing.on()) {
     batch.mixed_x = Tensor(arena_, images);
     batch.others = Tensor(arena_, rows, DType::i32);
     batch.share = Tensor(arena_, rows);
+  }
+  if (image_size < task.image_size) {
+    batch.small_x = Tensor(arena_, Shape{count, image_size, image_size, task.channels});
   }
   return batch;
 }
@@ -134,13 +145,14 @@ void NetworkTrainer::load(std::int64_t batch, const Batch& to) {
   if (options_.mixing.on()) {
     loader_.mix(batch, options_.mixing, to.x, to.y, to.mixed_x, to.others, to.share);
   }
+  if (to.small_x.defined()) backend_.compute(ShrinkImages{to.large_x(), to.small_x});
 }
 
 void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first, const Done& done) {
   if (options_.micro_batches > 1) return run_micro_batches(epoch, first, done);
   loader_.begin_epoch(epoch);
   const Arena::Frame frame(arena_);
-  const Batch images = reserve_batch(options_.batch);
+  const Batch images = reserve_batch(image_size(epoch));
   const Tensor loss(arena_, Shape{1});
   // The batch's number and the learning rate vary from step to step: what takes them is not recorded.
   Replay gradients(backend_, arena_, [&] { compute_gradients(images.images(), images.targets(), loss); });
@@ -218,10 +230,13 @@ void NetworkTrainer::dry_run(Backend& backend, Arena& arena, const NetworkPlan& 
   const Arena::Frame frame(arena);
   const Task& task = plan.task;
   NetworkTrainer trainer(backend, arena, plan, images, norm, options);
-  {
+  // Smaller images need less of values, but may need more workspace.
+  std::vector<std::int64_t> sizes{task.image_size};
+  for (const SizeStage& stage : options.progressive) sizes.push_back(stage.size);
+  for (const std::int64_t size : sizes) {
     const Arena::Frame step(arena);
-    const Batch batch = trainer.reserve_batch(options.batch);
-    trainer.train_step(batch.x, batch.y, 0);
+    const Batch batch = trainer.reserve_batch(size);
+    trainer.train_step(batch.images(), batch.targets(), 0);
   }
   // Whatever set will be evaluated, its batches are no larger than one of as many images.
   const auto some = data::DeviceImages::reserve(arena, std::max(images.count(), evaluation_batch),

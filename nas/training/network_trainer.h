@@ -19,6 +19,12 @@ namespace adwp::nas {
 
 enum class OptimizerKind { sgd, adamw };
 
+// Images of this size are trained on until that part of all epochs is over (rounded to whole epochs).
+struct SizeStage {
+  std::int64_t size = 0;  // height and width, smaller than the task's
+  double until = 1;       // in (0, 1]
+};
+
 struct NetworkTrainingOptions {
   std::int64_t epochs = 20;
   std::int64_t batch = 64;
@@ -34,6 +40,7 @@ struct NetworkTrainingOptions {
   // the bit, the training that ends there; and so on.
   std::vector<std::int64_t> restarts = {};
   float average = 0;  // decay of the moving average of weights and statistics; 0: none is kept
+  std::vector<SizeStage> progressive = {};  // sizes and ends rise; what is left has the task's size
   float label_smoothing = 0;
   float erasing = 0;    // probability that a box of an image is erased
   Mixing mixing;        // of the images of a batch
@@ -53,7 +60,8 @@ class NetworkTrainer : public Trainer {
   NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan& plan, const data::DeviceImages& images,
                  const PixelNorm& norm, const NetworkTrainingOptions& options);
 
-  float learning_rate(std::int64_t step) const;  // `step` counts over the whole training
+  float learning_rate(std::int64_t step) const;       // `step` counts over the whole training
+  std::int64_t image_size(std::int64_t epoch) const;  // that is trained on; evaluations have the task's
 
   // Which weights: those of the last step, or their moving average (and that of the statistics).
   enum class Which { raw, averaged };
@@ -77,17 +85,25 @@ class NetworkTrainer : public Trainer {
   TrainedWeights& weights() { return weights_; }
   RunningStatistics& statistics() { return statistics_; }
 
+  // What a step sees: images (batch, H, W, C), which a teacher sees larger where the pupil's are made
+  // smaller.
+  struct Views {
+    Tensor pupil, teacher;
+  };
   // Computes, on given images (batch, H, W, C) and labels, the gradients of all parameters, the running
   // statistics and the loss (1). This part of a step is the same each time, so devices replay it
   // (framework/backend/replay.h).
   void compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
-    compute_gradients(x, ClassTargets{.labels = y}, loss);
+    compute_gradients({x, x}, ClassTargets{.labels = y}, loss);
   }
   // The same with mixed labels; smoothing and teacher are the options'.
-  void compute_gradients(const Tensor& x, ClassTargets targets, const Tensor& loss);
+  void compute_gradients(const Views& x, ClassTargets targets, const Tensor& loss);
   // Computes them and updates the parameters; returns the loss, on the device. run_epoch adds loading,
   // mixing, schedule and log.
-  Tensor train_step(const Tensor& x, const Tensor& y, float learning_rate);
+  Tensor train_step(const Views& x, const ClassTargets& targets, float learning_rate);
+  Tensor train_step(const Tensor& x, const Tensor& y, float learning_rate) {
+    return train_step({x, x}, {.labels = y}, learning_rate);
+  }
 
   // Lets the ranks of a group train together, each some of the micro-batches: as many must divide evenly.
   // What comes out is the same, to the bit, on any number of ranks. All ranks call run_epoch with the same
@@ -107,7 +123,7 @@ class NetworkTrainer : public Trainer {
 
   // As compute_gradients, with the masks given, and leaves the batch's statistics in `statistics`, flat like
   // the running ones.
-  void compute_part(const Tensor& x, ClassTargets targets, const Drops& drops, const Tensor& loss,
+  void compute_part(const Views& x, ClassTargets targets, const Drops& drops, const Tensor& loss,
                     const Tensor& statistics);
   struct Parts;
   void run_micro_batches(std::int64_t epoch, std::int64_t first, const Done& done);
@@ -120,10 +136,12 @@ class NetworkTrainer : public Trainer {
   struct Batch {
     Tensor x, y;                    // as loaded
     Tensor mixed_x, others, share;  // where images are mixed
-    const Tensor& images() const { return mixed_x.defined() ? mixed_x : x; }
+    Tensor small_x;                 // where they are made smaller, last of all
+    const Tensor& large_x() const { return mixed_x.defined() ? mixed_x : x; }
+    Views images() const { return {small_x.defined() ? small_x : large_x(), large_x()}; }
     ClassTargets targets() const { return {.labels = y, .others = others, .share = share}; }
   };
-  Batch reserve_batch(std::int64_t count) const;
+  Batch reserve_batch(std::int64_t image_size) const;
   void load(std::int64_t batch, const Batch& to);
   // Moves the parameters along their gradients, and the averages behind them.
   void update(float learning_rate);

@@ -238,6 +238,35 @@ TEST_P(Contract, LoadBatchFollowsItsFormula) {
   }
 }
 
+TEST_P(Contract, SmallerImagesAreTheMeansOverTheirPixelsAreas) {
+  const Shape large{2, 9, 7, 3};
+  const Array x = random_array(large, 30);
+  const auto part = [](std::int64_t in, std::int64_t ins, std::int64_t out, std::int64_t outs) {
+    const double ratio = static_cast<double>(ins) / static_cast<double>(outs), at = static_cast<double>(in);
+    const double low = std::max(at, static_cast<double>(out) * ratio);
+    return std::max(0.0, std::min(at + 1, static_cast<double>(out + 1) * ratio) - low) / ratio;
+  };
+  for (const Shape& small :
+       {Shape{2, 3, 7, 3}, Shape{2, 5, 4, 3}, Shape{2, 8, 6, 3}, Shape{2, 1, 1, 3}, large}) {
+    Array expected(small);
+    for (std::int64_t e = 0; e < small.elements(); ++e) {
+      const std::int64_t c = e % 3, j = e / 3 % small[2], i = e / 3 / small[2] % small[1];
+      const std::int64_t b = e / 3 / small[2] / small[1];
+      for (std::int64_t h = 0; h < 9; ++h) {
+        for (std::int64_t w = 0; w < 7; ++w) {
+          expected.at(e) += part(h, 9, i, small[1]) * part(w, 7, j, small[2]) * x.at(b, h, w, c);
+        }
+      }
+    }
+    const Tensor y(arena(), small);
+    backend().compute(ShrinkImages{upload(x), y});
+    EXPECT_LE(nmse(to_array(y), expected), 1e-12) << small.text();
+  }
+  for (const Shape& wrong : {Shape{2, 10, 7, 3}, Shape{2, 9, 8, 3}, Shape{1, 9, 7, 3}, Shape{2, 9, 7, 1}}) {
+    EXPECT_THROW(backend().compute(ShrinkImages{upload(x), Tensor(arena(), wrong)}), Error);
+  }
+}
+
 TEST_P(Contract, RefusesOperandsThatDoNotFit) {
   const Tensor x(arena(), Shape{2, 4, 4, 8}), w(arena(), Shape{8, 3, 3, 8});
   const Tensor y(arena(), Shape{2, 4, 4, 8}), small(arena(), Shape{2, 3, 4, 8});

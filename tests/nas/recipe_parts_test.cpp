@@ -43,6 +43,7 @@ class RecipeParts : public DeviceTest {
             .learning_rate = 0.1f,
             .cycles = 2,
             .average = 0.9f,
+            .progressive = {{5, 0.5}},
             .label_smoothing = 0.1f,
             .erasing = 0.5f,
             .mixing = {0.5f, 1.0f, 0.9f},
@@ -192,6 +193,39 @@ TEST_P(RecipeParts, ADroppedBranchLeavesWhatItBeganWith) {
   EXPECT_EQ(logits({}), dropped);
 }
 
+TEST_P(RecipeParts, SizesOfImagesFollowTheirStages) {
+  const auto images = data::DeviceImages::upload(arena(), set());
+  const nas::NetworkTrainer trainer(
+      backend(), arena(), plan(), images, norm_,
+      {.epochs = 15, .batch = batch, .progressive = {{4, 0.4}, {6, 0.8}}, .seed = 5});
+  for (std::int64_t epoch = 0; epoch < 15; ++epoch) {
+    EXPECT_EQ(trainer.image_size(epoch), epoch < 6 ? 4 : epoch < 12 ? 6 : 8) << epoch;
+  }
+}
+
+// The pupil sees the batch made smaller, its teacher the batch itself.
+TEST_P(RecipeParts, AnEpochOnSmallImagesIsItsSteps) {
+  const auto images = data::DeviceImages::upload(arena(), set());
+  nas::NetworkTrainingOptions options = all_parts();
+  options.epochs = 1, options.cycles = 1;
+  options.progressive = {{5, 1}};
+  options.erasing = options.drop_path = options.dropout = 0;
+  options.mixing = {};
+  nas::NetworkTrainer trainer(backend(), arena(), plan(), images, norm_, options);
+  nas::NetworkTrainer by_hand(backend(), arena(), plan(), images, norm_, options);
+  data::Loader loader(backend(), arena(), images, batch, norm_, options.augmentation, options.seed);
+  loader.begin_epoch(0);
+  const Tensor x(arena(), Shape{batch, 8, 8, 3}), small(arena(), Shape{batch, 5, 5, 3});
+  const Tensor y(arena(), Shape{batch}, DType::i32);
+  for (std::int64_t step = 0; step < trainer.steps_per_epoch(); ++step) {
+    loader.load(step, x, y);
+    backend().compute(ShrinkImages{x, small});
+    by_hand.train_step({small, x}, {.labels = y}, trainer.learning_rate(step));
+  }
+  trainer.run_epoch(0);
+  EXPECT_EQ(bits_of(trainer), bits_of(by_hand));
+}
+
 TEST_P(RecipeParts, ATeacherOfAnotherNormSaysWhatItWouldByItself) {
   const data::ImageSet pictures = set();
   const auto images = data::DeviceImages::upload(arena(), pictures);
@@ -248,9 +282,10 @@ TEST_P(RecipeParts, EachPartChangesTheTraining) {
   };
   const double with_all = loss(all);
   for (const Change without : std::vector<Change>{
-           [](auto& o) { o.label_smoothing = 0; }, [](auto& o) { o.erasing = 0; },
-           [](auto& o) { o.mixing = {}; }, [](auto& o) { o.drop_path = 0; }, [](auto& o) { o.dropout = 0; },
-           [](auto& o) { o.teacher = nullptr; }, [](auto& o) { o.optimizer = nas::OptimizerKind::adamw; }}) {
+           [](auto& o) { o.progressive = {}; }, [](auto& o) { o.label_smoothing = 0; },
+           [](auto& o) { o.erasing = 0; }, [](auto& o) { o.mixing = {}; }, [](auto& o) { o.drop_path = 0; },
+           [](auto& o) { o.dropout = 0; }, [](auto& o) { o.teacher = nullptr; },
+           [](auto& o) { o.optimizer = nas::OptimizerKind::adamw; }}) {
     nas::NetworkTrainingOptions options = all;
     without(options);
     EXPECT_NE(loss(options), with_all);

@@ -17,7 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* everything =
-    "batch = 32\nlr = 0.05\nema = 0.9\ncutout = 0.25\nerasing = 0.25\nmixup = 0.2\ncutmix = 1\n"
+    "batch = 32\nlr = 0.05\nema = 0.9\nprogressive = \"8:0.5,12:0.75\"\ncutout = 0.25\nerasing = 0.25\nmixup "
+    "= 0.2\ncutmix = 1\n"
     "mix-probability = 0.5\nlabel-smoothing = 0.1\ndrop-path = 0.1\ndropout = 0.1\ncycles = 2\n";
 
 class RecipeRuns : public testing::Test {
@@ -124,6 +125,10 @@ TEST_F(RecipeRuns, RecipesOfTheProgramAreReadAndWrongOnesRefused) {
   refused("seed = 3\n", "no part of a recipe");
   refused("mixpu = 1\n", "did you mean mixup?");
   refused("mixup = 3\n", "out of its range");
+  for (const char* sizes : {"8", "8:", ":1", "8:x", "8:0", "8:1.5", "16:0.5", "3:0.5", "8:0.5,8:0.7",
+                            "8:0.5,12:0.5", "8:0.5,", "8:0.5 12:0.7", "12:0.5,8:0.7"}) {
+    refused(fmt::format("progressive = \"{}\"\n", sizes), "[train] bad --progressive, got");
+  }
   refused("mixup = \"1\"\n", "wrong type");
   const Finished unknown = run(train("wrong", {"--recipe", "fsat"}));
   EXPECT_EQ(unknown.status, 2);
