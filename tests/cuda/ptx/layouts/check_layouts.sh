@@ -25,7 +25,7 @@ fi
 flags=(-std=c++20 -O2 -I. "-I$build/generated" -w)
 compile() {  # beside others, one a core
   while (( $(jobs -rp | wc -l) >= ${JOBS:-$(nproc)} )); do wait -n; done
-  g++ "${flags[@]}" "${@:2}" -c "$1" -o "$work/${1//\//_}.o" &
+  { g++ "${flags[@]}" "${@:2}" -c "$1" -o "$work/${1//\//_}.o" || touch "$work/failed"; } &
 }
 compile tests/cuda/ptx/layouts/check_layouts.cpp -isystem "$cutlass" -isystem "$cuda" -isystem "$cuda/cccl"
 compile tests/cuda/ptx/layouts/emulated.cpp -DADWP_GPU=emulated
@@ -36,5 +36,6 @@ for name in advance counts floating_point instruction_builder integers loads_sto
   compile "tests/cuda/ptx/$name.cpp" -fno-strict-aliasing
 done
 wait
+if [[ -e $work/failed ]]; then exit 1; fi
 g++ -o "$work/check_layouts" "$work"/*.o -lboost_context -lfmt -lpthread
 "$work/check_layouts"
