@@ -59,7 +59,7 @@ lab: ## Build and check a lab of the course: make lab N=1 (docs/course)
 course: setup ## Check every lab's reference solution, wrong solutions and pages
 	@$(CONFIGURE_COURSE)
 	@$(COMPILE) --target course
-	@course/check_solutions.py $(BUILD)
+	@course/check_solutions.py $(BUILD) --wrong-only
 	@BUILD=$(BUILD) course/check_pages.py
 
 docs: setup ## Make the documentation and the course one static site, build/site

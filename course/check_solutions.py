@@ -3,6 +3,8 @@
 wrong solution with the text that course/solutions/labN/wrong.txt expects.
 
     course/check_solutions.py BUILD_FOLDER [N...]     # after `cmake --build BUILD_FOLDER --target course`
+
+With --wrong-only the reference solutions are left to course/check_pages.py, which runs them as students do.
 """
 import os
 import subprocess
@@ -25,7 +27,7 @@ def run(program, answers, arguments):
         return None, "", float(LIMIT)
 
 
-def cases(build, lab):
+def cases(build, lab, wrong_only):
     """(what, program, answers, arguments, exit code, text that the checker must say)."""
     yield f"{lab}, starting point", build / "course" / lab, COURSE / lab, [], 1, "wrong"
     if not (COURSE / "solutions" / lab).exists():
@@ -34,6 +36,8 @@ def cases(build, lab):
     answers = build / "course" / "answers" / lab
     for folder in sorted(path for path in answers.iterdir() if path.is_dir()):
         name = folder.name
+        if name == "reference" and wrong_only:
+            continue
         # A wrong solution without sources is for the reference's program.
         program = name if any(path.suffix in (".cpp", ".cu") for path in folder.iterdir()) else "reference"
         argument, expected = "", "tasks pass"
@@ -54,13 +58,14 @@ def fault(code, text, wanted, expected):
 
 
 def main():
-    build = Path(sys.argv[1]).resolve()
-    labs = [f"lab{n}" for n in sys.argv[2:]] or sorted(p.name for p in COURSE.glob("lab[1-9]"))
+    build, *numbers = [argument for argument in sys.argv[1:] if argument != "--wrong-only"]
+    build, wrong_only = Path(build).resolve(), "--wrong-only" in sys.argv
+    labs = [f"lab{n}" for n in numbers] or sorted(p.name for p in COURSE.glob("lab[1-9]"))
     failed, longest = 0, ("", 0.0)
     start = time.monotonic()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for lab in labs:
-            listed = list(cases(build, lab))
+            listed = list(cases(build, lab, wrong_only))
             results = list(pool.map(lambda case: run(*case[1:4]), listed))
             for (what, _, _, _, wanted, expected), (code, text, seconds) in zip(listed, results):
                 longest = max(longest, (what, seconds), key=lambda entry: entry[1])

@@ -20,12 +20,11 @@ if ! cmake --build "$build" -j "${JOBS:-2}" --target "$program" 2>&1 | tee "$log
     sed -uE '/undefined reference|: in function |collect2:|^FAILED: course\/lab|^: && |Re-checking globbed/d'; then
   missing=$(grep -o 'undefined reference to `lab::[^(]*' "$log" | sed 's/.*lab:://' | sort -u | paste -sd ' ')
   if [[ -n $missing ]]; then
-    echo "error: [lab] the files in $folder lack a function that course/$lab/lab.h declares, got none or another" \
-      "signature of: $missing" >&2
+    echo "error: [lab] the files in $folder lack a function, got none or another signature of $missing, expected" \
+      "those of course/$lab/lab.h; git checkout $folder brings the starting points back" >&2
   else
-    echo "error: [lab] the answers in $folder do not compile, see the first error above" >&2
+    echo "error: [lab] the answers in $folder do not compile, got the errors above, of which the first counts" >&2
   fi
-  echo "hint: \`git checkout $folder/FILE\` brings a starting point back" >&2
   exit 1
 fi
 "$build/course/$program" "$folder" "$@"

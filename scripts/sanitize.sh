@@ -13,18 +13,21 @@ cmake --build "$build" -j "${JOBS:-$(nproc)}" --target adwp_tests search train
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-"$build/apps/search" --config apps/search/tiny.toml --out "$out/search"
-"$build/apps/train" --architecture "$out/search/best.json" --data 'synthetic:200?size=16' --epochs 1 \
-    --out "$out/train"
-# Two halves side by side, a core each.
+programs() {
+  "$build/apps/search" --config apps/search/tiny.toml --out "$out/search" &&
+  "$build/apps/train" --architecture "$out/search/best.json" --data 'synthetic:200?size=16' --epochs 1 \
+      --out "$out/train"
+}
+# Two halves of the tests side by side, a core each; the programs beside them.
 half() {
   GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$1 OMP_NUM_THREADS=1 "$build/tests/adwp_tests" --gtest_brief=1 \
       --gtest_filter='-*/cuda*:*Synthetic.A*:*TrainingASourceLearns*:*Weights*/emulated:*OnTheEmulated*:*PredictionBeatsChance*:*TheSameSeed*:*Killed*' \
       > "$out/half$1.log" 2>&1
 }
-half 1 &
-failed=0
+failed=0 running=()
+programs > "$out/programs.log" 2>&1 & running+=($!)
+half 1 & running+=($!)
 half 0 || failed=1
-wait $! || failed=1
-cat "$out"/half?.log
+for process in "${running[@]}"; do wait "$process" || failed=1; done
+cat "$out"/programs.log "$out"/half?.log
 exit $failed

@@ -186,8 +186,6 @@ std::string check_conclusions(const std::string& folder) {
   const lab::Interval gain = lab::difference(truth, epoch, macs, 1);
   const double value = lab::kendall_tau(truth, epoch) - lab::kendall_tau(truth, macs);
   const double needed = 144 * std::pow((gain.high - gain.low) / 2 / value, 2);
-  expect(std::isfinite(needed),
-         "the table shows no difference between one_epoch and macs; tasks 2 to 4 come first");
   const double answer = answers.number("", "networks_for_one_epoch_and_macs");
   expect(std::abs(answer - needed) <= 0.15 * needed,
          "answers.toml: {:.0f} networks for one_epoch and macs, expected "
@@ -207,6 +205,10 @@ int main(int argc, char** argv) {
   report.task("Kendall's tau", check_tau);
   report.task("intervals", check_intervals);
   report.task("differences of two rankings", check_differences);
-  report.task("conclusions", [&] { return check_conclusions(folder); });
+  const bool ready = report.passed();
+  report.task("conclusions", [&] {
+    expect(ready, "runs when tasks 1 to 4 pass: the table is made with your functions");
+    return check_conclusions(folder);
+  });
   return report.end();
 }

@@ -12,12 +12,14 @@ flags=(-std=c++20 -O1 -g -I. "-I$build/generated" -Wno-restrict)
 libraries=(-lfmt -lboost_context -lpthread)
 
 g++ "${flags[@]}" -fsanitize=address,undefined -fno-sanitize-recover=all -o "$work/asan" \
-    tests/cuda/planted_faults.cpp cuda/emulation/*.cpp framework/core/error.cpp "${libraries[@]}"
+    tests/cuda/planted_faults.cpp cuda/emulation/*.cpp framework/core/error.cpp "${libraries[@]}" &
+asan=$!
 # The scheduler is built without ThreadSanitizer and tells it what orders threads.
 for source in block_runner scheduler; do
   g++ "${flags[@]}" -DADWP_EMULATION_TSAN=1 -c "cuda/emulation/$source.cpp" -o "$work/$source.o"
 done
 g++ "${flags[@]}" -fsanitize=thread -o "$work/tsan" tests/cuda/planted_faults.cpp framework/core/error.cpp "$work"/*.o "${libraries[@]}"
+wait $asan
 
 failed=0
 expect() {  # sanitizer, fault, text of the report

@@ -5,7 +5,7 @@
     JOBS=4 tests/cuda/ptx/planted_faults.py BUILD_FOLDER     # so many at a time; one a core, unless given
 
 Kernels and inline PTX are compiled by nvcc to PTX alone, host code by g++; the object stands before the libraries
-when adwp_ptx_kernel_tests is linked again. First the program without a fault has to pass. Exits with 1 when a fault
+when adwp_ptx_kernel_tests is linked again. The program without a fault has to pass. Exits with 1 when a fault
 is not caught, or its text is no longer found.
 """
 import os
@@ -133,15 +133,15 @@ def main():
     build, part = Path(sys.argv[1]).resolve(), sys.argv[2] if len(sys.argv) > 2 else ""
     subprocess.run(["ninja", "-C", build, "adwp_ptx_kernel_tests"], check=True, stdout=subprocess.DEVNULL)
     link = link_command(build)
-    seen = run_tests(build / "tests/cuda/ptx/adwp_ptx_kernel_tests", "*/cuda*")
-    if seen is not None:
-        sys.exit(f"error: [ptx] the program without a fault fails: {seen}")
     chosen = [fault for fault in FAULTS if part in fault[0]]
     caught = 0
     with ThreadPoolExecutor(int(os.environ.get("JOBS", os.cpu_count()))) as pool:
+        without = pool.submit(run_tests, build / "tests/cuda/ptx/adwp_ptx_kernel_tests", "*/cuda*")
         for fault, (right, seen) in zip(chosen, pool.map(lambda f: try_fault(build, link, f), chosen)):
             caught += right
             print(f"{fault[0]}: {seen}", flush=True)
+        if (seen := without.result()) is not None:
+            sys.exit(f"error: [ptx] the program without a fault fails: {seen}")
     print(f"{caught} of {len(chosen)} caught")
     if caught < len(chosen):
         sys.exit(1)

@@ -23,7 +23,10 @@ if [[ -z $cutlass ]]; then
 fi
 
 flags=(-std=c++20 -O2 -I. "-I$build/generated" -w)
-compile() { g++ "${flags[@]}" "${@:2}" -c "$1" -o "$work/${1//\//_}.o"; }
+compile() {  # beside others, one a core
+  while (( $(jobs -rp | wc -l) >= ${JOBS:-$(nproc)} )); do wait -n; done
+  { g++ "${flags[@]}" "${@:2}" -c "$1" -o "$work/${1//\//_}.o" || touch "$work/failed"; } &
+}
 compile tests/cuda/ptx/layouts/check_layouts.cpp -isystem "$cutlass" -isystem "$cuda" -isystem "$cuda/cccl"
 compile tests/cuda/ptx/layouts/emulated.cpp -DADWP_GPU=emulated
 compile tests/cuda/ptx/layouts/executed.cpp
@@ -32,5 +35,7 @@ for name in advance counts floating_point instruction_builder integers loads_sto
             scheduler warp_operations; do
   compile "tests/cuda/ptx/$name.cpp" -fno-strict-aliasing
 done
+wait
+if [[ -e $work/failed ]]; then exit 1; fi
 g++ -o "$work/check_layouts" "$work"/*.o -lboost_context -lfmt -lpthread
 "$work/check_layouts"
