@@ -79,6 +79,9 @@ struct Extent {
   bool sample_competes() const { return rank_sample > 0 && rungs.size() > 1; }
 };
 
+// An epoch of the weight source costs as many of a network, for each architecture of a step: 0.9 to 1.8.
+inline constexpr double cost_of_weights = 1.5;
+
 // As the options say.
 Extent extent_of(const SearchOptions& options);
 

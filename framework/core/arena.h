@@ -107,6 +107,7 @@ class Arena {
   std::size_t size() const;    // bytes; 0 for a counting arena
   std::size_t in_use() const;  // bytes held now, padding included
   std::size_t peak() const;    // highest end address so far: the size that would have sufficed
+  void forget_peak();          // peak() then counts from now on
   // Equal numbers: the same places are taken, and so the same memory is free (Replay asks).
   std::uint64_t layout() const;
 
