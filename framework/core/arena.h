@@ -33,6 +33,10 @@ class Memory {
   void copy(void* to, const void* from, std::size_t bytes);  // both on the device, disjoint
   void fill(void* device, std::uint8_t value, std::size_t bytes);
 
+  // What orders the device's work, for libraries that queue some of their own there: a cudaStream_t.
+  // nullptr: the device is no GPU.
+  virtual void* stream() const { return nullptr; }
+
   const MemoryCounters& counters() const { return counters_; }
 
  private:
