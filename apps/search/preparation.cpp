@@ -67,7 +67,7 @@ class RankTraining {
     return plans_.empty() ? 1 : sum / plans_.size();
   }
 
-  // Predicts the networks that are not done, before the first outcome is taken.
+  // Predicts the networks, unless all are done; before the first outcome is taken.
   void predict() {
     const std::size_t before = first();
     if (before < plans_.size() && setup_.options.predicts()) predict_all();
