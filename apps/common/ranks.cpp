@@ -18,8 +18,11 @@ std::string rank_name(int rank, const std::string& host) { return fmt::format("r
 
 int run_ranks(int argc, char** argv, const std::function<void(int, char**, parallel::Group&)>& body) {
   int silent = 0;
+  // Left (which waits for all ranks) when rank 0 has said what failed: mpirun ends a rank that is left
+  // behind.
+  std::unique_ptr<parallel::Group> group;
   const int code = run_main(argc, argv, [&](int count, char** arguments) {
-    const std::unique_ptr<parallel::Group> group = parallel::open_group();
+    group = parallel::open_group();
     if (group->rank() > 0 && std::freopen("/dev/null", "w", stdout) == nullptr) std::fclose(stdout);
     try {
       require_same_facts(*group, {{"version", version}});

@@ -69,12 +69,19 @@ Json RunFiles::json(std::string_view name) const {
   return json;
 }
 
-std::vector<Json> RunFiles::log(std::string_view phase, const std::string& key) const {
-  std::map<std::int64_t, Json> lines;
+std::vector<Json> RunFiles::log(std::string_view phase) const {
+  std::vector<Json> lines;
   std::ifstream file(at("log.jsonl"));
   for (std::string line; std::getline(file, line);) {
     Json json = parsed(line);  // a kill may have cut the last one
-    if (!json.is_object() || json.value("phase", Json()) != phase) continue;
+    if (json.is_object() && json.value("phase", Json()) == phase) lines.push_back(std::move(json));
+  }
+  return lines;
+}
+
+std::vector<Json> RunFiles::log(std::string_view phase, const std::string& key) const {
+  std::map<std::int64_t, Json> lines;
+  for (Json& json : log(phase)) {
     const Json number = json.value(key, Json());
     if (number.is_number_integer()) lines[number.get<std::int64_t>()] = std::move(json);
   }

@@ -22,7 +22,9 @@ class RunFiles {
   // A JSON file's object; null when it is not there.
   nlohmann::ordered_json json(std::string_view name) const;
 
-  // The lines of log.jsonl of a phase, by their number in `key`. The last of several lines with one number
+  // The lines of log.jsonl of a phase, as they stand.
+  std::vector<nlohmann::ordered_json> log(std::string_view phase) const;
+  // The same by their number in `key`. The last of several lines with one number
   // counts: a resumed run may have done a piece of work twice, to the same bits.
   std::vector<nlohmann::ordered_json> log(std::string_view phase, const std::string& key) const;
 

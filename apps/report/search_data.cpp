@@ -163,6 +163,39 @@ Json json_of(const nas::RankAgreement& agreement) {
           {"rankings", rankings}};
 }
 
+// When each rank was busy, of the process that ended the search; null for one process alone. `line`: what
+// log.jsonl has of it. Pauses too short to be seen are left out.
+Json ranks_of(const Json& line) {
+  const double until = line.at("until"), shortest = until / 1000;
+  Json ranks = Json::array();
+  for (std::size_t rank = 0; rank < line.at("hosts").size(); ++rank) {
+    double seconds = 0, end = -until;
+    Json busy = Json::array();
+    for (const Json& spell : line.at("busy").at(rank)) {
+      const double begin = spell.at(0);
+      const bool goes_on = begin < end + shortest;
+      end = spell.at(1);
+      seconds += end - begin;
+      if (goes_on) {
+        busy.back()[1] = rounded(end);
+      } else {
+        busy.push_back({rounded(begin), rounded(end)});
+      }
+    }
+    ranks.push_back({{"host", line.at("hosts").at(rank)}, {"seconds", seconds}, {"busy", busy}});
+  }
+  return {{"until", until}, {"ranks", ranks}};
+}
+
+Json ranks_of(const RunFiles& files) {
+  const std::vector<Json> lines = files.log("ranks");
+  try {
+    return lines.empty() ? Json() : ranks_of(lines.back());
+  } catch (const Json::exception&) {  // a damaged line costs only its part of the report
+    return nullptr;
+  }
+}
+
 std::uint64_t seed_of(const RunFiles& files) {
   const std::string text = files.setting("seed");
   std::uint64_t seed = 0;
@@ -175,6 +208,7 @@ std::uint64_t seed_of(const RunFiles& files) {
 Json search_data(const RunFiles& files, std::size_t most_bytes) {
   Json data = files.facts({"pareto", "finalists"});
   data["hypernetwork"] = files.log("hypernetwork", "epoch");
+  data["ranks"] = ranks_of(files);
   if (!std::filesystem::exists(files.at("search.db"))) return data;  // it was stopped before its first epoch
 
   const std::string path = files.at("search.db").string();

@@ -11,8 +11,6 @@
 namespace adwp::apps {
 namespace {
 
-constexpr double cost_of_weights =
-    1.5;  // of an epoch of the weight source, for each architecture of a step: 0.9 to 1.8
 constexpr double share_of_weights = 0.25;   // of a budget, for the weight source
 constexpr double cost_of_scoring = 1. / 3;  // of an image, of what training on it costs: forward only
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "apps/common/main.h"
 #include "apps/search/search_run.h"
 
 namespace adwp::apps {
@@ -134,8 +135,8 @@ class Funnel {
       keep(finalists[places[k]], first + places[k], epochs, trained);
     };
     Trainings shared(setup_, ledger_, nas::Phase::finalists, std::move(trainings), further, take);
-    shared.begin();
-    shared.join([&](double done) { ledger_.log.progress.update(before + done); });
+    shared.show_with([&](double done) { ledger_.log.progress.update(before + done); });
+    ledger_.jobs.run(shared.batch(), [] { stop_if_interrupted(); });
     return outcomes;
   }
 

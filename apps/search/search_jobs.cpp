@@ -8,34 +8,17 @@
 
 #include "apps/common/main.h"
 #include "apps/common/resumable_training.h"
+#include "apps/search/messages.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
-#include "framework/io/temporary_directory.h"
+#include "framework/io/checkpoint.h"
 
 namespace adwp::apps {
-namespace {
 
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_of_a_checkpoint = std::size_t{1} << 34;
-constexpr char progress_note = 'p', checkpoint_note = 'c';
-
-// One line of JSON, then bytes.
-std::string packed(const Json& json, const std::string& bytes = {}) { return json.dump() + "\n" + bytes; }
-std::pair<Json, std::string> unpacked(const std::string& text) {
-  const std::size_t end = text.find('\n');
-  return {Json::parse(text.substr(0, end)), text.substr(end + 1)};
-}
-
-std::string read_file(const fs::path& path) {
-  const std::vector<std::uint8_t> bytes = io::read_bytes(path.string(), most_of_a_checkpoint);
-  return {bytes.begin(), bytes.end()};
-}
-
-fs::path checkpoint_of(const fs::path& folder, const Training& training) {
-  return folder / fmt::format("training-{}-{}.safetensors", training.plan.architecture.id(), training.seed);
-}
+namespace {
 
 // What became of it, where that came before its turn.
 fs::path outcome_of(fs::path checkpoint) { return checkpoint.replace_extension(".outcome.json"); }
@@ -54,7 +37,30 @@ Json key_of(const Training& training) {
   return key;
 }
 
-// Trains a network, from scratch or from its checkpoint.
+// `stays`: the checkpoint itself does, because the training may go on.
+void discard(const fs::path& checkpoint, bool stays = false) {
+  std::error_code ignored;
+  if (!stays) fs::remove(checkpoint, ignored);
+  for (const char* extension : {".previous.safetensors", ".interrupted.safetensors", ".outcome.json"}) {
+    fs::remove(fs::path(checkpoint).replace_extension(extension), ignored);
+  }
+}
+
+}  // namespace
+
+std::vector<std::int64_t> Training::restarts() const {
+  return {schedule.begin(), std::find(schedule.begin(), schedule.end(), epochs)};
+}
+
+std::int64_t Training::from() const {
+  const std::vector<std::int64_t> before = restarts();
+  return before.empty() ? 0 : before.back();
+}
+
+fs::path checkpoint_of(const fs::path& folder, const Training& training) {
+  return folder / fmt::format("training-{}-{}.safetensors", training.plan.architecture.id(), training.seed);
+}
+
 nas::Trained train_one(SearchSetup& setup, RunLog& log, const fs::path& checkpoint, const Training& training,
                        const std::function<void()>& spend, const std::function<void(double)>& show,
                        const std::function<void(std::int64_t)>& saved) {
@@ -90,40 +96,6 @@ nas::Trained train_one(SearchSetup& setup, RunLog& log, const fs::path& checkpoi
                }});
   if (!score) evaluate();  // an earlier process trained it to its end
   return {.accuracy = score->accuracy, .loss = score->loss};
-}
-
-// The newest whole checkpoint of a training as its file's bytes; empty without one.
-std::string stored(const fs::path& checkpoint) {
-  const io::OnDamage skip = [](const std::string&, const Error&) {};
-  const fs::path interrupted = fs::path(checkpoint).replace_extension(".interrupted.safetensors");
-  for (const fs::path& path : {interrupted, checkpoint}) {
-    if (const auto newest = io::read_newest(path.string(), skip)) return read_file(newest->path);
-  }
-  return {};
-}
-
-// `stays`: the checkpoint itself does, because the training may go on.
-void discard(const fs::path& checkpoint, bool stays = false) {
-  std::error_code ignored;
-  if (!stays) fs::remove(checkpoint, ignored);
-  for (const char* extension : {".previous.safetensors", ".interrupted.safetensors", ".outcome.json"}) {
-    fs::remove(fs::path(checkpoint).replace_extension(extension), ignored);
-  }
-}
-
-Json outcome_json(const nas::Trained& trained, std::size_t peak) {
-  return {{"accuracy", trained.accuracy}, {"loss", trained.loss}, {"peak", peak}};
-}
-
-}  // namespace
-
-std::vector<std::int64_t> Training::restarts() const {
-  return {schedule.begin(), std::find(schedule.begin(), schedule.end(), epochs)};
-}
-
-std::int64_t Training::from() const {
-  const std::vector<std::int64_t> before = restarts();
-  return before.empty() ? 0 : before.back();
 }
 
 std::vector<nas::Score> predict(SearchSetup& setup, Ledger& ledger, std::span<const nas::NetworkPlan> plans,
@@ -190,11 +162,6 @@ fs::path Trainings::checkpoint(std::size_t i) const {
   return checkpoint_of(ledger_.directory.checkpoints(), trainings_[i]);
 }
 
-void Trainings::join(const std::function<void(double)>& show_epochs) {
-  show_ = show_epochs;
-  ledger_.jobs.join([] { stop_if_interrupted(); });
-}
-
 void Trainings::show(std::size_t i, double epochs) {
   epochs_[i] = std::max(0.0, epochs - trainings_[i].from());
   if (show_) show_(std::accumulate(epochs_.begin(), epochs_.end(), 0.0));
@@ -209,7 +176,7 @@ std::string Trainings::work(std::size_t i) const {
                  {"epochs", t.epochs},
                  {"seed", t.seed},
                  {"checkpoint", path.string()}},
-                stored(path));
+                stored_checkpoint(path, ledger_.log));
 }
 
 std::string Trainings::here(std::size_t i) {
@@ -224,8 +191,9 @@ std::string Trainings::here(std::size_t i) {
 }
 
 void Trainings::note(std::size_t i, const std::string& bytes) {
-  if (bytes.at(0) == progress_note) return show(i, std::stod(bytes.substr(1)));
-  io::write_atomically(checkpoint(i).string(), std::string_view(bytes).substr(1));
+  const auto [progress, saved] = unpacked(bytes);
+  if (saved.empty()) return show(i, progress.at("epochs"));
+  io::keep_checkpoint(checkpoint(i).string(), saved);
 }
 
 void Trainings::finish(std::size_t i, const std::string& result) {
@@ -251,81 +219,6 @@ void discard_trainings(const RunDirectory& directory) {
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory.checkpoints(), ignored)) {
     if (entry.path().filename().string().starts_with("training-")) fs::remove(entry.path(), ignored);
-  }
-}
-
-void share_weights(SearchSetup& setup, Ledger& ledger) {
-  if (ledger.group.alone() || !setup.options.predicts()) return;
-  for (std::size_t member = 0; member < setup.sources.size(); ++member) {
-    const std::vector<float> values = setup.sources[member]->parameters().values().to_host<float>();
-    ledger.jobs.tell_all(packed(
-        {{"member", member}}, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}));
-  }
-}
-
-SearchHelper::SearchHelper(Backend& backend, const SearchOptions& options)
-    : options_([&] {
-        SearchOptions mine = options;  // what is measured is measured by rank 0
-        mine.budget_minutes = mine.max_latency_us = 0;
-        mine.latency = false;
-        mine.latencies.clear();
-        return mine;
-      }()),
-      silence_(true),
-      setup_(backend, options_, std::nullopt, silence_) {}
-
-void SearchHelper::run(parallel::Group& group) {
-  worker_ = std::make_unique<parallel::Worker>(group);
-  serve(*worker_, {.work =
-                       [&](const std::string& work) {
-                         const auto [job, bytes] = unpacked(work);
-                         const auto network = nas::Architecture::from_json(job.at("architecture").dump());
-                         const nas::NetworkPlan plan = nas::plan_network(network, setup_.task);
-                         if (job.at("do") == "predict") return predict(plan);
-                         return train({plan, job.at("schedule"), job.at("epochs"), job.at("seed")}, bytes,
-                                      job.at("checkpoint"));
-                       },
-                   .told =
-                       [&](const std::string& told) {
-                         const auto [of, weights] = unpacked(told);
-                         const Tensor values = setup_.sources.at(of.at("member"))->parameters().values();
-                         require(weights.size() == values.bytes(), "ranks",
-                                 "weights of {} bytes, expected {}", weights.size(), values.bytes());
-                         values.copy_from_host(std::span(reinterpret_cast<const float*>(weights.data()),
-                                                         static_cast<std::size_t>(values.elements())));
-                       },
-                   .waiting = [] { stop_if_interrupted(); }});
-}
-
-std::string SearchHelper::predict(const nas::NetworkPlan& plan) {
-  worker_->poll();
-  stop_if_interrupted();
-  const nas::Score score = setup_.predict(std::span(&plan, 1), [](double) {}).front();
-  return packed(outcome_json({score.accuracy, score.loss}, setup_.arena->peak()));
-}
-
-// In a folder of this process, as if it were alone; rank 0 gets each checkpoint.
-std::string SearchHelper::train(const Training& training, const std::string& checkpoint,
-                                const std::string& known_as) {
-  const io::TemporaryDirectory folder;
-  const fs::path path = checkpoint_of(folder.path(), training);
-  if (!checkpoint.empty()) io::write_atomically(path.string(), checkpoint);
-  RunLog log("/dev/null", true);
-  try {
-    const nas::Trained trained = train_one(
-        setup_, log, path, training, [] {},
-        [&](double epochs) {
-          worker_->poll();
-          worker_->note(progress_note + fmt::format("{}", epochs));
-        },
-        [&](std::int64_t) { worker_->note(checkpoint_note + read_file(path)); });
-    return packed(outcome_json(trained, setup_.arena->peak()));
-  } catch (const Error& error) {
-    std::string what = error.what();  // names the checkpoint as rank 0 knows it
-    if (const auto at = what.find(path.string()); at != what.npos) {
-      what.replace(at, path.string().size(), known_as);
-    }
-    throw Error::of_message(error.fault(), what);
   }
 }
 

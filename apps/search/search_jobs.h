@@ -1,6 +1,8 @@
-// The jobs of a search: networks to predict and networks to train, which all ranks share.
+// The jobs of a search: networks to predict and networks to train, which all ranks share. (HyperNetworks:
+// hyper_jobs.h.)
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <vector>
@@ -23,6 +25,17 @@ struct Training {
   bool may_go_on() const { return epochs < schedule.back(); }
 };
 
+// Where its checkpoint lies in a folder.
+std::filesystem::path checkpoint_of(const std::filesystem::path& folder, const Training& training);
+
+// Trains a network from scratch, or goes on from its checkpoint. Calls `spend` before each checkpoint, `show`
+// after each batch with the epochs done, and `saved` after each checkpoint, of which the last epoch has one
+// only if the training may go on.
+nas::Trained train_one(SearchSetup& setup, RunLog& log, const std::filesystem::path& checkpoint,
+                       const Training& training, const std::function<void()>& spend,
+                       const std::function<void(double)>& show,
+                       const std::function<void(std::int64_t)>& saved);
+
 // The score of each network with predicted weights, in order. `show` gets the fraction that is done.
 std::vector<nas::Score> predict(SearchSetup& setup, Ledger& ledger, std::span<const nas::NetworkPlan> plans,
                                 const std::function<void(double)>& show);
@@ -37,10 +50,9 @@ class Trainings {
   Trainings(const Trainings&) = delete;
   Trainings& operator=(const Trainings&) = delete;
 
-  // Lets the other ranks begin, while this one does something else.
-  void begin() { ledger_.jobs.begin(batch_); }
-  // Trains the rest, and takes the outcomes. `show` gets the epochs done here, of all together.
-  void join(const std::function<void(double)>& show);
+  const parallel::Jobs::Batch& batch() const { return batch_; }
+  // Who is told of the epochs done here, of all together.
+  void show_with(std::function<void(double)> show) { show_ = std::move(show); }
 
  private:
   void note(std::size_t i, const std::string& bytes);
@@ -66,25 +78,5 @@ class Trainings {
 
 // Discards the checkpoints of trainings that could still have gone on.
 void discard_trainings(const RunDirectory& directory);
-
-// Gives all ranks the weights that rank 0 has trained.
-void share_weights(SearchSetup& setup, Ledger& ledger);
-
-// What every rank but rank 0 does in a search.
-class SearchHelper {
- public:
-  SearchHelper(Backend& backend, const SearchOptions& options);
-  std::vector<std::pair<std::string, std::string>> found() const { return setup_.found(); }
-  void run(parallel::Group& group);
-
- private:
-  std::string predict(const nas::NetworkPlan& plan);
-  std::string train(const Training& training, const std::string& checkpoint, const std::string& known_as);
-
-  SearchOptions options_;
-  Progress silence_;
-  SearchSetup setup_;
-  std::unique_ptr<parallel::Worker> worker_;
-};
 
 }  // namespace adwp::apps

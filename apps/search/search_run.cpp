@@ -49,10 +49,9 @@ void SearchRun::record_ranks(const Ledger& ledger) {
 void SearchRun::run_phases(Ledger& ledger) {
   if (setup_.options.tensorboard) log_.events.emplace(directory_.tensorboard());
   if (setup_.options.latency_counts()) setup_.latencies->keep_in(ledger.store);
-  const std::shared_ptr<RankTraining> sampling = begin_rank_sample(setup_, ledger);
-  outcome_.hyper = train_source(setup_, ledger);
-  share_weights(setup_, ledger);
-  outcome_.sample = train_rank_sample(setup_, ledger, *sampling);
+  Preparation prepared = prepare(setup_, ledger);
+  outcome_.hyper = prepared.hyper;
+  outcome_.sample = std::move(prepared.sample);
   outcome_.evolution = evolve(setup_, ledger, outcome_.sample);
   outcome_.finalists = train_finalists(setup_, ledger, outcome_.sample, outcome_.evolution);
   record_ranks(ledger);

@@ -3,12 +3,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "apps/search/search_jobs.h"
+#include "apps/search/search_helper.h"
 #include "apps/search/setup.h"
 #include "nas/score/rank_agreement.h"
 #include "nas/search/search.h"
@@ -24,7 +23,6 @@ struct HyperTraining {
   double final_loss = 0, seconds = 0;
   std::int64_t images_seen = 0;
 };
-HyperTraining train_source(SearchSetup& setup, Ledger& ledger);
 
 // Random networks that were both predicted and trained; empty when none is asked for.
 struct RankSample {
@@ -32,10 +30,13 @@ struct RankSample {
   std::vector<nas::Measured> networks;  // of the candidates, in order
   nas::RankAgreement agreement;
 };
-class RankTraining;
-// Lets the other ranks begin with its trainings: they need no weights.
-std::shared_ptr<RankTraining> begin_rank_sample(SearchSetup& setup, Ledger& ledger);
-RankSample train_rank_sample(SearchSetup& setup, Ledger& ledger, RankTraining& training);
+
+// Trains both, the weight sources and the rank sample, as the jobs of all ranks.
+struct Preparation {
+  HyperTraining hyper;
+  RankSample sample;
+};
+Preparation prepare(SearchSetup& setup, Ledger& ledger);
 
 // What a score knows of a network that is not trained, and of one that is.
 nas::Evidence evidence_of(const nas::Candidate& network);

@@ -62,7 +62,7 @@ class GpuBackend : public Backend {
     device_.fill(device, value, bytes);
   }
 
-  void* stream() const { return device_.stream(); }
+  void* stream() const override { return device_.stream(); }
 };
 
 }  // namespace adwp::ADWP_GPU

@@ -219,6 +219,7 @@ std::uint64_t Arena::layout() const { return state_->layout; }
 std::size_t Arena::size() const { return state_->counting ? 0 : state_->size; }
 std::size_t Arena::in_use() const { return state_->in_use; }
 std::size_t Arena::peak() const { return state_->peak; }
+void Arena::forget_peak() { state_->peak = state_->tail; }
 
 Arena::Frame::Frame(Arena& arena) : state_(arena.state_) { state_->epochs.push_back(state_->next_epoch++); }
 

@@ -33,6 +33,10 @@ class Memory {
   void copy(void* to, const void* from, std::size_t bytes);  // both on the device, disjoint
   void fill(void* device, std::uint8_t value, std::size_t bytes);
 
+  // What orders the device's work, for libraries that queue some of their own there: a cudaStream_t.
+  // nullptr: the device is no GPU.
+  virtual void* stream() const { return nullptr; }
+
   const MemoryCounters& counters() const { return counters_; }
 
  private:
@@ -107,6 +111,7 @@ class Arena {
   std::size_t size() const;    // bytes; 0 for a counting arena
   std::size_t in_use() const;  // bytes held now, padding included
   std::size_t peak() const;    // highest end address so far: the size that would have sufficed
+  void forget_peak();          // peak() then counts from now on
   // Equal numbers: the same places are taken, and so the same memory is free (Replay asks).
   std::uint64_t layout() const;
 

@@ -10,6 +10,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/fnv.h"
+#include "framework/io/atomic_file.h"
 #include "framework/io/safetensors.h"
 
 namespace adwp::io {
@@ -148,6 +149,43 @@ void save_checkpoint(const std::string& path, const nn::ParameterStore& store,
 
 std::string previous_checkpoint(const std::string& path) { return with_suffix(path, ".previous"); }
 
+namespace {
+
+// Makes room for the next one at `path`: gives the one there its name as the previous one.
+void keep_previous(const std::string& path) {
+  const std::string previous = previous_checkpoint(path);
+  // One file under both names: a kill came between this and the next save.
+  std::error_code ignored;
+  const bool kept = is_there(path) && is_there(previous) && fs::equivalent(path, previous, ignored);
+  if (!is_there(path) || kept) return;
+  // A second name for the file, put in place by a rename: neither name is ever without a whole file.
+  // Where there are no hard links, a copy does.
+  const std::string temporary = previous + ".tmp" + std::to_string(::getpid());
+  std::error_code error;
+  fs::create_hard_link(path, temporary, error);
+  if (error) fs::copy_file(path, temporary, fs::copy_options::overwrite_existing, error);
+  if (!error) fs::rename(temporary, previous, error);
+  if (error) {
+    fs::remove(temporary, ignored);
+    fail("checkpoint", "cannot keep {}: {}", path, error.message());
+  }
+}
+
+void remove_interrupted(const std::string& checkpoint) {
+  const std::string path = with_suffix(checkpoint, interrupted);
+  std::error_code error;
+  fs::remove(path, error);
+  if (error) fail("checkpoint", "cannot remove {}: {}", path, error.message());
+}
+
+}  // namespace
+
+void keep_checkpoint(const std::string& path, std::string_view bytes) {
+  remove_interrupted(path);
+  keep_previous(path);
+  write_atomically(path, bytes);
+}
+
 CheckpointPair::CheckpointPair(std::string path, const nn::ParameterStore& store, optim::Optimizer* optimizer,
                                Named extra)
     : path_(std::move(path)), store_(store), optimizer_(optimizer), extra_(std::move(extra)) {}
@@ -156,12 +194,7 @@ void CheckpointPair::save_interrupted(const Facts& facts) const {
   save_checkpoint(with_suffix(path_, interrupted), store_, optimizer_, extra_, facts);
 }
 
-void CheckpointPair::discard_interrupted() const {
-  const std::string path = with_suffix(path_, interrupted);
-  std::error_code error;
-  fs::remove(path, error);
-  if (error) fail("checkpoint", "cannot remove {}: {}", path, error.message());
-}
+void CheckpointPair::discard_interrupted() const { remove_interrupted(path_); }
 
 std::optional<std::string> CheckpointPair::newest() const {
   for (const std::string& path : {path_, previous_checkpoint(path_)}) {
@@ -172,23 +205,7 @@ std::optional<std::string> CheckpointPair::newest() const {
 
 void CheckpointPair::save(const Facts& facts) const {
   discard_interrupted();  // first: it must never outlive the epoch it was made in
-  const std::string previous = previous_checkpoint(path_);
-  // One file under both names: a kill came between the two steps below.
-  std::error_code ignored;
-  const bool kept = is_there(path_) && is_there(previous) && fs::equivalent(path_, previous, ignored);
-  if (is_there(path_) && !kept) {
-    // A second name for the file, put in place by a rename: neither name is ever without a whole file.
-    // Where there are no hard links, a copy does.
-    const std::string temporary = previous + ".tmp" + std::to_string(::getpid());
-    std::error_code error;
-    fs::create_hard_link(path_, temporary, error);
-    if (error) fs::copy_file(path_, temporary, fs::copy_options::overwrite_existing, error);
-    if (!error) fs::rename(temporary, previous, error);
-    if (error) {
-      fs::remove(temporary, ignored);
-      fail("checkpoint", "cannot keep {}: {}", path_, error.message());
-    }
-  }
+  keep_previous(path_);
   save_checkpoint(path_, store_, optimizer_, extra_, facts);
 }
 

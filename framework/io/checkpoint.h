@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,10 @@ void seal(SafeTensors& file);  // puts the checksum into the metadata
 
 // NAME.previous.safetensors for NAME.safetensors.
 std::string previous_checkpoint(const std::string& path);
+
+// Puts a checkpoint that another process has saved, as its file's bytes, where CheckpointPair(path) finds it
+// as its newest, and keeps the one before it.
+void keep_checkpoint(const std::string& path, std::string_view bytes);
 
 // Told of each damaged checkpoint, by its path.
 using OnDamage = std::function<void(const std::string& path, const Error& error)>;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <thread>
 
 #include "framework/core/error.h"
@@ -81,12 +82,21 @@ std::vector<float> Group::sum(const std::vector<std::vector<float>>& parts) {
   return all;
 }
 
-int ranks_launched() {
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+namespace {
+
+// The first of these variables that is a number above 0; 0 without one.
+int positive(std::initializer_list<const char*> names) {
+  for (const char* name : names) {
     const char* value = std::getenv(name);
     if (value != nullptr && std::atoi(value) > 0) return std::atoi(value);
   }
-  return 1;
+  return 0;
+}
+
+}  // namespace
+
+int ranks_launched() {
+  return std::max(1, positive({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}));
 }
 
 #if defined(ADWP_MPI_MODULE)
@@ -109,6 +119,8 @@ std::unique_ptr<Group> open_group() {
 #if defined(ADWP_MPI_MODULE)
   return open_mpi();
 #else
+  // Once is enough: mpirun ends the others when the first has failed.
+  if (positive({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}) > 0) std::this_thread::sleep_for(2s);
   fail_usage("ranks",
              "built without MPI, got {} processes of one launcher, expected one; install libopenmpi-dev and "
              "openmpi-bin and build anew, or start without mpirun",

@@ -45,6 +45,12 @@ class Group {
   // bits do not depend on how many ranks hold them.
   std::vector<float> sum(const std::vector<std::vector<float>>& parts);
 
+  // Collective: whether all ranks have a link between their devices, so that gather() of tensors works.
+  virtual bool links(Memory&) { return false; }
+  // Collective: each rank's `mine` (f32), one after another in `all` on every rank, in the order of ranks;
+  // from device to device. Queued like an operator.
+  virtual void gather(const Tensor& mine, const Tensor& all) { all.copy_from(mine); }
+
   // Hands bytes to one other rank; returns at once. Messages between two ranks arrive in their order.
   virtual void send(int to, std::string bytes);
   // The next message of any rank, or nothing if there is none yet.

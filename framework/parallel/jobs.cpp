@@ -53,18 +53,17 @@ std::size_t Jobs::next() {
   return number;
 }
 
-void Jobs::give(int rank) {
-  while (!open_.empty() && held_[rank] <= batch_->ahead) {
+void Jobs::give(int rank, int most) {
+  while (!open_.empty() && held_[rank] < most) {
     const std::size_t number = next();
     group_.send(rank, char(job) + bytes_of(number) + batch_->work(number));
     ++held_[rank];
   }
 }
 
-void Jobs::begin(const Batch& batch) {
+void Jobs::queue(const Batch& batch) {
   batch_ = &batch;
   taken_ = 0;
-  joined_ = false;
   for (std::size_t number = 0; number < batch.costs.size(); ++number) {
     auto known = batch.known ? batch.known(number) : std::nullopt;
     if (known) {
@@ -73,33 +72,35 @@ void Jobs::begin(const Batch& batch) {
       open_.push_back(number);
     }
   }
-  if (!group_.alone()) {
-    std::stable_sort(open_.begin(), open_.end(),
-                     [&](std::size_t a, std::size_t b) { return batch.costs[a] > batch.costs[b]; });
-  }
-  for (int rank = 1; rank < group_.size(); ++rank) give(rank);
-}
-
-void Jobs::join(const std::function<void()>& waiting) {
-  joined_ = true;
-  hand_on();
-  while (taken_ < batch_->costs.size()) {
-    if (open_.empty()) {
-      take(group_.wait(waiting));
-      continue;
-    }
-    const std::size_t number = next();
-    const double from = seconds();
-    std::string outcome = batch_->here(number);
-    finish(number, std::move(outcome), {0, from, seconds()});
-    poll();
-  }
-  batch_ = nullptr;
+  if (group_.alone()) return;
+  std::stable_sort(open_.begin(), open_.end(),
+                   [&](std::size_t a, std::size_t b) { return batch.costs[a] > batch.costs[b]; });
 }
 
 void Jobs::run(const Batch& batch, const std::function<void()>& waiting) {
-  begin(batch);
-  join(waiting);
+  queue(batch);
+  std::optional<std::size_t> mine;  // what rank 0 does next: the costliest before others get theirs
+  if (!open_.empty()) mine = next();
+  for (int most = 1; most <= 1 + batch.ahead; ++most) {  // each has one before any has two
+    for (int rank = 1; rank < group_.size(); ++rank) give(rank, most);
+  }
+  hand_on();
+  while (taken_ < batch.costs.size()) {
+    if (!mine && !open_.empty()) mine = next();
+    if (mine) {
+      const double from = seconds();
+      engaged_ = true;
+      std::string outcome = batch.here(*mine);
+      engaged_ = false;
+      finish(*mine, std::move(outcome), {0, from, seconds()});
+      mine.reset();
+      poll();
+    } else {
+      take(group_.wait(waiting));
+    }
+    hand_on();
+  }
+  batch_ = nullptr;
 }
 
 void Jobs::poll() {
@@ -119,7 +120,7 @@ void Jobs::take(const Message& message) {
       const auto number = take_off<std::size_t>(bytes);
       const auto took = take_off<double>(bytes);
       --held_[from];
-      give(from);
+      give(from, 1 + batch_->ahead);
       finish(number, std::move(bytes), {from, seconds() - took, seconds()});
       break;
     }
@@ -135,17 +136,18 @@ void Jobs::take(const Message& message) {
 void Jobs::finish(std::size_t number, std::string outcome, const Spell& spell) {
   spells_.push_back(spell);
   const auto kept = results_.emplace(number, std::move(outcome)).first;
-  if (batch_->early && (!joined_ || number != taken_)) batch_->early(number, kept->second);
-  if (joined_) hand_on();
+  if (batch_->early && (engaged_ || number != taken_)) batch_->early(number, kept->second);
 }
 
 // Results, as far as they have come in order.
 void Jobs::hand_on() {
+  engaged_ = true;
   for (auto next = results_.find(taken_); next != results_.end(); next = results_.find(taken_)) {
     batch_->done(taken_, next->second);
     results_.erase(next);
     ++taken_;
   }
+  engaged_ = false;
 }
 
 void Jobs::tell_all(const std::string& what) {
@@ -162,6 +164,43 @@ void Jobs::stop(int code) {
     });
     left += message.bytes.at(0) == farewell;
   }
+}
+
+Jobs::Batch in_turn(const Jobs::Batch& first, const Jobs::Batch& second) {
+  const std::size_t many = first.costs.size();
+  const auto of = [&first, &second, many](std::size_t job) -> std::pair<const Jobs::Batch&, std::size_t> {
+    if (job < many) return {first, job};
+    return {second, job - many};
+  };
+  Jobs::Batch all;
+  all.costs = first.costs;
+  all.costs.insert(all.costs.end(), second.costs.begin(), second.costs.end());
+  all.ahead = std::min(first.ahead, second.ahead);
+  all.work = [of](std::size_t job) {
+    const auto [batch, number] = of(job);
+    return batch.work(number);
+  };
+  all.here = [of](std::size_t job) {
+    const auto [batch, number] = of(job);
+    return batch.here(number);
+  };
+  all.done = [of](std::size_t job, const std::string& result) {
+    const auto [batch, number] = of(job);
+    batch.done(number, result);
+  };
+  all.note = [of](std::size_t job, const std::string& bytes) {
+    const auto [batch, number] = of(job);
+    if (batch.note) batch.note(number, bytes);
+  };
+  all.early = [of](std::size_t job, const std::string& result) {
+    const auto [batch, number] = of(job);
+    if (batch.early) batch.early(number, result);
+  };
+  all.known = [of](std::size_t job) {
+    const auto [batch, number] = of(job);
+    return batch.known ? batch.known(number) : std::nullopt;
+  };
+  return all;
 }
 
 Worker::Worker(Group& group) : group_(group) { group.gather(group.host()); }

@@ -34,18 +34,16 @@ class Jobs {
     int ahead = 0;              // jobs that another rank may hold besides the one it does: for short ones
     std::function<std::string(std::size_t job)> work;  // what another rank is sent
     std::function<std::string(std::size_t job)> here;  // does the job on this rank; must call poll()
-    std::function<void(std::size_t job, const std::string&)> note = {};    // a rank that does it sent this
-    std::function<void(std::size_t job, const std::string& result)> done;  // in the order of numbers
-    // A result has come, and those of lower numbers have not all: done() will have it later.
+    std::function<void(std::size_t job, const std::string&)> note = {};  // a rank that does it sent this
+    // In the order of numbers, and never from within here() or another done(); may call poll().
+    std::function<void(std::size_t job, const std::string& result)> done;
+    // A result has come for which done() has to wait.
     std::function<void(std::size_t job, const std::string& result)> early = {};
     std::function<std::optional<std::string>(std::size_t job)> known =
         {};  // the result, if there is one already
   };
-  // Gives jobs to the other ranks, which do them while this rank does other work and calls poll(); no result
-  // is done() before join(). `batch` must live until then.
-  void begin(const Batch& batch);
-  // Does the rest. One rank alone does all in their order. `waiting` is called while only others work.
-  void join(const std::function<void()>& waiting);
+  // Does all jobs, on all ranks. Rank 0 begins with the costliest; alone it does all in their order.
+  // `waiting` is called while only others work.
   void run(const Batch& batch, const std::function<void()>& waiting);
 
   // Takes what other ranks have sent, and gives those that are done their next job. Throws RankFailed.
@@ -70,7 +68,8 @@ class Jobs {
   void take(const Message& message);
   void finish(std::size_t job, std::string result, const Spell& spell);
   void hand_on();
-  void give(int rank);
+  void give(int rank, int most);  // until it holds so many
+  void queue(const Batch& batch);
   std::size_t next();
 
   Group& group_;
@@ -79,11 +78,15 @@ class Jobs {
   const Batch* batch_ = nullptr;
   std::deque<std::size_t> open_;                // costly first
   std::map<std::size_t, std::string> results_;  // that wait for those of lower numbers
-  bool joined_ = false;
-  std::size_t taken_ = 0;  // results, in order
-  std::vector<int> held_;  // jobs by rank
+  bool engaged_ = false;                        // rank 0 is within here() or done()
+  std::size_t taken_ = 0;                       // results, in order
+  std::vector<int> held_;                       // jobs by rank
   std::vector<Spell> spells_;
 };
+
+// The jobs of `first`, then those of `second`, with numbers that go on: their costs must be of one unit. Both
+// must live as long.
+Jobs::Batch in_turn(const Jobs::Batch& first, const Jobs::Batch& second);
 
 // The other ranks' side.
 class Worker {

@@ -12,6 +12,9 @@
 
 #include "framework/core/error.h"
 #include "framework/parallel/group.h"
+#if defined(ADWP_HAS_NCCL)
+#include "framework/parallel/nccl_link.h"
+#endif
 
 namespace adwp::parallel {
 namespace {
@@ -54,7 +57,12 @@ class MpiGroup : public Group {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
   }
-  ~MpiGroup() override { MPI_Finalize(); }
+  ~MpiGroup() override {
+#if defined(ADWP_HAS_NCCL)
+    link_.reset();
+#endif
+    MPI_Finalize();
+  }
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
@@ -78,6 +86,16 @@ class MpiGroup : public Group {
     broadcast_from(0, all);
     return all;
   }
+
+#if defined(ADWP_HAS_NCCL)
+  bool links(Memory& memory) override {
+    if (!asked_) link_ = NcclLink::open(*this, memory);
+    asked_ = true;
+    return link_ != nullptr;
+  }
+  using Group::gather;
+  void gather(const Tensor& mine, const Tensor& all) override { link_->gather(mine, all); }
+#endif
 
   void send(int to, std::string bytes) override {
     const std::uint64_t length = bytes.size();
@@ -181,6 +199,10 @@ class MpiGroup : public Group {
 
   int rank_ = 0, size_ = 1;
   std::list<Sending> sending_;  // what has not left yet
+#if defined(ADWP_HAS_NCCL)
+  std::unique_ptr<NcclLink> link_;
+  bool asked_ = false;  // whether there is a link
+#endif
 };
 
 }  // namespace

@@ -9,12 +9,112 @@
 
 namespace adwp::nas {
 
+// What each micro-batch comes to, in tensors, and whether its rank was told to stop; added over all ranks.
+class NetworkTrainer::StepNumbers {
+ public:
+  using Tensors = std::vector<Tensor>;
+  virtual ~StepNumbers() = default;
+  // Of this rank's micro-batch number `part`.
+  virtual void put(std::int64_t part, const Tensors& numbers, bool told) = 0;
+  // Collective. Makes `numbers` the means over the micro-batches of all ranks, added one by one in their
+  // order; returns whether any rank was told.
+  virtual bool take_means(const Tensors& numbers) = 0;
+};
+
+namespace {
+
+// Through the host.
+class StagedNumbers : public NetworkTrainer::StepNumbers {
+ public:
+  StagedNumbers(parallel::Group& group, std::int64_t parts)
+      : group_(group), share_(1.0f / parts), parts_(parts / group.size()) {}
+
+  void put(std::int64_t part, const Tensors& numbers, bool told) override {
+    std::vector<float>& all = parts_[part];
+    all.clear();
+    for (const Tensor& tensor : numbers) {
+      const std::vector<float> values = tensor.to_host<float>();
+      all.insert(all.end(), values.begin(), values.end());
+    }
+    all.push_back(told ? 1 : 0);
+  }
+
+  bool take_means(const Tensors& numbers) override {
+    std::vector<float> sum = group_.sum(parts_);
+    for (float& number : sum) number *= share_;
+    std::span<const float> rest = sum;
+    for (const Tensor& tensor : numbers) {
+      tensor.copy_from_host(rest.first(tensor.elements()));
+      rest = rest.subspan(tensor.elements());
+    }
+    return rest.front() > 0;
+  }
+
+ private:
+  parallel::Group& group_;
+  float share_;
+  std::vector<std::vector<float>> parts_;
+};
+
+// From device to device; comes to the same bits.
+class LinkedNumbers : public NetworkTrainer::StepNumbers {
+ public:
+  // `count` of each micro-batch, with whether its rank was told.
+  LinkedNumbers(Backend& backend, parallel::Group& group, std::int64_t parts, std::int64_t count)
+      : backend_(backend),
+        group_(group),
+        count_(count),
+        memory_(backend, (parts + parts / group.size() + 3) * (count * sizeof(float) + Arena::alignment)),
+        mine_(memory_, Shape{parts / group.size() * count}),
+        all_(memory_, Shape{parts * count}),
+        sum_(memory_, Shape{1, count, 1, 1}),
+        mean_(memory_, Shape{1, count, 1, 1}),
+        share_(Tensor::from_host(memory_, Shape{1, 1, 1, 1},
+                                 std::span<const float>(std::vector<float>{1.0f / parts}))) {}
+
+  void put(std::int64_t part, const Tensors& numbers, bool told) override {
+    std::int64_t at = part * count_;
+    for (const Tensor& tensor : numbers) {
+      mine_.view(at, tensor.shape()).copy_from(tensor);
+      at += tensor.elements();
+    }
+    const float last = told ? 1 : 0;
+    mine_.view(at, Shape{1}).copy_from_host(std::span<const float>(&last, 1));
+  }
+
+  bool take_means(const Tensors& numbers) override {
+    group_.gather(mine_, all_);
+    sum_.copy_from(all_.view(0, sum_.shape()));
+    for (std::int64_t at = count_; at < all_.elements(); at += count_) {
+      backend_.compute(CopyGradient{all_.view(at, sum_.shape()), {sum_, GradMode::accumulate}});
+    }
+    backend_.compute(ChannelScaleForward{sum_, share_, mean_});
+    std::int64_t at = 0;
+    for (const Tensor& tensor : numbers) {
+      tensor.copy_from(mean_.view(at, tensor.shape()));
+      at += tensor.elements();
+    }
+    return mean_.view(at, Shape{1}).to_host<float>().front() > 0;
+  }
+
+ private:
+  Backend& backend_;
+  parallel::Group& group_;
+  std::int64_t count_;
+  Arena memory_;  // of its own: the run's was measured without it
+  Tensor mine_, all_, sum_, mean_, share_;
+};
+
+}  // namespace
+
 struct NetworkTrainer::Parts {
   Batch batch;
   Drops drops;                                  // of a micro-batch
   std::vector<std::pair<Tensor, Tensor>> rows;  // of the batch, and room for those of a micro-batch
   Tensor loss, statistics;                      // of a micro-batch, then of the step
   std::optional<Replay> gradients;              // of a micro-batch
+  std::vector<Tensor> numbers;                  // of a micro-batch, then of the step
+  std::unique_ptr<StepNumbers> sums;
 
   void take(std::int64_t number) {
     for (const auto& [whole, part] : rows) {
@@ -34,27 +134,13 @@ void NetworkTrainer::share_with(parallel::Group& group, std::function<bool()> st
 }
 
 void NetworkTrainer::step_by_parts(std::int64_t step, Parts& parts) {
-  const std::int64_t count = options_.micro_batches, mine = count / group_->size();
-  const Tensor gradients = weights_.parameters().gradients();
-  std::vector<std::vector<float>> numbers;  // of each micro-batch: gradients, statistics, loss, told to stop
-  for (std::int64_t m = group_->rank() * mine; m < (group_->rank() + 1) * mine; ++m) {
-    parts.take(m);
+  const std::int64_t mine = options_.micro_batches / group_->size();
+  for (std::int64_t m = 0; m < mine; ++m) {
+    parts.take(group_->rank() * mine + m);
     parts.gradients->run();
-    std::vector<float>& all = numbers.emplace_back(gradients.to_host<float>());
-    for (const Tensor& more : {parts.statistics, parts.loss}) {
-      const std::vector<float> values = more.to_host<float>();
-      all.insert(all.end(), values.begin(), values.end());
-    }
-    all.push_back(stop_() ? 1 : 0);
+    parts.sums->put(m, parts.numbers, stop_());
   }
-  std::vector<float> sum = group_->sum(numbers);
-  for (float& number : sum) number /= static_cast<float>(count);
-  stopping_ = sum.back() > 0;
-  std::span<const float> rest = sum;
-  for (const Tensor& mean : {gradients, parts.statistics, parts.loss}) {
-    mean.copy_from_host(rest.first(mean.elements()));
-    rest = rest.subspan(mean.elements());
-  }
+  stopping_ = parts.sums->take_means(parts.numbers);
   statistics_.update(backend_, parts.statistics, options_.norm_momentum);
   update(learning_rate(step));
 }
@@ -83,6 +169,14 @@ void NetworkTrainer::run_micro_batches(std::int64_t epoch, std::int64_t first, c
   parts.drops.features = part_of(drops_.masks().features);
   parts.gradients.emplace(backend_, arena_,
                           [&] { compute_part(x, targets, parts.drops, parts.loss, parts.statistics); });
+  parts.numbers = {weights_.parameters().gradients(), parts.statistics, parts.loss};
+  if (group_->links(backend_)) {
+    std::int64_t count = 1;
+    for (const Tensor& tensor : parts.numbers) count += tensor.elements();
+    parts.sums = std::make_unique<LinkedNumbers>(backend_, *group_, options_.micro_batches, count);
+  } else {
+    parts.sums = std::make_unique<StagedNumbers>(*group_, options_.micro_batches);
+  }
   for (std::int64_t batch = first; batch < steps_per_epoch(); ++batch) {
     const std::int64_t step = epoch * steps_per_epoch() + batch;
     load(batch, parts.batch);

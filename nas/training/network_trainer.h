@@ -111,6 +111,7 @@ class NetworkTrainer : public Trainer {
   // all ranks whether any was told to.
   void share_with(parallel::Group& group, std::function<bool()> stop);
   bool stopping() const { return stopping_; }
+  class StepNumbers;
 
   // Allocates what a trainer, one step and one evaluation batch allocate: for a dry pass in a counting arena.
   static void dry_run(Backend& backend, Arena& arena, const NetworkPlan& plan,

@@ -119,6 +119,26 @@ TEST_F(ReportTest, TheLogOfAResumedRunGivesEachEpochOnce) {
   EXPECT_EQ(curve[1]["loss"], 2.0);
 }
 
+TEST_F(ReportTest, RanksAreThoseOfTheProcessThatEndedTheSearch) {
+  EXPECT_TRUE(data()["ranks"].is_null()) << "one process alone";
+  const std::string earlier = R"({"phase":"ranks","hosts":["a"],"busy":[[[0,1]]],"until":1})";
+  const std::string last =
+      R"({"phase":"ranks","hosts":["a","b"],"busy":[[[0,40],[40.01,60]],[[10,20],[30,45]]],"until":100})";
+  write("log.jsonl", earlier + "\n" + last + "\n");
+  const Json found = data()["ranks"];
+  EXPECT_EQ(found["until"], 100);
+  ASSERT_EQ(found["ranks"].size(), 2u);
+  EXPECT_EQ(found["ranks"][0]["busy"], Json::parse("[[0.0, 60.0]]")) << "a pause too short to be seen";
+  EXPECT_NEAR(found["ranks"][0]["seconds"].get<double>(), 59.99, 1e-9);
+  EXPECT_EQ(found["ranks"][1]["busy"], Json::parse("[[10.0, 20.0], [30.0, 45.0]]"));
+  EXPECT_EQ(found["ranks"][1]["host"], "b");
+  for (const char* damaged :
+       {R"({"phase":"ranks"})", R"({"phase":"ranks","hosts":[1],"busy":[],"until":"x"})"}) {
+    write("log.jsonl", damaged + std::string("\n"));
+    EXPECT_TRUE(data()["ranks"].is_null()) << damaged;
+  }
+}
+
 TEST_F(ReportTest, CandidatesFrontAndFinalistsAreThoseOfTheStore) {
   nas::RunStore store(database());
   const nas::SearchState state = search(store, 3);

@@ -125,6 +125,18 @@ TEST_P(ArenaTest, ACountingArenaTellsTheSizeThatSuffices) {
   EXPECT_THROW(work(less), Error);
 }
 
+TEST_P(ArenaTest, APeakCountsFromWhereItWasForgotten) {
+  Arena a = make(64 << 10);
+  const auto held = a.allocate(1000);
+  const std::size_t before = a.peak();
+  a.allocate(30'000).reset();
+  EXPECT_GT(a.peak(), before);
+  a.forget_peak();
+  EXPECT_EQ(a.peak(), before);
+  a.allocate(5000).reset();
+  EXPECT_EQ(a.peak(), before + 5120) << "a multiple of the alignment";
+}
+
 TEST_P(ArenaTest, GuardsFindAWritePastTheEnd) {
   Arena a = make(8192, true);
   auto block = a.allocate(100);

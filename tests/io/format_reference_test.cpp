@@ -103,6 +103,27 @@ TEST_P(CheckpointReference, AnInterruptedOneIsGoneWithTheNextEpoch) {
   EXPECT_FALSE(facts->contains("batches"));
 }
 
+TEST_P(CheckpointReference, OneOfAnotherProcessIsKeptAsIfItWereSavedHere) {
+  const TemporaryDirectory here, elsewhere;
+  nn::ParameterStore store;
+  store.add("w", Shape{4}, nn::Decay::yes, nn::Initial::normal(1));
+  store.build(arena(), 1);
+  const auto report = [](const std::string& what) { ADD_FAILURE() << what; };
+  const std::string path = (here.path() / "x.safetensors").string();
+  const std::string other = (elsewhere.path() / "y.safetensors").string();
+  const io::CheckpointPair pair(path, store, nullptr), theirs(other, store, nullptr);
+  pair.save({{"epochs", "1"}});
+  const std::string first = io::read_text(path);
+  pair.save_interrupted({{"epochs", "1"}, {"batches", "2"}});
+  theirs.save({{"epochs", "2"}});
+  io::keep_checkpoint(path, io::read_text(other));
+  const auto facts = pair.load({}, report);
+  EXPECT_EQ(facts->at("epochs"), "2");
+  EXPECT_FALSE(facts->contains("batches"));
+  EXPECT_EQ(io::read_text(path), io::read_text(other));
+  EXPECT_EQ(io::read_text(io::previous_checkpoint(path)), first);
+}
+
 ADWP_ON_EVERY_DEVICE(CheckpointReference);
 
 }  // namespace

@@ -38,6 +38,39 @@ class TrainerReference : public DeviceTest {
   Augmentation augmentation_{.shift = 1, .flip = true};
 };
 
+// One rank, as if its device were linked with others.
+struct LinkedGroup : parallel::Group {
+  int gathered = 0;
+  bool links(Memory&) override { return true; }
+  using Group::gather;
+  void gather(const Tensor& mine, const Tensor& all) override {
+    ++gathered;
+    Group::gather(mine, all);
+  }
+};
+
+TEST_P(TrainerReference, MicroBatchesSummedOnTheDeviceComeToTheSameBitsAsThroughTheHost) {
+  Random random(33, Purpose::test);
+  const nas::NetworkPlan plan = nas::plan_network(space_.sample(random), task);
+  const auto set = images();
+  const nas::NetworkTrainingOptions options{
+      .epochs = 1, .batch = 6, .micro_batches = 3, .augmentation = augmentation_, .seed = 5};
+  nas::NetworkTrainer staged(backend(), arena(), plan, set, norm_, options);
+  nas::NetworkTrainer linked(backend(), arena(), plan, set, norm_, options);
+  LinkedGroup group;
+  bool told = false;
+  linked.share_with(group, [&] { return told; });
+  EXPECT_EQ(staged.run_epoch(0), linked.run_epoch(0));
+  EXPECT_EQ(group.gathered, 2);
+  EXPECT_FALSE(linked.stopping());
+  EXPECT_EQ(staged.weights().parameters().values().to_host<float>(),
+            linked.weights().parameters().values().to_host<float>());
+  EXPECT_EQ(staged.statistics().flat().to_host<float>(), linked.statistics().flat().to_host<float>());
+  told = true;
+  linked.run_epoch(0);
+  EXPECT_TRUE(linked.stopping());
+}
+
 TEST_P(TrainerReference, EpochsOfANetworkAreItsStepsInOrder) {
   Random random(32, Purpose::test);
   const nas::NetworkPlan plan = nas::plan_network(space_.sample(random), task);

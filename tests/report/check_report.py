@@ -13,7 +13,7 @@ from browser import Browser
 
 MOST_BYTES = 2_000_000
 SIZES = {"desktop": (1280, 900, False), "phone": (390, 844, True)}
-CHARTS = {"search": ["front", "hyper", "progress", "agreement"], "train": ["loss", "accuracy", "rate", "classes"],
+CHARTS = {"search": ["front", "hyper", "progress", "agreement", "ranks"], "train": ["loss", "accuracy", "rate", "classes"],
           "unfinished": ["hyper"]}
 
 # For each canvas that is shown: does it hold pixels of at least two colours besides the empty one?

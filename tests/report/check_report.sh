@@ -17,6 +17,10 @@ check() { python3 tests/report/check_report.py --browser "$browser" --pictures "
 
 "$programs/search" --quiet --config apps/search/tiny.toml --data 'synthetic:600?size=16' --hyper-epochs 3 \
     --rank-sample 8 --population 10 --generations 3 --latency --out "$work/search" > /dev/null
+# As if three ranks had shared the search.
+echo '{"seconds":9.5,"phase":"ranks","hosts":["node1","node1","node2"],"until":9.5,' \
+    '"busy":[[[0,4.2],[4.3,9.4]],[[0.1,6],[7,9]],[[0.1,3.5],[5,5.5],[8,9.3]]]}' >> "$work/search/log.jsonl"
+"$programs/report" "$work/search" > /dev/null
 "$programs/train" --quiet --architecture "$work/search/best.json" --data 'synthetic:600?size=16' --epochs 3 \
     --out "$work/train" > /dev/null
 # A search that stopped before its first candidate.
@@ -41,9 +45,10 @@ plant() {
   grep -q "$3" "$work/faults" || { echo "error: [report] '$1' was taken for:" >&2; cat "$work/faults" >&2; exit 1; }
 }
 plant chart "s/^  chart('progress', /  void ('progress', /" "chart 'progress' is not drawn"
+plant ranks "s/^  chart('ranks', /  void ('ranks', /" "chart 'ranks' is not drawn"
 plant order 's/return ascending ? order : -order/return 0/' 'does not sort'
 plant keyboard "s/className: 'plain'}, column.title/className: 'plain', tabIndex: -1}, column.title/" 'Tab does not reach'
 plant enter 's/ascending = by === i/return; ascending = by === i/' 'Enter on a header'
 plant network 's|img-src data:|img-src *|; s|<main>|<main><img alt="" src="http://127.0.0.1:9/picture.png">|' 'requests http'
 plant width 's|<main>|<main><div style="width:3000px">wide</div>|' 'pixels wide'
-echo "six planted faults were caught"
+echo "seven planted faults were caught"

@@ -326,6 +326,41 @@ if (all.length) {
   $('table-section').hidden = true;
 }
 
+// ---- ranks ----
+
+if (data.ranks) {
+  const {until, ranks} = data.ranks;
+  const name = i => `rank ${i}`;
+  const share = rank => rank.seconds / until;
+  const shares = ranks.map(share);
+  const hosts = new Set(ranks.map(rank => rank.host));
+  const bars = (label, spells, shade, alpha) => ({
+    label, data: spells, grouped: false, barPercentage: 0.7, categoryPercentage: 1,
+    backgroundColor: colour(shade, alpha), borderColor: colour(shade), borderWidth: alpha < 1 ? 1 : 0,
+  });
+  $('ranks').parentElement.style.height = `${Math.min(Math.max(6 + 1.5 * ranks.length, 9), 60)}rem`;
+  chart('ranks', `${ranks.length} ranks on ${hosts.size} host${hosts.size === 1 ? '' : 's'} in ${duration(until)}: busy ` +
+    `${percent(shares.reduce((sum, s) => sum + s, 0) / ranks.length)} of the time together, the least busy rank ` +
+    `${percent(Math.min(...shares))}, the busiest ${percent(Math.max(...shares))}.`, () => ({
+    type: 'bar',
+    data: {labels: ranks.map((rank, i) => name(i)), datasets: [
+      {...bars('busy', ranks.flatMap((rank, i) => rank.busy.map(spell => ({x: spell, y: name(i)}))), 'accent', 1), order: 1},
+      {...bars('waiting', ranks.map((rank, i) => ({x: [0, until], y: name(i)})), 'faint', 0.15), order: 2},
+    ]},
+    options: {
+      indexAxis: 'y',
+      scales: {x: axis('seconds', {min: 0, max: until, ticks: {maxRotation: 0}}), y: {grid: {display: false}}},
+      plugins: {legend: {position: 'bottom'}, tooltip: {callbacks: {
+        label: ({dataset: {label}, raw: {x: [begin, end]}}) =>
+          label === 'busy' ? `busy from ${duration(begin)} to ${duration(end)}` : `${duration(until)} in all`}}},
+    },
+  }));
+  $('ranks-table').append(table([['rank'], ['host', true], ['busy'], ['waiting'], ['busy, share']],
+    ranks.map((rank, i) => [i, rank.host, duration(rank.seconds), duration(until - rank.seconds), percent(share(rank))])));
+} else {
+  $('ranks-section').hidden = true;
+}
+
 // ---- settings ----
 
 const hyperFacts = result.hypernetwork || {};
