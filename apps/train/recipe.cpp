@@ -88,7 +88,7 @@ nas::NetworkTrainingOptions RecipeOptions::training() const {
           .temperature = f(temperature)};
 }
 
-std::vector<nas::SizeStage> RecipeOptions::stages(std::int64_t image_size) const {
+std::vector<nas::SizeStage> RecipeOptions::stages(std::optional<std::int64_t> image_size) const {
   std::vector<nas::SizeStage> stages;
   for (const auto part : std::views::split(std::string_view(progressive), ',')) {
     const std::string text(part.begin(), part.end());
@@ -101,12 +101,13 @@ std::vector<nas::SizeStage> RecipeOptions::stages(std::int64_t image_size) const
       good = until.ec == std::errc() && until.ptr == end && stage.until > 0 && stage.until <= 1;
     }
     const nas::SizeStage before = stages.empty() ? nas::SizeStage{smallest_image - 1, 0} : stages.back();
-    if (!good || stage.size <= before.size || stage.size >= image_size || stage.until <= before.until) {
+    const bool smaller = !image_size || stage.size < *image_size;
+    if (!good || stage.size <= before.size || !smaller || stage.until <= before.until) {
       fail_usage(
           "train",
-          "bad --progressive, got \"{}\" at \"{}\", expected SIZE:UNTIL,... with sizes that rise from {} or "
-          "more to less than the {} px of the data, and parts of the epochs that rise to 1 at most",
-          progressive, text, smallest_image, image_size);
+          "bad --progressive, got \"{}\" at \"{}\", expected SIZE:UNTIL,... with sizes that rise, from {} "
+          "or more to less than the data's{}, and parts of the epochs that rise, to 1 at most",
+          progressive, text, smallest_image, image_size ? fmt::format(" {} px", *image_size) : "");
     }
     stages.push_back(stage);
   }

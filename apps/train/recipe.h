@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,8 @@ struct RecipeOptions {
 
   // All that they say of a training; what the data decide (augmentation, smaller images) is left out.
   nas::NetworkTrainingOptions training() const;
-  // What `progressive` says for images of that size; throws a usage Error where it makes no sense.
-  std::vector<nas::SizeStage> stages(std::int64_t image_size) const;
+  // What `progressive` says for images of that size, or of any; throws a usage Error where it makes no sense.
+  std::vector<nas::SizeStage> stages(std::optional<std::int64_t> image_size = {}) const;
 };
 
 // Declares them, and `batch`, which is a part as well.

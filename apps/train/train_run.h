@@ -24,6 +24,11 @@ struct TrainOptions : RunOptions {
   std::string architecture, teacher;
   RecipeOptions recipe;
   std::int64_t micro_batches = 1;
+
+  void require_valid() const {
+    RunOptions::require_valid();
+    recipe.stages();
+  }
 };
 void declare(Settings& settings, TrainOptions& options);
 

@@ -43,7 +43,7 @@ class RecipeParts : public DeviceTest {
             .learning_rate = 0.1f,
             .cycles = 2,
             .average = 0.9f,
-            .progressive = {{5, 0.5}},
+            .progressive = {{4, 0.5}, {6, 1}},
             .label_smoothing = 0.1f,
             .erasing = 0.5f,
             .mixing = {0.5f, 1.0f, 0.9f},

@@ -125,11 +125,14 @@ TEST_F(RecipeRuns, RecipesOfTheProgramAreReadAndWrongOnesRefused) {
   refused("seed = 3\n", "no part of a recipe");
   refused("mixpu = 1\n", "did you mean mixup?");
   refused("mixup = 3\n", "out of its range");
-  for (const char* sizes : {"8", "8:", ":1", "8:x", "8:0", "8:1.5", "16:0.5", "3:0.5", "8:0.5,8:0.7",
-                            "8:0.5,12:0.5", "8:0.5,", "8:0.5 12:0.7", "12:0.5,8:0.7"}) {
+  for (const char* sizes : {"8", "8:", ":1", "8:x", "8:0", "8:1.5", "3:0.5", "8:0.5,8:0.7", "8:0.5,12:0.5",
+                            "8:0.5,", "8:0.5 12:0.7", "12:0.5,8:0.7"}) {
     refused(fmt::format("progressive = \"{}\"\n", sizes), "[train] bad --progressive, got");
   }
   refused("mixup = \"1\"\n", "wrong type");
+  const Finished large = run(train("large", {"--progressive", "16:0.5"}));
+  EXPECT_EQ(large.status, 2);
+  EXPECT_NE(large.err.find("less than the data's 16 px"), std::string::npos) << large.err;
   const Finished unknown = run(train("wrong", {"--recipe", "fsat"}));
   EXPECT_EQ(unknown.status, 2);
   EXPECT_NE(unknown.err.find("expected fast, paper, standard, strong"), std::string::npos) << unknown.err;
