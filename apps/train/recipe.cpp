@@ -11,6 +11,36 @@ namespace {
 
 constexpr std::int64_t smallest_image = 4;  // height and width
 
+void declare_regularisation(Settings& settings, RecipeOptions& o) {
+  settings.group("Regularisation");
+  settings.real("cutout", o.cutout,
+                "Side of a square of each image that is set to the mean, as a fraction of "
+                "its side; 0: none, unless --augment says so (0.5 then)",
+                0, 1);
+  settings.flag("trivial-augment", o.trivial_augment,
+                "Change each image by one random operation of random strength, as TrivialAugment (wide): "
+                "move, turn, shear, colours, contrast, sharpness, fewer bits, ...");
+  settings.real("erasing", o.erasing, "Probability that a box of 2 to 33 % of an image is erased", 0, 1);
+  settings.real("mixup", o.mixup,
+                "Mix images two by two, with shares from Beta(X, X), and their labels likewise; 0: do not", 0,
+                2);
+  settings.real(
+      "cutmix", o.cutmix,
+      "Put a box of one image into another, its area from Beta(X, X); 0: do not. With mixup as well, a "
+      "coin decides for each image",
+      0, 2);
+  settings.real("mix-probability", o.mix_probability, "Probability that an image is mixed", 0, 1);
+  settings.real("label-smoothing", o.label_smoothing, "Probability that is spread over all classes", 0, 0.9);
+  settings.real("drop-path", o.drop_path,
+                "Probability that an image skips the last residual block; those before it linearly less", 0,
+                0.9);
+  settings.real("dropout", o.dropout, "Probability that a feature is hidden from the classifier", 0, 0.9);
+  settings.real("teacher-weight", o.teacher_weight, "Of the loss by the teacher; the labels have the rest", 0,
+                1);
+  settings.real("temperature", o.temperature,
+                "By which logits are divided before the pupil is held to the teacher", 0.1, 100);
+}
+
 }  // namespace
 
 void declare(Settings& settings, RecipeOptions& o, std::int64_t& batch) {
@@ -41,31 +71,7 @@ void declare(Settings& settings, RecipeOptions& o, std::int64_t& batch) {
   settings.text("progressive", o.progressive, "SIZE:UNTIL,...",
                 "Smaller images at first: 16:0.4,24:0.8 trains on 16 px for the first 40 % of the epochs, on "
                 "24 px up to 80 %, then on the images as they are. Evaluations never use smaller images");
-
-  settings.group("Regularisation");
-  settings.real("cutout", o.cutout,
-                "Side of a square of each image that is set to the mean, as a fraction of "
-                "its side; 0: none, unless --augment says so (0.5 then)",
-                0, 1);
-  settings.real("erasing", o.erasing, "Probability that a box of 2 to 33 % of an image is erased", 0, 1);
-  settings.real("mixup", o.mixup,
-                "Mix images two by two, with shares from Beta(X, X), and their labels likewise; 0: do not", 0,
-                2);
-  settings.real(
-      "cutmix", o.cutmix,
-      "Put a box of one image into another, its area from Beta(X, X); 0: do not. With mixup as well, a "
-      "coin decides for each image",
-      0, 2);
-  settings.real("mix-probability", o.mix_probability, "Probability that an image is mixed", 0, 1);
-  settings.real("label-smoothing", o.label_smoothing, "Probability that is spread over all classes", 0, 0.9);
-  settings.real("drop-path", o.drop_path,
-                "Probability that an image skips the last residual block; those before it linearly less", 0,
-                0.9);
-  settings.real("dropout", o.dropout, "Probability that a feature is hidden from the classifier", 0, 0.9);
-  settings.real("teacher-weight", o.teacher_weight, "Of the loss by the teacher; the labels have the rest", 0,
-                1);
-  settings.real("temperature", o.temperature,
-                "By which logits are divided before the pupil is held to the teacher", 0.1, 100);
+  declare_regularisation(settings, o);
 }
 
 nas::NetworkTrainingOptions RecipeOptions::training() const {
@@ -80,6 +86,7 @@ nas::NetworkTrainingOptions RecipeOptions::training() const {
           .cycles = cycles,
           .average = f(ema),
           .label_smoothing = f(label_smoothing),
+          .trivial_augment = trivial_augment,
           .erasing = f(erasing),
           .mixing = {f(mixup), f(cutmix), f(mix_probability)},
           .drop_path = f(drop_path),

@@ -25,6 +25,7 @@ struct RecipeOptions {
   double ema = 0;
   std::string progressive;  // SIZE:UNTIL,...
 
+  bool trivial_augment = false;
   double cutout = 0, erasing = 0, mixup = 0, cutmix = 0, mix_probability = 1;
   double label_smoothing = 0, drop_path = 0, dropout = 0;
   double teacher_weight = 0.5, temperature = 4;

@@ -125,6 +125,7 @@ NetworkTrainer::Batch NetworkTrainer::reserve_batch(std::int64_t image_size) con
   const std::int64_t count = options_.batch;
   const Shape images{count, task.image_size, task.image_size, task.channels}, rows{count};
   Batch batch{.x = Tensor(arena_, images), .y = Tensor(arena_, rows, DType::i32)};
+  if (options_.trivial_augment) batch.changed = Tensor(arena_, images, DType::u8);
   if (options_.mixing.on()) {
     batch.mixed_x = Tensor(arena_, images);
     batch.others = Tensor(arena_, rows, DType::i32);
@@ -137,7 +138,11 @@ NetworkTrainer::Batch NetworkTrainer::reserve_batch(std::int64_t image_size) con
 }
 
 void NetworkTrainer::load(std::int64_t batch, const Batch& to) {
-  loader_.load(batch, to.x, to.y);
+  if (options_.trivial_augment) {
+    loader_.load_changed(batch, to.changed, to.x, to.y);
+  } else {
+    loader_.load(batch, to.x, to.y);
+  }
   if (options_.erasing > 0) loader_.erase(batch, options_.erasing, to.x);
   if (options_.mixing.on()) {
     loader_.mix(batch, options_.mixing, to.x, to.y, to.mixed_x, to.others, to.share);

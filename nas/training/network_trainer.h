@@ -38,6 +38,7 @@ struct NetworkTrainingOptions {
   float average = 0;           // decay of the moving average of weights and statistics; 0: none is kept
   std::vector<SizeStage> progressive = {};  // sizes and ends rise; what is left has the task's size
   float label_smoothing = 0;
+  bool trivial_augment = false;
   float erasing = 0;    // probability that a box of an image is erased
   Mixing mixing;        // of the images of a batch
   float drop_path = 0;  // probability of the last residual block; those before it, linearly less
@@ -130,7 +131,7 @@ class NetworkTrainer : public Trainer {
                           Which which);
   // Batch `batch` of the epoch at hand, as the options change images.
   struct Batch {
-    Tensor x, y;                    // as loaded
+    Tensor changed, x, y;           // as loaded; u8 before that, where trivial_augment is
     Tensor mixed_x, others, share;  // where images are mixed
     Tensor small_x;                 // where they are made smaller, last of all
     const Tensor& large_x() const { return mixed_x.defined() ? mixed_x : x; }

@@ -45,6 +45,7 @@ class RecipeParts : public DeviceTest {
             .average = 0.9f,
             .progressive = {{4, 0.5}, {6, 1}},
             .label_smoothing = 0.1f,
+            .trivial_augment = true,
             .erasing = 0.5f,
             .mixing = {0.5f, 1.0f, 0.9f},
             .drop_path = 0.3f,
@@ -209,6 +210,7 @@ TEST_P(RecipeParts, AnEpochOnSmallImagesIsItsSteps) {
   nas::NetworkTrainingOptions options = all_parts();
   options.epochs = 1, options.cycles = 1;
   options.progressive = {{5, 1}};
+  options.trivial_augment = false;
   options.erasing = options.drop_path = options.dropout = 0;
   options.mixing = {};
   nas::NetworkTrainer trainer(backend(), arena(), plan(), images, norm_, options);
@@ -282,10 +284,10 @@ TEST_P(RecipeParts, EachPartChangesTheTraining) {
   };
   const double with_all = loss(all);
   for (const Change without : std::vector<Change>{
-           [](auto& o) { o.progressive = {}; }, [](auto& o) { o.label_smoothing = 0; },
-           [](auto& o) { o.erasing = 0; }, [](auto& o) { o.mixing = {}; }, [](auto& o) { o.drop_path = 0; },
-           [](auto& o) { o.dropout = 0; }, [](auto& o) { o.teacher = nullptr; },
-           [](auto& o) { o.optimizer = nas::OptimizerKind::adamw; }}) {
+           [](auto& o) { o.progressive = {}; }, [](auto& o) { o.trivial_augment = false; },
+           [](auto& o) { o.label_smoothing = 0; }, [](auto& o) { o.erasing = 0; },
+           [](auto& o) { o.mixing = {}; }, [](auto& o) { o.drop_path = 0; }, [](auto& o) { o.dropout = 0; },
+           [](auto& o) { o.teacher = nullptr; }, [](auto& o) { o.optimizer = nas::OptimizerKind::adamw; }}) {
     nas::NetworkTrainingOptions options = all;
     without(options);
     EXPECT_NE(loss(options), with_all);
