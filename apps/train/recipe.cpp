@@ -39,6 +39,11 @@ void declare_regularisation(Settings& settings, RecipeOptions& o) {
                 1);
   settings.real("temperature", o.temperature,
                 "By which logits are divided before the pupil is held to the teacher", 0.1, 100);
+
+  settings.group("Test");
+  settings.flag("test-flip", o.test_flip,
+                "Also measure the test accuracy of logits that are averaged over each image and its mirror; "
+                "it stands beside the accuracy without, under test_flip");
 }
 
 }  // namespace

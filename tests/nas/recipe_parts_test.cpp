@@ -120,6 +120,24 @@ TEST_P(RecipeParts, ACheckpointHoldsBothNetworks) {
   EXPECT_NE(logits[0], logits[1]);
 }
 
+TEST_P(RecipeParts, LogitsWithMirrorsAreTheMeansOfBoth) {
+  using Views = nas::Inference::Views;
+  const data::ImageSet pictures = set();
+  data::ImageSet mirrors = pictures;
+  for (std::size_t e = 0; e < mirrors.pixels.size(); ++e) {
+    const std::size_t line = e / 24, column = e / 3 % 8, channel = e % 3;
+    mirrors.pixels[e] = pictures.pixels[line * 24 + (7 - column) * 3 + channel];
+  }
+  const nas::StoredNetwork network = nas::random_network(backend(), plan(), 3);
+  nas::Inference inference(backend(), network, 5);
+  const std::vector<float> one = inference.logits(pictures), other = inference.logits(mirrors);
+  const std::vector<float> both = inference.logits(pictures, Views::mirrored_too);
+  ASSERT_EQ(both.size(), one.size());
+  EXPECT_NE(one, other);
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_FLOAT_EQ(both[i], 0.5f * (one[i] + other[i]));
+  EXPECT_EQ(inference.logits(mirrors, Views::mirrored_too), both);
+}
+
 TEST_P(RecipeParts, DropPathIsLinearInDepth) {
   const nas::NetworkPlan network = plan();
   constexpr std::int64_t rows = 64;
