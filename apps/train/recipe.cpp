@@ -35,6 +35,11 @@ void declare_regularisation(Settings& settings, RecipeOptions& o) {
                 "Probability that an image skips the last residual block; those before it linearly less", 0,
                 0.9);
   settings.real("dropout", o.dropout, "Probability that a feature is hidden from the classifier", 0, 0.9);
+  settings.real(
+      "auxiliary", o.auxiliary,
+      "Weight of the loss of a second classifier at two thirds of the depth, which only training has "
+      "(0.4 is usual); 0: none",
+      0, 10);
   settings.real("teacher-weight", o.teacher_weight, "Of the loss by the teacher; the labels have the rest", 0,
                 1);
   settings.real("temperature", o.temperature,
@@ -96,6 +101,7 @@ nas::NetworkTrainingOptions RecipeOptions::training() const {
           .mixing = {f(mixup), f(cutmix), f(mix_probability)},
           .drop_path = f(drop_path),
           .dropout = f(dropout),
+          .auxiliary = f(auxiliary),
           .teaching = f(teacher_weight),
           .temperature = f(temperature)};
 }

@@ -27,7 +27,7 @@ struct RecipeOptions {
 
   bool trivial_augment = false;
   double cutout = 0, erasing = 0, mixup = 0, cutmix = 0, mix_probability = 1;
-  double label_smoothing = 0, drop_path = 0, dropout = 0;
+  double label_smoothing = 0, drop_path = 0, dropout = 0, auxiliary = 0;
   bool test_flip = false;
   double teacher_weight = 0.5, temperature = 4;
 

@@ -8,6 +8,7 @@
 #include "framework/optim/weight_average.h"
 #include "framework/parallel/group.h"
 #include "nas/evaluation/evaluator.h"
+#include "nas/network/auxiliary_head.h"
 #include "nas/network/macro_network.h"
 #include "nas/training/drop_masks.h"
 #include "nas/training/teacher.h"
@@ -43,6 +44,7 @@ struct NetworkTrainingOptions {
   Mixing mixing;        // of the images of a batch
   float drop_path = 0;  // probability of the last residual block; those before it, linearly less
   float dropout = 0;    // of each feature that the classifier sees
+  float auxiliary = 0;  // weight of the auxiliary head's loss; 0: there is no such head
   std::shared_ptr<const StoredNetwork> teacher = {};  // to learn from; none: from labels alone
   float teaching = 0.5f, temperature = 4;             // see ClassTargets
   float norm_momentum = 0.1f;                         // running += momentum * (batch - running)
@@ -88,8 +90,8 @@ class NetworkTrainer : public Trainer {
     Tensor pupil, teacher;
   };
   // Computes, on given images (batch, H, W, C) and labels, the gradients of all parameters, the running
-  // statistics and the loss (1). This part of a step is the same each time, so devices replay it
-  // (framework/backend/replay.h).
+  // statistics and the loss (1), that of an auxiliary head left out. This part of a step is the same each
+  // time, so devices replay it (framework/backend/replay.h).
   void compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
     compute_gradients({x, x}, ClassTargets{.labels = y}, loss);
   }
@@ -148,6 +150,7 @@ class NetworkTrainer : public Trainer {
   NetworkPlan plan_;
   NetworkTrainingOptions options_;
   PixelNorm norm_;
+  std::optional<AuxiliaryHead> auxiliary_;
   TrainedWeights weights_;
   RunningStatistics statistics_;
   DropMasks drops_;
@@ -159,7 +162,8 @@ class NetworkTrainer : public Trainer {
   };
   std::optional<Averages> average_;
   LossLog log_;
-  Tensor one_;  // (1): the gradient of the loss by itself
+  Tensor one_;               // (1): the gradient of the loss by itself
+  Tensor auxiliary_weight_;  // (1, 1, 1, 1), where there is such a head
   parallel::Group alone_;
   parallel::Group* group_ = &alone_;
   std::function<bool()> stop_ = [] { return false; };

@@ -21,7 +21,7 @@ constexpr const char* everything =
     "batch = 32\nlr = 0.05\nema = 0.9\nprogressive = \"8:0.5,12:0.75\"\ncutout = 0.25\nerasing = 0.25\nmixup "
     "= 0.2\ncutmix = 1\n"
     "mix-probability = 0.5\nlabel-smoothing = 0.1\ndrop-path = 0.1\ndropout = 0.1\ncycles = 2\n"
-    "trivial-augment = true\ntest-flip = true\n";
+    "trivial-augment = true\ntest-flip = true\nauxiliary = 0.4\n";
 
 class RecipeRuns : public testing::Test {
  protected:
