@@ -25,7 +25,7 @@ struct Options {
   std::int64_t batch = 100;
   std::uint64_t top = 5;
   int threads = 0;
-  bool raw = false, json = false, as_stored = false;
+  bool raw = false, test_flip = false, json = false, as_stored = false;
 };
 
 void declare(apps::Settings& settings, Options& o) {
@@ -37,6 +37,7 @@ void declare(apps::Settings& settings, Options& o) {
   settings.integer("top", o.top, "Classes per image", 1, 10'000);
   settings.flag("raw", o.raw,
                 "Take the weights of the last step where a checkpoint also holds averages of them");
+  settings.flag("test-flip", o.test_flip, "Average the logits of each image and of its mirror");
   settings.flag("json", o.json, "Print JSON, with all logits");
   settings.flag("exif-ignore", o.as_stored, "Take pictures as they are stored, not as EXIF says they stand");
   settings.text("device", o.device, "DEVICE", "auto, or a device that --version lists");
@@ -149,7 +150,9 @@ void classify(int argc, char** argv) {
   if (!pictures.paths.empty()) {
     const std::unique_ptr<Backend> backend = apps::devices(options.threads).open(options.device);
     nas::Inference inference(*backend, network, std::min(options.batch, pictures.set.count()));
-    const std::vector<float> logits = inference.logits(pictures.set);
+    const std::vector<float> logits =
+        inference.logits(pictures.set, options.test_flip ? nas::Inference::Views::mirrored_too
+                                                         : nas::Inference::Views::images);
     const std::vector<Answer> answers = answers_of(pictures.paths, logits, network.classes, options.top);
     fmt::print("{}", options.json ? json_of(answers) : table_of(answers));
   }

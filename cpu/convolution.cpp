@@ -19,11 +19,13 @@ void take(Convolution& result, const typename Primitive::primitive_desc& descrip
   result.scratchpad = description.scratchpad_desc();
   const std::string_view implementation = description.impl_info_str();
   result.depthwise = implementation.find("dw") != implementation.npos;
+  result.general = !implementation.starts_with("jit") && !implementation.starts_with("brg");
 }
 
 }  // namespace
 
-ConvolutionCache::ConvolutionCache() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+ConvolutionCache::ConvolutionCache(Products products)
+    : products_(products), engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
   dnnl::set_primitive_cache_capacity(primitive_cache_capacity);
 }
 
@@ -52,8 +54,14 @@ std::size_t ConvolutionCache::Hash::operator()(const Key& key) const {
 const Convolution& ConvolutionCache::get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w) {
   const Key key{pass, conv, x, w, omp_get_max_threads()};
   auto found = entries_.find(key);
-  if (found == entries_.end()) found = entries_.emplace(key, make(key)).first;
-  return found->second;
+  if (found != entries_.end()) return found->second;
+  Convolution made = make(key, memory::data_type::f32);
+  // Depthwise convolutions gain nothing (docs/results/cpu.md).
+  if (products_ == Products::bf16 && !conv.depthwise) {
+    Convolution narrow = make(key, memory::data_type::bf16);
+    if (!narrow.general) made = std::move(narrow);
+  }
+  return entries_.emplace(key, std::move(made)).first->second;
 }
 
 ConvolutionDescription::ConvolutionDescription(const Conv2d& conv, const Shape& in, const Shape& w)
@@ -78,32 +86,45 @@ ConvolutionDescription::ConvolutionDescription(const Conv2d& conv, const Shape& 
   high = {behind(in[1], out[1]), behind(in[2], out[2])};
 }
 
-Convolution ConvolutionCache::make(const Key& key) {
+Convolution ConvolutionCache::make(const Key& key, memory::data_type type) {
   const ConvolutionDescription d(key.conv, key.x, key.w);
   const auto& [x, out, krsc, any, strides, low, high] = d;
+  const auto typed = [&](const memory::desc& f32, memory::format_tag tag) {
+    return memory::desc(f32.dims(), type, tag);
+  };
+  // What is read is of that type, what is written f32.
+  const memory::desc x_read = typed(x, memory::format_tag::nhwc),
+                     y_read = typed(out, memory::format_tag::nhwc);
+  const memory::desc w_read = typed(any, memory::format_tag::any);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto direct = dnnl::algorithm::convolution_direct;
   const dnnl::convolution_forward::primitive_desc forward(
-      {dnnl::prop_kind::forward_training, direct, x, any, out, strides, low, high}, attributes, engine_);
+      {dnnl::prop_kind::forward_training, direct, x_read, w_read,
+       key.pass == ConvPass::forward ? out : y_read, strides, low, high},
+      attributes, engine_);
 
   Convolution result;
   if (key.pass == ConvPass::forward) {
     take<dnnl::convolution_forward>(result, forward, forward.weights_desc());
   } else if (key.pass == ConvPass::dgrad) {
     using Backward = dnnl::convolution_backward_data;
-    const Backward::primitive_desc backward({direct, x, any, out, strides, low, high}, attributes, engine_,
-                                            forward);
+    const Backward::primitive_desc backward({direct, x, w_read, y_read, strides, low, high}, attributes,
+                                            engine_, forward);
     take<Backward>(result, backward, backward.weights_desc());
   } else {
     using Backward = dnnl::convolution_backward_weights;
-    const Backward::primitive_desc backward({direct, x, any, out, strides, low, high}, attributes, engine_,
-                                            forward);
+    const Backward::primitive_desc backward({direct, x_read, any, y_read, strides, low, high}, attributes,
+                                            engine_, forward);
     take<Backward>(result, backward, backward.diff_weights_desc());
   }
   result.x = x;
   result.y = out;
   result.krsc = krsc;
+  if (type == memory::data_type::bf16) {
+    if (key.pass != ConvPass::dgrad) result.narrow_x = x_read;
+    if (key.pass != ConvPass::forward) result.narrow_y = y_read;
+  }
   return result;
 }
 

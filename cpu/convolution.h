@@ -5,6 +5,7 @@
 
 #include <unordered_map>
 
+#include "cpu/cpu_backend.h"
 #include "framework/backend/backend.h"
 
 namespace adwp::cpu {
@@ -21,12 +22,14 @@ struct ConvolutionDescription {
 struct Convolution {
   dnnl::primitive primitive;
   dnnl::memory::desc x, y, krsc, packed, scratchpad;  // packed: the kernel as the primitive wants it
+  dnnl::memory::desc narrow_x, narrow_y;              // of what is read in bf16; else empty
+  bool general = false;                               // by oneDNN's way for what it has no kernel for
   bool depthwise = false;                             // by one of oneDNN's kernels for that
 };
 
 class ConvolutionCache {
  public:
-  ConvolutionCache();
+  explicit ConvolutionCache(Products products);
 
   // Made for as many threads as OpenMP has now.
   const Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w);
@@ -47,8 +50,10 @@ class ConvolutionCache {
   struct Hash {
     std::size_t operator()(const Key& key) const;
   };
-  Convolution make(const Key& key);
+  // With operands of a type that is read: f32 or bf16.
+  Convolution make(const Key& key, dnnl::memory::data_type type);
 
+  Products products_;
   dnnl::engine engine_;
   dnnl::stream stream_;
   std::unordered_map<Key, Convolution, Hash> entries_;

@@ -39,11 +39,22 @@ std::string processor_name() {
 
 }  // namespace
 
-std::unique_ptr<Backend> open_cpu(int threads) { return std::make_unique<CpuBackend>(threads); }
+bool has_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
 
-CpuBackend::CpuBackend(int threads)
+std::unique_ptr<Backend> open_cpu(int threads, Products products) {
+  return std::make_unique<CpuBackend>(threads, products);
+}
+
+CpuBackend::CpuBackend(int threads, Products products)
     : threads_(take_threads(threads)),
-      convolutions_(std::make_unique<ConvolutionCache>()),
+      products_(products),
+      convolutions_(std::make_unique<ConvolutionCache>(products)),
       chains_(std::make_unique<FoldedCache>()) {
 #pragma omp parallel
   flush_denormals();
@@ -52,11 +63,13 @@ CpuBackend::CpuBackend(int threads)
 CpuBackend::~CpuBackend() = default;
 
 std::string CpuBackend::description() const {
-  return fmt::format("{}, {} thread{}", processor_name(), threads_.all(), threads_.all() == 1 ? "" : "s");
+  return fmt::format("{}, {} thread{}", identity(), threads_.all(), threads_.all() == 1 ? "" : "s");
 }
 
 // Not the number of threads: what is computed does not depend on it.
-std::string CpuBackend::identity() const { return processor_name(); }
+std::string CpuBackend::identity() const {
+  return processor_name() + (products_ == Products::bf16 ? ", products in bf16" : "");
+}
 
 void* CpuBackend::do_allocate(std::size_t bytes) {
   constexpr std::size_t page = std::size_t{2} << 20;

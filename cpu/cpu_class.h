@@ -13,7 +13,7 @@ class FoldedCache;
 
 class CpuBackend : public Backend {
  public:
-  explicit CpuBackend(int threads);
+  CpuBackend(int threads, Products products);
   ~CpuBackend() override;
 
   std::string name() const override { return "cpu"; }
@@ -49,6 +49,7 @@ class CpuBackend : public Backend {
   void compute(const ConvChain& op, void* workspace) override;
 
   ThreadGovernor threads_;
+  Products products_;
   std::unique_ptr<ConvolutionCache> convolutions_;
   std::unique_ptr<FoldedCache> chains_;
 };

@@ -29,7 +29,7 @@ void CpuBackend::compute(const LoadBatch& op, void*) {
       const std::int64_t cut_top = (r[2] >> 16) % height - op.augmentation.cutout / 2;
       const std::int64_t cut_left = (r[2] & 0xFFFFu) % width - op.augmentation.cutout / 2;
 
-      const std::uint8_t* from = stored + row * image;
+      const std::uint8_t* from = stored + (op.gathered ? b : row) * image;
       float* to = op.x.data<float>() + b * image;
       for (std::int64_t i = 0; i < height; ++i) {
         const std::int64_t h = i + down;

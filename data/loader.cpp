@@ -110,6 +110,11 @@ void Loader::load(std::int64_t i, const Tensor& x, const Tensor& y) {
   backend_.compute(LoadBatch{images_.pixels, images_.labels, numbers(i), norm_, augmentation_, key_, x, y});
 }
 
+void Loader::load_changed(std::int64_t i, const Tensor& changed, const Tensor& x, const Tensor& y) {
+  backend_.compute(TrivialAugment{images_.pixels, numbers(i), key_, changed});
+  backend_.compute(LoadBatch{changed, images_.labels, numbers(i), norm_, augmentation_, key_, x, y, true});
+}
+
 void Loader::erase(std::int64_t i, float probability, const Tensor& x) {
   backend_.compute(EraseBoxes{numbers(i), probability, key_, x});
 }

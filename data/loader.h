@@ -43,6 +43,9 @@ class Loader {
   std::int64_t batch_size(std::int64_t i) const;
   // Batch i: x (batch_size, H, W, C) f32 normalised, y i32 (batch_size).
   void load(std::int64_t i, const Tensor& x, const Tensor& y);
+  // The same of images that TrivialAugment changes first; those are left in `changed` u8 (batch_size, H, W,
+  // C). Training only.
+  void load_changed(std::int64_t i, const Tensor& changed, const Tensor& x, const Tensor& y);
   // Of batch i, as load() left it: erases boxes in x; mixes x and its labels into y, others and share
   // (framework/backend/operators.h). Training only.
   void erase(std::int64_t i, float probability, const Tensor& x);

@@ -20,13 +20,17 @@ Registry devices([[maybe_unused]] int threads, const std::string& precision, con
 #endif
 #if defined(ADWP_HAS_CPU)
   const auto open_cpu = [threads, options] {
-    if (options.precision != Precision::f32) {
-      fail_usage("device", "the CPU device multiplies in f32 only; leave out --precision");
+    if (options.precision == Precision::tf32) {
+      fail_usage("device", "the CPU device multiplies in f32 or bf16, got --precision tf32");
+    }
+    const bool narrow = options.precision == Precision::bf16;
+    if (narrow && !cpu::has_bf16()) {
+      fail_usage("device", "this processor does not multiply in bf16 (AVX512_BF16); leave out --precision");
     }
     if (options.engine != Engine::hand) {
       fail_usage("device", "the CPU device has one engine, oneDNN; leave out --engine");
     }
-    return cpu::open_cpu(threads);
+    return cpu::open_cpu(threads, narrow ? cpu::Products::bf16 : cpu::Products::f32);
   };
   registry.add("cpu", open_cpu, [] { return std::string(); });
 #endif

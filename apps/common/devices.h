@@ -12,7 +12,8 @@ namespace adwp::apps {
 // The devices, in the order in which `--device auto` prefers them. A device refuses what it does not have
 // with a usage Error when it is opened.
 //   threads    of the CPU device; 0: one per core
-//   precision  in which convolutions and matrix products multiply: f32, tf32 or bf16; cpu has f32 only
+//   precision  in which convolutions and matrix products multiply: f32, tf32 or bf16; cpu has no tf32,
+//              and bf16 for dense convolutions in training (cpu/cpu_backend.h)
 //   engine     whose kernels compute them (cuda/cuda_backend.h): hand, vendor or auto; only cuda has other
 //              engines than hand
 Registry devices(int threads = 0, const std::string& precision = "f32", const std::string& engine = "hand");

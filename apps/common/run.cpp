@@ -79,7 +79,7 @@ void declare_run(Settings& settings, RunOptions& o, double least_validation) {
   settings.text("device", o.device, "DEVICE", "auto, or a device that --version lists");
   settings.choice("precision", o.precision,
                   "Convolutions and matrix products multiply in f32, or on the matrix units in tf32 or bf16 "
-                  "(cuda and emulated only)",
+                  "(cuda and emulated); on cpu, bf16 is for dense convolutions in training",
                   {"f32", "tf32", "bf16"});
   settings.choice("engine", o.engine,
                   "Kernels of convolutions and matrix products: hand is this project's, vendor is cuDNN and "

@@ -11,6 +11,46 @@ namespace {
 
 constexpr std::int64_t smallest_image = 4;  // height and width
 
+void declare_regularisation(Settings& settings, RecipeOptions& o) {
+  settings.group("Regularisation");
+  settings.real("cutout", o.cutout,
+                "Side of a square of each image that is set to the mean, as a fraction of "
+                "its side; 0: none, unless --augment says so (0.5 then)",
+                0, 1);
+  settings.flag("trivial-augment", o.trivial_augment,
+                "Change each image by one random operation of random strength, as TrivialAugment (wide): "
+                "move, turn, shear, colours, contrast, sharpness, fewer bits, ...");
+  settings.real("erasing", o.erasing, "Probability that a box of 2 to 33 % of an image is erased", 0, 1);
+  settings.real("mixup", o.mixup,
+                "Mix images two by two, with shares from Beta(X, X), and their labels likewise; 0: do not", 0,
+                2);
+  settings.real(
+      "cutmix", o.cutmix,
+      "Put a box of one image into another, its area from Beta(X, X); 0: do not. With mixup as well, a "
+      "coin decides for each image",
+      0, 2);
+  settings.real("mix-probability", o.mix_probability, "Probability that an image is mixed", 0, 1);
+  settings.real("label-smoothing", o.label_smoothing, "Probability that is spread over all classes", 0, 0.9);
+  settings.real("drop-path", o.drop_path,
+                "Probability that an image skips the last residual block; those before it linearly less", 0,
+                0.9);
+  settings.real("dropout", o.dropout, "Probability that a feature is hidden from the classifier", 0, 0.9);
+  settings.real(
+      "auxiliary", o.auxiliary,
+      "Weight of the loss of a second classifier at two thirds of the depth, which only training has "
+      "(0.4 is usual); 0: none",
+      0, 10);
+  settings.real("teacher-weight", o.teacher_weight, "Of the loss by the teacher; the labels have the rest", 0,
+                1);
+  settings.real("temperature", o.temperature,
+                "By which logits are divided before the pupil is held to the teacher", 0.1, 100);
+
+  settings.group("Test");
+  settings.flag("test-flip", o.test_flip,
+                "Also measure the test accuracy of logits that are averaged over each image and its mirror; "
+                "it stands beside the accuracy without, under test_flip");
+}
+
 }  // namespace
 
 void declare(Settings& settings, RecipeOptions& o, std::int64_t& batch) {
@@ -41,31 +81,7 @@ void declare(Settings& settings, RecipeOptions& o, std::int64_t& batch) {
   settings.text("progressive", o.progressive, "SIZE:UNTIL,...",
                 "Smaller images at first: 16:0.4,24:0.8 trains on 16 px for the first 40 % of the epochs, on "
                 "24 px up to 80 %, then on the images as they are. Evaluations never use smaller images");
-
-  settings.group("Regularisation");
-  settings.real("cutout", o.cutout,
-                "Side of a square of each image that is set to the mean, as a fraction of "
-                "its side; 0: none, unless --augment says so (0.5 then)",
-                0, 1);
-  settings.real("erasing", o.erasing, "Probability that a box of 2 to 33 % of an image is erased", 0, 1);
-  settings.real("mixup", o.mixup,
-                "Mix images two by two, with shares from Beta(X, X), and their labels likewise; 0: do not", 0,
-                2);
-  settings.real(
-      "cutmix", o.cutmix,
-      "Put a box of one image into another, its area from Beta(X, X); 0: do not. With mixup as well, a "
-      "coin decides for each image",
-      0, 2);
-  settings.real("mix-probability", o.mix_probability, "Probability that an image is mixed", 0, 1);
-  settings.real("label-smoothing", o.label_smoothing, "Probability that is spread over all classes", 0, 0.9);
-  settings.real("drop-path", o.drop_path,
-                "Probability that an image skips the last residual block; those before it linearly less", 0,
-                0.9);
-  settings.real("dropout", o.dropout, "Probability that a feature is hidden from the classifier", 0, 0.9);
-  settings.real("teacher-weight", o.teacher_weight, "Of the loss by the teacher; the labels have the rest", 0,
-                1);
-  settings.real("temperature", o.temperature,
-                "By which logits are divided before the pupil is held to the teacher", 0.1, 100);
+  declare_regularisation(settings, o);
 }
 
 nas::NetworkTrainingOptions RecipeOptions::training() const {
@@ -80,15 +96,17 @@ nas::NetworkTrainingOptions RecipeOptions::training() const {
           .cycles = cycles,
           .average = f(ema),
           .label_smoothing = f(label_smoothing),
+          .trivial_augment = trivial_augment,
           .erasing = f(erasing),
           .mixing = {f(mixup), f(cutmix), f(mix_probability)},
           .drop_path = f(drop_path),
           .dropout = f(dropout),
+          .auxiliary = f(auxiliary),
           .teaching = f(teacher_weight),
           .temperature = f(temperature)};
 }
 
-std::vector<nas::SizeStage> RecipeOptions::stages(std::int64_t image_size) const {
+std::vector<nas::SizeStage> RecipeOptions::stages(std::optional<std::int64_t> image_size) const {
   std::vector<nas::SizeStage> stages;
   for (const auto part : std::views::split(std::string_view(progressive), ',')) {
     const std::string text(part.begin(), part.end());
@@ -101,12 +119,13 @@ std::vector<nas::SizeStage> RecipeOptions::stages(std::int64_t image_size) const
       good = until.ec == std::errc() && until.ptr == end && stage.until > 0 && stage.until <= 1;
     }
     const nas::SizeStage before = stages.empty() ? nas::SizeStage{smallest_image - 1, 0} : stages.back();
-    if (!good || stage.size <= before.size || stage.size >= image_size || stage.until <= before.until) {
+    const bool smaller = !image_size || stage.size < *image_size;
+    if (!good || stage.size <= before.size || !smaller || stage.until <= before.until) {
       fail_usage(
           "train",
-          "bad --progressive, got \"{}\" at \"{}\", expected SIZE:UNTIL,... with sizes that rise from {} or "
-          "more to less than the {} px of the data, and parts of the epochs that rise to 1 at most",
-          progressive, text, smallest_image, image_size);
+          "bad --progressive, got \"{}\" at \"{}\", expected SIZE:UNTIL,... with sizes that rise, from {} "
+          "or more to less than the data's{}, and parts of the epochs that rise, to 1 at most",
+          progressive, text, smallest_image, image_size ? fmt::format(" {} px", *image_size) : "");
     }
     stages.push_back(stage);
   }

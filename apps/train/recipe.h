@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,14 +25,16 @@ struct RecipeOptions {
   double ema = 0;
   std::string progressive;  // SIZE:UNTIL,...
 
+  bool trivial_augment = false;
   double cutout = 0, erasing = 0, mixup = 0, cutmix = 0, mix_probability = 1;
-  double label_smoothing = 0, drop_path = 0, dropout = 0;
+  double label_smoothing = 0, drop_path = 0, dropout = 0, auxiliary = 0;
+  bool test_flip = false;
   double teacher_weight = 0.5, temperature = 4;
 
   // All that they say of a training; what the data decide (augmentation, smaller images) is left out.
   nas::NetworkTrainingOptions training() const;
-  // What `progressive` says for images of that size; throws a usage Error where it makes no sense.
-  std::vector<nas::SizeStage> stages(std::int64_t image_size) const;
+  // What `progressive` says for images of that size, or of any; throws a usage Error where it makes no sense.
+  std::vector<nas::SizeStage> stages(std::optional<std::int64_t> image_size = {}) const;
 };
 
 // Declares them, and `batch`, which is a part as well.

@@ -38,6 +38,10 @@ Json result_of(const TrainSetup& setup, const TrainOutcome& outcome, const data:
   result["validation_accuracy"] = outcome.validation.accuracy;
   result["test_accuracy"] = outcome.test.accuracy;
   result["test_error"] = 1.0 - outcome.test.accuracy;
+  if (outcome.flipped_test) {
+    result["test_flip"] = {{"test_accuracy", *outcome.flipped_test},
+                           {"test_error", 1.0 - *outcome.flipped_test}};
+  }
   if (outcome.raw_test) {
     result["weights"] = "averaged";
     result["raw"] = {{"validation_accuracy", outcome.raw_validation->accuracy},
@@ -49,15 +53,28 @@ Json result_of(const TrainSetup& setup, const TrainOutcome& outcome, const data:
   return result;
 }
 
+double accuracy_of(std::span<const float> logits, const data::ImageSet& test) {
+  const std::int64_t classes = std::ssize(logits) / test.count();
+  std::int64_t hits = 0;
+  for (std::int64_t i = 0; i < test.count(); ++i) {
+    const auto row = logits.subspan(i * classes, classes);
+    if (std::max_element(row.begin(), row.end()) - row.begin() == test.labels[i]) ++hits;
+  }
+  return static_cast<double>(hits) / static_cast<double>(test.count());
+}
+
 }  // namespace
 
-void write_test_outcome(const TrainSetup& setup, const data::ImageSet& test, const RunDirectory& directory) {
+std::optional<double> write_test_outcome(const TrainSetup& setup, const data::ImageSet& test,
+                                         const RunDirectory& directory) {
   nas::Inference inference(setup.backend, nas::StoredNetwork::load(directory.network().string()),
                            std::min(setup.options.evaluation_batch, test.count()));
   const Json outcome = test_outcome(test, inference.logits(test), setup.data.classes);
   // Names of folders need not be UTF-8.
   io::write_atomically((directory.path() / "test.json").string(),
                        outcome.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (!setup.options.recipe.test_flip) return std::nullopt;
+  return accuracy_of(inference.logits(test, nas::Inference::Views::mirrored_too), test);
 }
 
 void write_results(const TrainSetup& setup, const TrainOutcome& outcome, const data::ImageSet& test,
@@ -69,9 +86,11 @@ void write_results(const TrainSetup& setup, const TrainOutcome& outcome, const d
 std::string summary_of(const TrainOptions& options, const TrainOutcome& outcome,
                        const RunDirectory& directory) {
   return fmt::format(
-      "test accuracy {:.4f} after {} epochs ({:.0f} images a second)\nresult     {}\nreport     {}\n"
+      "test accuracy {:.4f}{} after {} epochs ({:.0f} images a second)\nresult     {}\nreport     {}\n"
       "checkpoint {}\n",
-      outcome.test.accuracy, options.recipe.epochs, outcome.images_per_second, directory.result().string(),
+      outcome.test.accuracy,
+      outcome.flipped_test ? fmt::format(" ({:.4f} with test-time flip)", *outcome.flipped_test) : "",
+      options.recipe.epochs, outcome.images_per_second, directory.result().string(),
       directory.report().string(), directory.network().string());
 }
 

@@ -46,7 +46,7 @@ void TrainRun::lead(parallel::Group& group) {
   const data::ImageSet& test = setup_.test.images;
   evaluate_test_split(trainer, test);
   outcome_.arena_peak = std::max(outcome_.arena_peak, arena.peak());
-  write_test_outcome(setup_, test, directory_);
+  outcome_.flipped_test = write_test_outcome(setup_, test, directory_);
   for (const std::string& note : setup_.backend.notes()) log_.json.write("device", {{"note", note}});
   write_results(setup_, outcome_, test, directory_);
   group.barrier();

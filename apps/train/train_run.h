@@ -24,6 +24,11 @@ struct TrainOptions : RunOptions {
   std::string architecture, teacher;
   RecipeOptions recipe;
   std::int64_t micro_batches = 1;
+
+  void require_valid() const {
+    RunOptions::require_valid();
+    recipe.stages();
+  }
 };
 void declare(Settings& settings, TrainOptions& options);
 
@@ -61,12 +66,16 @@ struct TrainOutcome {
   // Of the network that is kept, and, where its weights are averages, of the raw ones too.
   nas::Score validation, test;
   std::optional<nas::Score> raw_validation, raw_test;
+  std::optional<double>
+      flipped_test;                // accuracy with the mirrors of images (--test-flip), beside that without
   std::size_t arena_peak = 0;      // over all processes of the run
   std::vector<std::string> hosts;  // of the ranks
 };
 
-// Writes what the last checkpoint predicts for the test split into test.json.
-void write_test_outcome(const TrainSetup& setup, const data::ImageSet& test, const RunDirectory& directory);
+// Writes what the last checkpoint predicts for the test split into test.json. Returns the accuracy of
+// predictions that average each image and its mirror, where the recipe asks for it.
+std::optional<double> write_test_outcome(const TrainSetup& setup, const data::ImageSet& test,
+                                         const RunDirectory& directory);
 
 // Writes result.json, and the report from all that lies in the directory.
 void write_results(const TrainSetup& setup, const TrainOutcome& outcome, const data::ImageSet& test,

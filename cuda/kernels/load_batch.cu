@@ -14,8 +14,8 @@ struct BatchShape {
 
 __global__ void __launch_bounds__(threads_per_block)
     augment(BatchShape s, const std::uint8_t* images, const std::int32_t* labels, const std::int32_t* index,
-            PixelNorm norm, Augmentation augmentation, AugmentKey key, float* x, std::int32_t* y,
-            std::int64_t n) {
+            PixelNorm norm, Augmentation augmentation, AugmentKey key, bool gathered, float* x,
+            std::int32_t* y, std::int64_t n) {
   const std::int64_t image = s.height * s.width * s.channels, span = 2 * augmentation.shift + 1;
   for (std::int64_t e = first_index(); e < n; e += index_step()) {
     const std::int64_t b = e / image, c = e % s.channels;
@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(threads_per_block)
     float value = 0;
     if (inside && !cut) {
       const std::int64_t column = augmentation.flip && (r[0] & 1u) != 0 ? s.width - 1 - w : w;
-      const float stored = images[row * image + (h * s.width + column) * s.channels + c];
+      const float stored = images[(gathered ? b : row) * image + (h * s.width + column) * s.channels + c];
       value = stored * (1.0f / (255.0f * norm.deviation[c])) - norm.mean[c] / norm.deviation[c];
     }
     x[e] = value;
@@ -67,7 +67,7 @@ void GpuBackend::compute(const LoadBatch& op, void*) {
   const std::int64_t n = op.x.elements();
   launch(op.name, augment, blocks_for(n), threads_per_block, 0, stream(), BatchShape{s[0], s[1], s[2], s[3]},
          op.images.data<std::uint8_t>(), integers(op.labels), integers(op.index), op.norm, op.augmentation,
-         op.key, floats(op.x), op.y.data<std::int32_t>(), n);
+         op.key, op.gathered, floats(op.x), op.y.data<std::int32_t>(), n);
 }
 
 void GpuBackend::compute(const ShrinkImages& op, void*) {

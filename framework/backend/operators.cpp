@@ -106,6 +106,14 @@ void check_targets(Operands& o, const Tensor& logits, const ClassTargets& target
           targets.temperature, targets.teaching);
 }
 
+// Images of which a batch is made are not counted as read: only some of them are.
+void check_stored(const char* name, const Tensor& images) {
+  require(images.defined() && images.shape().rank() == 4 && images.dtype() == DType::u8, name,
+          "images do not fit, got {}, expected u8 of rank 4", images.text());
+  const std::int64_t channels = images.shape()[3];
+  require(channels >= 1 && channels <= 4, name, "got {} channels, expected 1 to 4", channels);
+}
+
 // A batch of images, and the numbers of the stored ones.
 void check_batch(Operands& o, const Tensor& x, const Tensor& index) {
   o.input("x", x, 4);
@@ -262,14 +270,22 @@ void AdamWStep::check(Operands& o) const {
   require(rule.step >= 1, name, "got step {}, expected 1 or more", rule.step);
 }
 
-void LoadBatch::check(Operands& o) const {
+void TrivialAugment::check(Operands& o) const {
+  check_stored(name, images);
   const Shape& stored = images.shape();
-  require(images.defined() && stored.rank() == 4 && images.dtype() == DType::u8, name,
-          "images do not fit, got {}, expected u8 of rank 4", images.text());
-  require(labels.defined() && labels.shape() == Shape{stored[0]} && labels.dtype() == DType::i32, name,
-          "labels do not fit, got {}, expected i32 ({})", labels.text(), stored[0]);
   o.input("index", index, 1, DType::i32);
-  require(stored[3] >= 1 && stored[3] <= 4, name, "got {} channels, expected 1 to 4", stored[3]);
+  o.output("y", y, Shape{index.shape()[0], stored[1], stored[2], stored[3]}, DType::u8);
+}
+
+void LoadBatch::check(Operands& o) const {
+  check_stored(name, images);
+  const Shape& stored = images.shape();
+  o.input("index", index, 1, DType::i32);
+  require(labels.defined() && labels.shape().rank() == 1 && labels.dtype() == DType::i32 &&
+              (gathered || labels.shape() == Shape{stored[0]}),
+          name, "labels do not fit, got {}, expected i32 ({})", labels.text(), stored[0]);
+  require(!gathered || stored[0] == index.shape()[0], name, "got {} images, expected {}", stored[0],
+          index.shape()[0]);
   require(augmentation.shift >= 0 && augmentation.cutout >= 0, name,
           "negative augmentation, got shift {}, cutout {}", augmentation.shift, augmentation.cutout);
   o.output("x", x, Shape{index.shape()[0], stored[1], stored[2], stored[3]});

@@ -511,6 +511,7 @@ struct Lerp {
 //   flip if r0 & 1; shift dy = (r1 >> 16) % (2 shift + 1) - shift, dx = (r1 & 0xffff) % .. - shift;
 //   cutout centre row (r2 >> 16) % H, column (r2 & 0xffff) % W, rows centre - side/2 .. + side-1.
 // Flip first, then shift (output (i,j) reads input (i+dy, j+dx)), then cutout in output positions.
+// `gathered`: images are (B, H, W, C), row b being stored image index[b], changed already.
 struct LoadBatch {
   static constexpr const char* name = "load_batch";
   Tensor images, labels, index;
@@ -518,6 +519,17 @@ struct LoadBatch {
   Augmentation augmentation;
   AugmentKey key;
   Tensor x, y;
+  bool gathered = false;
+  void check(Operands& o) const;
+};
+
+// Row b of y u8 (B, H, W, C) is stored image index[b] of images u8 (N, H, W, C <= 4), changed as draw_trivial
+// says (framework/backend/trivial_augment.h).
+struct TrivialAugment {
+  static constexpr const char* name = "trivial_augment";
+  Tensor images, index;
+  AugmentKey key;
+  Tensor y;
   void check(Operands& o) const;
 };
 
@@ -575,7 +587,7 @@ struct DrawMask {
   X(ChannelScaleBackward) X(ConcatForward) X(ConcatBackward) X(GlobalPoolForward)                   \
   X(GlobalPoolBackward) X(CrossEntropyForward) X(CrossEntropyBackward) X(CountHits) X(EmbeddingSum) \
   X(EmbeddingBackward) X(Assemble) X(AssembleBackward) X(SumOfSquares) X(SgdStep) X(AdamWStep)      \
-  X(Lerp) X(LoadBatch) X(ShrinkImages) X(MixImages) X(EraseBoxes) X(DrawMask)
+  X(Lerp) X(LoadBatch) X(TrivialAugment) X(ShrinkImages) X(MixImages) X(EraseBoxes) X(DrawMask)
 // clang-format on
 
 }  // namespace adwp

@@ -28,6 +28,17 @@ data::ImageSet noise(const Task& task, std::int64_t count, Random random) {
   return set;
 }
 
+data::ImageSet mirrored(data::ImageSet set) {
+  for (std::int64_t line = 0; line < set.count() * set.height; ++line) {
+    std::uint8_t* pixels = set.pixels.data() + line * set.width * set.channels;
+    for (std::int64_t left = 0, right = set.width - 1; left < right; ++left, --right) {
+      std::swap_ranges(pixels + left * set.channels, pixels + (left + 1) * set.channels,
+                       pixels + right * set.channels);
+    }
+  }
+  return set;
+}
+
 }  // namespace
 
 void load_network(const StoredNetwork& network, TrainedWeights& weights, RunningStatistics& statistics) {
@@ -89,7 +100,13 @@ void Inference::load(const data::ImageSet& images, std::int64_t first) {
   resident_.images.pixels.copy_from_host(std::span<const std::uint8_t>(pixels));
 }
 
-std::vector<float> Inference::logits(const data::ImageSet& images) {
+std::vector<float> Inference::logits(const data::ImageSet& images, Views views) {
+  if (views == Views::mirrored_too) {
+    std::vector<float> all = logits(images);
+    const std::vector<float> others = logits(mirrored(images));
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = (all[i] + others[i]) / 2;
+    return all;
+  }
   std::vector<float> all;
   for (std::int64_t first = 0; first < images.count(); first += batch_) {
     load(images, first);

@@ -16,9 +16,11 @@ class Inference {
   // Takes memory for the network and `batch` images at a time.
   Inference(Backend& backend, const StoredNetwork& network, std::int64_t batch);
 
+  // What is asked about: the images, or each and its mirror, whose logits are then averaged.
+  enum class Views { images, mirrored_too };
   // Row by row (images, classes), with the stored statistics. Images must have the network's size. Throws
   // when they come out as NaN or Inf.
-  std::vector<float> logits(const data::ImageSet& images);
+  std::vector<float> logits(const data::ImageSet& images, Views views = Views::images);
   // The probabilities of one row of logits.
   static std::vector<double> softmax(std::span<const float> logits);
 

@@ -85,7 +85,7 @@ Variable compute_step(Tape& tape, const NetworkPlan& plan, const Step& step, con
 }  // namespace
 
 Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights, const Tensor& images,
-                 const NormMode& norm, const Drops& drops) {
+                 const NormMode& norm, const Drops& drops, Wanted* wanted) {
   const Task& task = plan.task;
   const std::int64_t size = images.shape()[1];
   require(images.shape() == Shape{images.shape()[0], size, size, task.channels} && size <= task.image_size,
@@ -107,6 +107,9 @@ Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weig
       const Step& step = plan.steps[s++];
       const Tensor path = drops.paths.empty() ? Tensor() : drops.paths[first];  // a mask of the branch
       values[step.output] = compute_step(tape, plan, step, weights, values, norm.collect, path);
+    }
+    if (wanted != nullptr && plan.steps[s - 1].output == wanted->number) {
+      wanted->value = values[wanted->number];
     }
     for (int done = first; done < s; ++done) {
       for (const int value : plan.steps[done].inputs) {

@@ -26,10 +26,16 @@ struct Drops {
   Tensor features;            // of what the classifier sees; empty: all of it
 };
 
-// images (N, H, W, C), normalised -> logits (N, classes). Values are let go after their last use;
-// when the tape records, it keeps what backward needs.
+// A value of the plan that is wanted besides the logits; only values that blocks leave in training.
+struct Wanted {
+  int number = 0;
+  Variable value;
+};
+
+// images (N, H, W, C), normalised -> logits (N, classes). The images have the task's size, or are smaller
+// squares. Values are let go after their last use; when the tape records, it keeps what backward needs.
 Variable forward(Tape& tape, const NetworkPlan& plan, const NetworkWeights& weights, const Tensor& images,
-                 const NormMode& norm = {}, const Drops& drops = {});
+                 const NormMode& norm = {}, const Drops& drops = {}, Wanted* wanted = nullptr);
 
 // Running means and variances of all norms of a network, in one flat buffer; variances are biased.
 class RunningStatistics {

@@ -36,7 +36,8 @@ NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan
       plan_(plan),
       options_(options),
       norm_(norm),
-      weights_(arena, plan_, options.seed),
+      auxiliary_(options.auxiliary > 0 ? std::optional(auxiliary_head(plan_)) : std::nullopt),
+      weights_(arena, plan_, options.seed, auxiliary_ ? &auxiliary_->layer : nullptr),
       statistics_(arena, plan_),
       drops_(backend, arena, plan_, options.batch, options.drop_path, options.dropout, options.seed),
       loader_(backend, arena, images, options.batch, norm, options.augmentation, options.seed,
@@ -44,6 +45,10 @@ NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan
       optimizer_(optimizer_of(backend, arena, weights_.parameters(), options)),
       log_(arena),
       one_(Tensor::from_host(arena, Shape{1}, std::span<const float>(std::vector<float>{1}))) {
+  if (auxiliary_) {
+    auxiliary_weight_ = Tensor::from_host(arena, Shape{1, 1, 1, 1},
+                                          std::span<const float>(std::vector<float>{options.auxiliary}));
+  }
   if (options.teacher) teacher_.emplace(arena, *options.teacher, plan_.task, norm);
   if (options.average > 0) {
     average_.emplace(optim::WeightAverage(backend, arena, weights_.parameters().values(), options.average),
@@ -81,8 +86,16 @@ void NetworkTrainer::compute_part(const Views& x, ClassTargets targets, const Dr
   weights_.parameters().zero_gradients();
   std::vector<ops::BatchStatistics> batch_statistics = statistics_.views(statistics);
   const NetworkWeights weights = weights_.weights(tape, plan_);
-  const Variable logits = forward(tape, plan_, weights, x.pupil, {.collect = &batch_statistics}, drops);
+  Wanted middle{.number = auxiliary_ ? auxiliary_->value : 0, .value = {}};
+  const Variable logits =
+      forward(tape, plan_, weights, x.pupil, {.collect = &batch_statistics}, drops, &middle);
   targets.smoothing = options_.label_smoothing;
+  Variable aside;  // the loss by labels of the auxiliary head, weighted
+  if (auxiliary_) {
+    const Variable early = auxiliary_logits(tape, *auxiliary_, weights.auxiliary, middle.value);
+    aside = ops::channel_scale(tape, ops::cross_entropy(tape, early, targets).reshaped(Shape{1, 1, 1, 1}),
+                               Variable::constant(auxiliary_weight_));
+  }
   if (teacher_) {
     Tape silent(backend_, arena_, Tape::Recording::off);
     targets.teacher = teacher_->logits(silent, x.teacher);
@@ -91,7 +104,7 @@ void NetworkTrainer::compute_part(const Views& x, ClassTargets targets, const Dr
   }
   const Variable result = ops::cross_entropy(tape, logits, targets);
   loss.copy_from(result.value());
-  tape.backward(result, one_);
+  tape.backward(auxiliary_ ? ops::add(tape, result, aside.reshaped(Shape{1})) : result, one_);
 }
 
 Tensor NetworkTrainer::train_step(const Views& x, const ClassTargets& targets, float learning_rate) {
@@ -128,6 +141,7 @@ NetworkTrainer::Batch NetworkTrainer::reserve_batch(std::int64_t image_size) con
   const std::int64_t count = options_.batch;
   const Shape images{count, task.image_size, task.image_size, task.channels}, rows{count};
   Batch batch{.x = Tensor(arena_, images), .y = Tensor(arena_, rows, DType::i32)};
+  if (options_.trivial_augment) batch.changed = Tensor(arena_, images, DType::u8);
   if (options_.mixing.on()) {
     batch.mixed_x = Tensor(arena_, images);
     batch.others = Tensor(arena_, rows, DType::i32);
@@ -140,7 +154,11 @@ NetworkTrainer::Batch NetworkTrainer::reserve_batch(std::int64_t image_size) con
 }
 
 void NetworkTrainer::load(std::int64_t batch, const Batch& to) {
-  loader_.load(batch, to.x, to.y);
+  if (options_.trivial_augment) {
+    loader_.load_changed(batch, to.changed, to.x, to.y);
+  } else {
+    loader_.load(batch, to.x, to.y);
+  }
   if (options_.erasing > 0) loader_.erase(batch, options_.erasing, to.x);
   if (options_.mixing.on()) {
     loader_.mix(batch, options_.mixing, to.x, to.y, to.mixed_x, to.others, to.share);

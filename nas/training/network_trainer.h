@@ -9,6 +9,7 @@
 #include "framework/optim/weight_average.h"
 #include "framework/parallel/group.h"
 #include "nas/evaluation/evaluator.h"
+#include "nas/network/auxiliary_head.h"
 #include "nas/network/macro_network.h"
 #include "nas/training/drop_masks.h"
 #include "nas/training/teacher.h"
@@ -42,10 +43,12 @@ struct NetworkTrainingOptions {
   float average = 0;  // decay of the moving average of weights and statistics; 0: none is kept
   std::vector<SizeStage> progressive = {};  // sizes and ends rise; what is left has the task's size
   float label_smoothing = 0;
+  bool trivial_augment = false;
   float erasing = 0;    // probability that a box of an image is erased
   Mixing mixing;        // of the images of a batch
   float drop_path = 0;  // probability of the last residual block; those before it, linearly less
   float dropout = 0;    // of each feature that the classifier sees
+  float auxiliary = 0;  // weight of the auxiliary head's loss; 0: there is no such head
   std::shared_ptr<const StoredNetwork> teacher = {};  // to learn from; none: from labels alone
   float teaching = 0.5f, temperature = 4;             // see ClassTargets
   float norm_momentum = 0.1f;                         // running += momentum * (batch - running)
@@ -91,8 +94,8 @@ class NetworkTrainer : public Trainer {
     Tensor pupil, teacher;
   };
   // Computes, on given images (batch, H, W, C) and labels, the gradients of all parameters, the running
-  // statistics and the loss (1). This part of a step is the same each time, so devices replay it
-  // (framework/backend/replay.h).
+  // statistics and the loss (1), that of an auxiliary head left out. This part of a step is the same each
+  // time, so devices replay it (framework/backend/replay.h).
   void compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
     compute_gradients({x, x}, ClassTargets{.labels = y}, loss);
   }
@@ -135,7 +138,7 @@ class NetworkTrainer : public Trainer {
                           Which which);
   // Batch `batch` of the epoch at hand, as the options change images.
   struct Batch {
-    Tensor x, y;                    // as loaded
+    Tensor changed, x, y;           // as loaded; u8 before that, where trivial_augment is
     Tensor mixed_x, others, share;  // where images are mixed
     Tensor small_x;                 // where they are made smaller, last of all
     const Tensor& large_x() const { return mixed_x.defined() ? mixed_x : x; }
@@ -152,6 +155,7 @@ class NetworkTrainer : public Trainer {
   NetworkPlan plan_;
   NetworkTrainingOptions options_;
   PixelNorm norm_;
+  std::optional<AuxiliaryHead> auxiliary_;
   TrainedWeights weights_;
   RunningStatistics statistics_;
   DropMasks drops_;
@@ -163,7 +167,8 @@ class NetworkTrainer : public Trainer {
   };
   std::optional<Averages> average_;
   LossLog log_;
-  Tensor one_;  // (1): the gradient of the loss by itself
+  Tensor one_;               // (1): the gradient of the loss by itself
+  Tensor auxiliary_weight_;  // (1, 1, 1, 1), where there is such a head
   parallel::Group alone_;
   parallel::Group* group_ = &alone_;
   std::function<bool()> stop_ = [] { return false; };

@@ -7,30 +7,42 @@ namespace adwp::nas {
 using nn::Decay;
 using nn::Initial;
 
-TrainedWeights::TrainedWeights(Arena& arena, const NetworkPlan& plan, std::uint64_t seed) {
-  for (const LayerSpec& layer : plan.layers) {
-    const Shape channels{layer.out_channels};
-    Numbers numbers{};
-    numbers.kernel =
-        store_.add(layer.name + ".kernel", layer.kernel_shape(), Decay::yes, Initial::he(layer.fan_in()));
-    numbers.scale =
-        layer.norm ? store_.add(layer.name + ".scale", channels, Decay::no, Initial::constant(1)) : -1;
-    numbers.shift =
-        store_.add(layer.name + (layer.norm ? ".shift" : ".bias"), channels, Decay::no, Initial::constant(0));
-    layers_.push_back(numbers);
-  }
-  const std::int64_t inputs = plan.classifier_inputs;
+TrainedWeights::Numbers TrainedWeights::add_layer(const LayerSpec& layer) {
+  const Shape channels{layer.out_channels};
+  Numbers numbers{};
+  numbers.kernel =
+      store_.add(layer.name + ".kernel", layer.kernel_shape(), Decay::yes, Initial::he(layer.fan_in()));
+  numbers.scale =
+      layer.norm ? store_.add(layer.name + ".scale", channels, Decay::no, Initial::constant(1)) : -1;
+  numbers.shift =
+      store_.add(layer.name + (layer.norm ? ".shift" : ".bias"), channels, Decay::no, Initial::constant(0));
+  return numbers;
+}
+
+TrainedWeights::Classifier TrainedWeights::add_classifier(const std::string& name, std::int64_t classes,
+                                                          std::int64_t inputs) {
   // Half the usual deviation: the first predictions are near uniform.
   const float deviation = 0.5f * Initial::he(2 * inputs).scale;
-  classifier_ = store_.add("classifier.weight", Shape{plan.task.classes, inputs}, Decay::yes,
-                           Initial::normal(deviation));
-  classifier_bias_ = store_.add("classifier.bias", Shape{plan.task.classes}, Decay::no, Initial::constant(0));
+  const int weight =
+      store_.add(name + ".weight", Shape{classes, inputs}, Decay::yes, Initial::normal(deviation));
+  return {weight, store_.add(name + ".bias", Shape{classes}, Decay::no, Initial::constant(0))};
+}
+
+TrainedWeights::TrainedWeights(Arena& arena, const NetworkPlan& plan, std::uint64_t seed,
+                               const LayerSpec* auxiliary) {
+  for (const LayerSpec& layer : plan.layers) layers_.push_back(add_layer(layer));
+  classifier_ = add_classifier("classifier", plan.task.classes, plan.classifier_inputs);
+  if (auxiliary != nullptr) {
+    layers_.push_back(add_layer(*auxiliary));
+    auxiliary_ = add_classifier("auxiliary.classifier", plan.task.classes, auxiliary->out_channels);
+  }
   store_.build(arena, seed);
 }
 
 NetworkWeights TrainedWeights::weights(Tape&, const NetworkPlan& plan) {
-  require(plan.layers.size() == layers_.size(), "trained weights",
-          "weights of another network, got {} layers, expected {}", plan.layers.size(), layers_.size());
+  const std::size_t layers = layers_.size() - (auxiliary_.weight < 0 ? 0 : 1);
+  require(plan.layers.size() == layers, "trained weights",
+          "weights of another network, got {} layers, expected {}", plan.layers.size(), layers);
   return assembled([this](int number) { return store_[number]; });
 }
 
@@ -56,8 +68,12 @@ NetworkWeights TrainedWeights::assembled(const std::function<Variable(int)>& par
                               numbers.scale < 0 ? Variable() : parameter(numbers.scale),
                               parameter(numbers.shift)});
   }
-  weights.classifier = parameter(classifier_);
-  weights.classifier_bias = parameter(classifier_bias_);
+  weights.classifier = parameter(classifier_.weight);
+  weights.classifier_bias = parameter(classifier_.bias);
+  if (auxiliary_.weight >= 0) {
+    weights.auxiliary = {weights.layers.back(), parameter(auxiliary_.weight), parameter(auxiliary_.bias)};
+    weights.layers.pop_back();
+  }
   return weights;
 }
 

@@ -31,8 +31,10 @@ class SharedWeights : public WeightSource {
 // Weights of one network as parameters of their own: what training from scratch trains.
 class TrainedWeights : public WeightSource {
  public:
-  // Kernels start as He et al. 2015 have it, scales at 1, shifts and biases at 0.
-  TrainedWeights(Arena& arena, const NetworkPlan& plan, std::uint64_t seed);
+  // Kernels start as He et al. 2015 have it, scales at 1, shifts and biases at 0. `auxiliary` is the layer of
+  // an auxiliary head (nas/network/auxiliary_head.h), whose parameters stand behind the network's.
+  TrainedWeights(Arena& arena, const NetworkPlan& plan, std::uint64_t seed,
+                 const LayerSpec* auxiliary = nullptr);
 
   // `plan` must be the one given at construction.
   NetworkWeights weights(Tape& tape, const NetworkPlan& plan) override;
@@ -48,9 +50,15 @@ class TrainedWeights : public WeightSource {
   struct Numbers {
     int kernel, scale, shift;  // scale is -1 where there is a bias
   };
+  struct Classifier {
+    int weight = -1, bias = -1;
+  };
+  Numbers add_layer(const LayerSpec& layer);
+  Classifier add_classifier(const std::string& name, std::int64_t classes, std::int64_t inputs);
+
   nn::ParameterStore store_;
-  std::vector<Numbers> layers_;
-  int classifier_ = 0, classifier_bias_ = 0;
+  std::vector<Numbers> layers_;  // of the plan, and of the auxiliary head if there is one
+  Classifier classifier_, auxiliary_;
 };
 
 }  // namespace adwp::nas

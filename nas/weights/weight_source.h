@@ -17,10 +17,16 @@ struct LayerWeights {
   Variable shift;   // (out); or the bias
 };
 
+struct AuxiliaryWeights {
+  LayerWeights layer;
+  Variable classifier, classifier_bias;
+};
+
 struct NetworkWeights {
   std::vector<LayerWeights> layers;  // in the plan's order
   Variable classifier;               // (classes, inputs)
   Variable classifier_bias;          // (classes)
+  AuxiliaryWeights auxiliary;        // empty without an auxiliary head
 };
 
 class WeightSource {

@@ -35,7 +35,8 @@ SEARCH = [BUILD / "apps/search", "--data", "synthetic:300?size=16", "--batch", "
 def train(best):
     return [BUILD / "apps/train", "--architecture", best, "--data", "synthetic:600?size=16", "--batch", "48",
             "--micro-batches", "6", "--mixup", "0.2", "--cutmix", "1", "--erasing", "0.3", "--drop-path", "0.2",
-            "--dropout", "0.1", "--ema", "0.9", "--epochs", "3"]
+            "--dropout", "0.1", "--ema", "0.9", "--epochs", "3", "--progressive", "8:0.5", "--trivial-augment",
+            "--auxiliary", "0.4"]
 
 
 def command(program, out, ranks, more=()):

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "framework/io/atomic_file.h"
@@ -19,7 +20,8 @@ namespace fs = std::filesystem;
 constexpr const char* everything =
     "batch = 32\nlr = 0.05\nema = 0.9\nprogressive = \"8:0.5,12:0.75\"\ncutout = 0.25\nerasing = 0.25\nmixup "
     "= 0.2\ncutmix = 1\n"
-    "mix-probability = 0.5\nlabel-smoothing = 0.1\ndrop-path = 0.1\ndropout = 0.1\ncycles = 2\n";
+    "mix-probability = 0.5\nlabel-smoothing = 0.1\ndrop-path = 0.1\ndropout = 0.1\ncycles = 2\n"
+    "trivial-augment = true\ntest-flip = true\nauxiliary = 0.4\n";
 
 class RecipeRuns : public testing::Test {
  protected:
@@ -87,6 +89,10 @@ TEST_F(RecipeRuns, OneOfEveryPartIsKilledAndComesToTheSameBits) {
     if (cell[0] == cell[1]) hits += cell[2].get<double>();
   }
   EXPECT_NEAR(result["test_accuracy"].get<double>(), hits / images, 1e-9);
+  // With mirrors there is another figure, beside the one without.
+  const double flipped = result["test_flip"]["test_accuracy"].get<double>();
+  EXPECT_NEAR(flipped * images, std::round(flipped * images), 1e-6);
+  EXPECT_EQ(result["test_flip"]["test_error"].get<double>(), 1 - flipped);
   // Its settings are whole: the run is done again from config.toml alone, the recipe's file gone.
   fs::remove(place() / "own.toml");
   const Finished again = run({ADWP_TRAIN, "--config", (place() / "whole/config.toml").string(), "--out",
@@ -105,6 +111,7 @@ TEST_F(RecipeRuns, WhatIsGivenByHandWins) {
     EXPECT_NE(config("run").find(line), std::string::npos) << line << config("run");
   }
   EXPECT_FALSE(read_json(place() / "run/result.json").contains("raw"));
+  EXPECT_TRUE(read_json(place() / "run/result.json").contains("test_flip"));
 }
 
 TEST_F(RecipeRuns, RecipesOfTheProgramAreReadAndWrongOnesRefused) {
@@ -125,11 +132,14 @@ TEST_F(RecipeRuns, RecipesOfTheProgramAreReadAndWrongOnesRefused) {
   refused("seed = 3\n", "no part of a recipe");
   refused("mixpu = 1\n", "did you mean mixup?");
   refused("mixup = 3\n", "out of its range");
-  for (const char* sizes : {"8", "8:", ":1", "8:x", "8:0", "8:1.5", "16:0.5", "3:0.5", "8:0.5,8:0.7",
-                            "8:0.5,12:0.5", "8:0.5,", "8:0.5 12:0.7", "12:0.5,8:0.7"}) {
+  for (const char* sizes : {"8", "8:", ":1", "8:x", "8:0", "8:1.5", "3:0.5", "8:0.5,8:0.7", "8:0.5,12:0.5",
+                            "8:0.5,", "8:0.5 12:0.7", "12:0.5,8:0.7"}) {
     refused(fmt::format("progressive = \"{}\"\n", sizes), "[train] bad --progressive, got");
   }
   refused("mixup = \"1\"\n", "wrong type");
+  const Finished large = run(train("large", {"--progressive", "16:0.5"}));
+  EXPECT_EQ(large.status, 2);
+  EXPECT_NE(large.err.find("less than the data's 16 px"), std::string::npos) << large.err;
   const Finished unknown = run(train("wrong", {"--recipe", "fsat"}));
   EXPECT_EQ(unknown.status, 2);
   EXPECT_NE(unknown.err.find("expected fast, paper, standard, strong"), std::string::npos) << unknown.err;

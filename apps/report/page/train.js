@@ -10,6 +10,7 @@ describeRun(last ? `${last.epoch} epochs are done` : 'no epoch is done');
 terms($('figures'), [
   ['test accuracy', known(result.test_accuracy) ? `${(100 * result.test_accuracy).toFixed(2)} %` : null,
    (test ? `of ${whole(test.images)} images, read once` : '') +
+   (result.test_flip ? `; ${(100 * result.test_flip.test_accuracy).toFixed(2)} % with test-time flip` : '') +
    (result.raw ? `; averaged weights, the raw ones ${(100 * result.raw.test_accuracy).toFixed(2)} %` : '')],
   ['validation accuracy', last ? percent(last.validation_accuracy) : null, last ? `after ${last.epoch} epochs` : ''],
   ['parameters', network ? short(network.params) : null],
