@@ -126,6 +126,7 @@ void CpuBackend::compute(const BatchNormInference& op, void*) {
             affine(op.mean.data<float>(), op.var.data<float>(), op.scale.data<float>(),
                    op.shift.data<float>(), op.epsilon, op.x.shape().back()),
             op.act, op.y);
+  if (op.addend.defined()) compute(Add{op.y, op.addend, op.y}, nullptr);
 }
 
 void CpuBackend::compute(const BatchNormBackward& op, void* workspace) {

@@ -56,7 +56,7 @@ struct Moments {
 }  // namespace
 
 bool CpuBackend::fuses(const ConvBatchNormForward& op) const {
-  return op.y.elements() > 0 && op.w.elements() > 0;
+  return !op.pending.defined() && op.z.defined() && op.y.elements() > 0 && op.w.elements() > 0;
 }
 
 std::size_t CpuBackend::workspace(const ConvBatchNormForward& op) {
@@ -103,7 +103,8 @@ void CpuBackend::compute(const ConvBatchNormForward& op, void* workspace) {
 
 bool CpuBackend::fuses(const ConvBatchNormBackward& op) const {
   const Shape& x = op.x.shape();
-  return x[0] > 1 && x.elements() > 0 && op.w.elements() > 0 && wgrad_by_onednn(op.conv, x, *convolutions_);
+  return !op.pending.defined() && x[0] > 1 && x.elements() > 0 && op.w.elements() > 0 &&
+         wgrad_by_onednn(op.conv, x, *convolutions_);
 }
 
 namespace {

@@ -20,6 +20,9 @@ class CpuBackend : public Backend {
   std::string description() const override;
   std::string identity() const override;
   void synchronize() override {}
+  bool fuses(const ConvBatchNormForward& op) const override;
+  bool fuses(const ConvBatchNormBackward& op) const override;
+  bool fuses(const ConvChain& op) const override;
 
  private:
   void* do_allocate(std::size_t bytes) override;
@@ -41,11 +44,8 @@ class CpuBackend : public Backend {
 #define ADWP_COMPUTE(Op) void compute(const Op& op, void* workspace) override;
   ADWP_OPERATORS(ADWP_COMPUTE)
 #undef ADWP_COMPUTE
-  bool fuses(const ConvBatchNormForward& op) const override;
   void compute(const ConvBatchNormForward& op, void* workspace) override;
-  bool fuses(const ConvBatchNormBackward& op) const override;
   void compute(const ConvBatchNormBackward& op, void* workspace) override;
-  bool fuses(const ConvChain& op) const override;
   void compute(const ConvChain& op, void* workspace) override;
 
   ThreadGovernor threads_;

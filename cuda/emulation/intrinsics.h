@@ -19,6 +19,7 @@
 #else
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
+#define UNROLL_BY(n)
 
 inline void __syncthreads(adwp::emulation::Location where = adwp::emulation::Location::current()) {
   adwp::emulation::barrier(where);

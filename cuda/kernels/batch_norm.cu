@@ -7,6 +7,7 @@
 // same channels all the way, and what it wants of them in registers; it moves 16 bytes at a time and counts
 // in 32 bits (docs/results/cuda_counts.md).
 #include "cuda/kernels/column_reduce.cuh"
+#include "cuda/kernels/input_norm.cuh"
 #include "cuda/kernels/tile_moments.cuh"
 #include "cuda/runtime/gpu_backend.h"
 
@@ -51,7 +52,8 @@ struct StoreMoments {
   }
 };
 
-// Pixels of a tile: those at the right and lower edges of an image have fewer.
+// Pixels of a tile: those at the right and lower edges of an image have fewer. Divisions, of which most
+// layers need none.
 __device__ __forceinline__ int pixels_of(const Tiles& tiles, int across, int down, int tile) {
   const int column = tile % across * tiles.width, rest = tile / across % down;
   const std::int64_t below = tiles.image_height - std::int64_t{rest} * tiles.height;
@@ -65,8 +67,8 @@ __device__ __forceinline__ int pixels_of(const Tiles& tiles, int across, int dow
 // number, which takes no division, and added: in double, where what the move cancels is far below f32. A
 // block takes 8 channels.
 __global__ void __launch_bounds__(1024)
-    merge_moments(const float* moments, float* mean, float* var, Tiles tiles, int across, int down, int count,
-                  double rows, std::int64_t channels) {
+    merge_moments(const float* moments, float* mean, float* var, Tiles tiles, bool even, int across, int down,
+                  int count, double rows, std::int64_t channels) {
   using Sums = PartSums<8, 1024, double, 2>;
   const std::int64_t channel = block_index() * 8 + Sums::column();
   const double pivot = channel < channels ? moments[channel] : 0.0f;
@@ -75,7 +77,8 @@ __global__ void __launch_bounds__(1024)
     for (int tile = Sums::row(); tile < count; tile += Sums::rows) {
       const float* from = moments + tile * 3 * channels + channel;
       const double move = from[0] - pivot, first = from[channels], second = from[2 * channels];
-      const double moved = pixels_of(tiles, across, down, tile) * move;
+      const int pixels = even ? tiles.width * tiles.height : pixels_of(tiles, across, down, tile);
+      const double moved = pixels * move;
       sums[0] += first + moved;
       sums[1] += second + move * (first + first + moved);
     }
@@ -86,13 +89,7 @@ __global__ void __launch_bounds__(1024)
   }
 }
 
-// Of V channels, what a thread keeps in registers: y = (x - mean) factor + shift. As x factor + (shift - mean
-// factor), one operation less, it would lose the digits that a large mean takes.
-struct Normalised {
-  const float *mean, *var, *scale, *shift;
-  float epsilon;
-};
-
+// Of V channels, what backward wants to know.
 template <int V>
 struct NormalisedChannels {
   float mean[V], inverse[V], scale[V], shift[V];
@@ -116,15 +113,17 @@ __device__ __forceinline__ int own_channel(int channels) {
 
 template <Activation act, int V>
 __global__ void __launch_bounds__(threads_per_block)
-    normalise(Normalised norm, const float* x, float* y, int channels, int count) {
-  NormalisedChannels<V> own(norm, own_channel<V>(channels));
-  UNROLL for (int v = 0; v < V; ++v) own.scale[v] *= own.inverse[v];
+    normalise(Normalised norm, const float* x, const float* addend, float* y, int channels, int count) {
+  const NormLine<V> own(norm, own_channel<V>(channels));
   const int step = index_step();
   for (int i = first_index(); i < count; i += step) {
     float value[V];
     load(value, x + std::int64_t{i} * V);
-    UNROLL for (int v = 0; v < V; ++v) {
-      value[v] = activate<act>(fmaf(value[v] - own.mean[v], own.scale[v], own.shift[v]));
+    own.apply(act, value);
+    if (addend != nullptr) {
+      float other[V];
+      load(other, addend + std::int64_t{i} * V);
+      UNROLL for (int v = 0; v < V; ++v) value[v] += other[v];
     }
     store(y + std::int64_t{i} * V, value);
   }
@@ -195,11 +194,6 @@ __global__ void __launch_bounds__(threads_per_block)
 
 // --- launching ---------------------------------------------------------------------------------------
 
-template <typename Op>  // with statistics
-Normalised normalised(const Op& op) {
-  return {floats(op.mean), floats(op.var), floats(op.scale), floats(op.shift), op.epsilon};
-}
-
 // Where all that is read and written of a norm allows it, four channels at a time.
 template <typename Body, typename... Pointers>
 void dispatch_norm_width(const Normalised& norm, std::int64_t channels, Body&& body, Pointers... others) {
@@ -207,7 +201,7 @@ void dispatch_norm_width(const Normalised& norm, std::int64_t channels, Body&& b
 }
 
 template <typename Op>
-void run_normalise(Stream stream, const Op& op) {
+void run_normalise(Stream stream, const Op& op, const float* addend = nullptr) {
   const Normalised norm = normalised(op);
   const float* x = floats(op.x);
   float* y = floats(op.y);
@@ -217,11 +211,12 @@ void run_normalise(Stream stream, const Op& op) {
       in_pieces(op.x.shape().rows(), channels, [&](std::int64_t at, std::int64_t rows) {
         const std::int64_t count = rows * channels / V;
         launch("batch_norm_normalise", normalise<act, V>, blocks_in_step(count, channels / V),
-               threads_per_block, 0, stream, norm, x + at, y + at, channels, count);
+               threads_per_block, 0, stream, norm, x + at, addend != nullptr ? addend + at : nullptr, y + at,
+               channels, count);
       });
     });
   };
-  dispatch_norm_width(norm, channels, run, x, y);
+  dispatch_norm_width(norm, channels, run, x, addend, y);
 }
 
 }  // namespace
@@ -230,8 +225,9 @@ void batch_norm_of_moments(Stream stream, const BatchNormForward& op, const floa
                            const Tiles& tiles) {
   const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
   launch("batch_norm_merge", merge_moments, ceil_divide(channels, 8), 1024, 0, stream, moments,
-         floats(op.mean), floats(op.var), tiles, tiles.across(), tiles.down(), tiles.count(), rows, channels);
-  run_normalise(stream, op);
+         floats(op.mean), floats(op.var), tiles, tiles.even(), tiles.across(), tiles.down(), tiles.count(),
+         rows, channels);
+  if (op.y.defined()) run_normalise(stream, op);
 }
 
 // --- operators ---------------------------------------------------------------------------------------
@@ -249,7 +245,9 @@ void GpuBackend::compute(const BatchNormForward& op, void* workspace) {
   run_normalise(stream(), op);
 }
 
-void GpuBackend::compute(const BatchNormInference& op, void*) { run_normalise(stream(), op); }
+void GpuBackend::compute(const BatchNormInference& op, void*) {
+  run_normalise(stream(), op, op.addend.defined() ? floats(op.addend) : nullptr);
+}
 
 void GpuBackend::compute(const BatchNormBackward& op, void* workspace) {
   const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();

@@ -20,6 +20,10 @@ ProductShape wgrad_product(const ConvShape& s) {
   return {s.taps() * s.channels, s.filters, s.outputs()};
 }
 
+bool few_channels_have_wgrad(const GpuOptions& options, const ConvShape& shape) {
+  return options.level == KernelLevel::fast && has_few_channels_wgrad(shape);
+}
+
 MatrixOperand<true> weights(const Tensor& w, const ProductShape& product) {
   return {floats(w), product.k, product.n, product.k};
 }
@@ -35,15 +39,14 @@ void GpuBackend::compute(const ConvForward& op, void* workspace) {
   if (op.conv.depthwise) return depthwise(stream(), options_.level, op);
   const ConvShape shape = shape_of(op);
   const ProductShape product = forward_product(shape);
+  const PlainOutput out{floats(op.y), product.n, 1, nullptr, Activation::none, false};
   if (shape.pointwise()) {
-    const Output out{floats(op.y), product.n, 1, nullptr, Activation::none, false};
-    return matrix_product("conv2d_forward", stream(), options_, false, true, floats(op.x), floats(op.w), out,
-                          product, scratch(workspace));
+    return pointwise_product(stream(), options_, floats(op.x), input_norm(op.pending), floats(op.w), out,
+                             product, scratch(workspace));
   }
   if (options_.level == KernelLevel::fast && has_few_channels(shape, floats(op.y))) {
     return convolve_few_channels(stream(), shape, floats(op.x), floats(op.w), floats(op.y), nullptr);
   }
-  const PlainOutput out{floats(op.y), product.n, 1, nullptr, Activation::none, false};
   run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
                     WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product,
                     scratch(workspace));
@@ -68,16 +71,21 @@ void GpuBackend::compute(const ConvDgrad& op, void* workspace) {
 
 std::size_t GpuBackend::workspace(const ConvWgrad& op) {
   const ConvShape shape = shape_of(op);
-  return bytes_of(op.conv.depthwise ? depthwise_wgrad_scratch(shape) : wgrad_product(shape).scratch());
+  if (op.conv.depthwise) return bytes_of(depthwise_wgrad_scratch(shape));
+  return bytes_of(few_channels_have_wgrad(options_, shape) ? few_channels_wgrad_scratch(shape)
+                                                           : wgrad_product(shape).scratch());
 }
 void GpuBackend::compute(const ConvWgrad& op, void* workspace) {
   if (op.conv.depthwise) return depthwise(stream(), options_.level, op, scratch(workspace));
   const ConvShape shape = shape_of(op);
+  if (few_channels_have_wgrad(options_, shape)) {
+    return few_channels_wgrad(stream(), shape, op, scratch(workspace));
+  }
   const ProductShape product = wgrad_product(shape);
   if (shape.pointwise()) {
     const Output out{floats(op.dw), product.n, 1, nullptr, Activation::none, op.dw.adds()};
-    return matrix_product("conv2d_wgrad", stream(), options_, true, false, floats(op.dy), floats(op.x), out,
-                          product, scratch(workspace));
+    return pointwise_wgrad(stream(), options_, floats(op.dy), floats(op.x), input_norm(op.pending), out,
+                           product, scratch(workspace));
   }
   const Output out{floats(op.dw), 1, product.m, nullptr, Activation::none, op.dw.adds()};
   run_product<true>("conv2d_wgrad", stream(), options_, shape.channels % 4 == 0 && shape.filters % 4 == 0,
@@ -86,9 +94,24 @@ void GpuBackend::compute(const ConvWgrad& op, void* workspace) {
                     scratch(workspace));
 }
 
+bool GpuBackend::fuses(const ConvForward& op) const {
+  if (!op.pending.defined()) return true;
+  const ConvShape shape = shape_of(op);
+  if (op.conv.depthwise) return depthwise_has_code(options_.level, shape);
+  return shape.pointwise() &&
+         pointwise_takes_norm(options_, forward_product(shape), floats(op.x), floats(op.w));
+}
+bool GpuBackend::fuses(const ConvWgrad& op) const {
+  if (!op.pending.defined()) return true;
+  const ConvShape shape = shape_of(op);
+  if (op.conv.depthwise) return depthwise_has_code(options_.level, shape);
+  return shape.pointwise() &&
+         pointwise_wgrad_takes_norm(options_, wgrad_product(shape), floats(op.dy), floats(op.x));
+}
 bool GpuBackend::fuses(const ConvBatchNormForward& op) const {
+  if (!fuses(op.convolution())) return false;
   const ConvShape shape = shape_of(op.convolution());
-  if (op.conv.depthwise) return depthwise_leaves_moments(options_.level, shape);
+  if (op.conv.depthwise) return depthwise_has_code(options_.level, shape);
   return options_.level == KernelLevel::fast &&
          (has_few_channels(shape, floats(op.y)) || forward_product(shape).splits() == 1);
 }
@@ -113,7 +136,7 @@ void GpuBackend::compute(const ConvBatchNormForward& op, void* workspace) {
   }
   const OutputWithMoments out{{floats(op.y), product.n, 1, nullptr, Activation::none, false}, moments};
   if (shape.pointwise()) {
-    matrix_product("conv2d_forward", stream(), options_, floats(op.x), floats(op.w), out, product);
+    pointwise_product(stream(), options_, floats(op.x), input_norm(op.pending), floats(op.w), out, product);
   } else {
     run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
                       WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product, nullptr);

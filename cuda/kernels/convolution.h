@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/cuda_backend.h"
+#include "cuda/kernels/input_norm.cuh"
 #include "cuda/kernels/tile_moments.cuh"
 
 namespace adwp::ADWP_GPU {
@@ -46,10 +47,15 @@ bool has_few_channels(const ConvShape& shape, const float* y);
 Tiles few_channels_tiles(const ConvShape& shape);
 void convolve_few_channels(void* stream, const ConvShape& shape, const float* x, const float* w, float* y,
                            float* moments);
+// Gradients by their kernels.
+bool has_few_channels_wgrad(const ConvShape& shape);
+std::int64_t few_channels_wgrad_scratch(const ConvShape& shape);  // floats
+void few_channels_wgrad(void* stream, const ConvShape& shape, const ConvWgrad& op, float* scratch);
 
 // Depthwise convolution (depthwise.cu).
-// `moments`: where the tiles of y leave theirs (tile_moments.cuh), only where that is possible; or null.
-bool depthwise_leaves_moments(KernelLevel level, const ConvShape& shape);
+// `moments`: where the tiles of y leave theirs (tile_moments.cuh); or null. That, and norms of x that are
+// pending, only where it has code for it.
+bool depthwise_has_code(KernelLevel level, const ConvShape& shape);
 Tiles depthwise_tiles(const ConvShape& shape);
 void depthwise(void* stream, KernelLevel level, const ConvForward& op, float* moments = nullptr);
 void depthwise(void* stream, KernelLevel level, const ConvDgrad& op);

@@ -100,31 +100,34 @@ __device__ __forceinline__ void leave_moments(const float (&outputs)[Rows], int 
 // 32 lanes (channels) by 8 columns of outputs. `Turned`: the kernel about both axes. Inputs come V channels
 // at a time. Kernels lie (channels, taps): read lane by lane, every tap would cost a sector a lane; so the
 // block's kernels, which are one piece of memory, come through shared memory, where an odd number of taps
-// meets in no bank. `Moments`: the block leaves those of its tile in moments (tiles, 3, channels).
-template <int K, int S, bool Turned, int V, bool Moments>
-__global__ void __launch_bounds__(256)
-    forward_tiled(ConvShape s, const float* x, const float* w, float* y, bool accumulate, float* moments) {
+// meets in no bank. `Moments`: the block leaves those of its tile in moments (tiles, 3, channels). `Normed`:
+// x goes through its norm on the way to shared memory.
+template <int K, int S, bool Turned, int V, bool Moments, bool Normed>
+__global__ void __launch_bounds__(256) forward_tiled(ConvShape s, const float* x, const float* w, float* y,
+                                                     bool accumulate, float* moments, InputNorm input) {
   constexpr int out_rows = tile_height(S), in_rows = (out_rows - 1) * S + K;
   constexpr int in_columns = (tile_width - 1) * S + K;
   SHARED(float, tile, [in_rows][in_columns][32]);
   SHARED(float, kernels, [32 * K * K]);
   const int lane = threadIdx.x, column = threadIdx.y, thread = column * 32 + lane;
-  const int first_channel = blockIdx.y * 32, c = first_channel + lane;
-  const bool inside = c < s.channels;
+  constexpr int lanes = 32 / V;  // for one pixel
+  const int first_channel = blockIdx.y * 32, c = first_channel + lane, own = thread % lanes * V;
+  const bool inside = c < s.channels, own_inside = first_channel + own < s.channels;
   const int across = (s.out_width + tile_width - 1) / tile_width;
   const int down = (s.out_height + out_rows - 1) / out_rows;
   const int first_q = blockIdx.x % across * tile_width;
   const int first_p = blockIdx.x / across % down * out_rows;
   const std::int64_t n = blockIdx.x / across / down;
   const float* image = x + n * s.height * s.width * s.channels;
-  constexpr int lanes = 32 / V;  // for one pixel
-  const int own = thread % lanes * V;
-  for (int i = thread / lanes; i < in_rows * in_columns; i += 256 / lanes) {
+  NormLine<V> line;
+  if (Normed && own_inside) line = NormLine<V>(input.norm, first_channel + own);
+  UNROLL_BY(4) for (int i = thread / lanes; i < in_rows * in_columns; i += 256 / lanes) {
     const int row = i / in_columns, at = i % in_columns;
     const int h = first_p * S - s.padding + row, v = first_q * S - s.padding + at;
     float values[V] = {};
-    if (first_channel + own < s.channels && h >= 0 && h < s.height && v >= 0 && v < s.width) {
+    if (own_inside && h >= 0 && h < s.height && v >= 0 && v < s.width) {
       load(values, image + pixel(h, s.width, v, s.channels) + first_channel + own);
+      if constexpr (Normed) line.apply(input.act, values);
     }
     store(&tile[row][at][own], values);
   }
@@ -159,56 +162,71 @@ __global__ void __launch_bounds__(256)
   }
 }
 
-// Adds the products of a row of gradients and a row of x to the sums of a row of taps. The K inputs that the
-// taps see stand in registers; from output to output they move by S, so that S are read where K would be.
-template <int K, int S>
-__device__ __forceinline__ void wgrad_row(const ConvShape& s, const float* gradients, const float* inputs,
-                                          float (&own)[K]) {
-  const auto input = [&](int v) {
-    return v >= 0 && v < s.width ? inputs[std::int64_t{v} * s.channels] : 0.0f;
+// Adds the products of a row of gradients and `Count` rows of x to the sums of as many rows of taps, from
+// First on: of windows whose first row is `top`. The inputs that the taps see stand in registers; from output
+// to output they move by S, so that of a row S are read where K would be. `image` and `gradients` are those
+// of the thread's channel.
+template <int K, int S, int First, int Count, typename Norm>
+__device__ __forceinline__ void wgrad_rows(const ConvShape& s, const float* gradients, const float* image,
+                                           int top, const Norm& norm, float (&own)[K][K]) {
+  const float* lines[Count];
+  bool there[Count];
+  UNROLL for (int r = 0; r < Count; ++r) {
+    const int h = top + First + r;
+    there[r] = h >= 0 && h < s.height;
+    lines[r] = image + pixel(there[r] ? h : 0, s.width, 0, s.channels);
+  }
+  const auto column = [&](int v, float(&inputs)[Count]) {
+    const bool within = v >= 0 && v < s.width;
+    UNROLL for (int r = 0; r < Count; ++r) {
+      inputs[r] = within && there[r] ? lines[r][std::int64_t{v} * s.channels] : 0.0f;
+    }
+    norm(inputs);
+    UNROLL for (int r = 0; r < Count; ++r) inputs[r] = within && there[r] ? inputs[r] : 0.0f;
   };
-  float window[K] = {};
-  UNROLL for (int t = S; t < K; ++t) window[t] = input(t - S - s.padding);
-  for (int q = 0; q < s.out_width; ++q, gradients += s.channels) {
+  float window[K][Count] = {};
+  UNROLL for (int t = S; t < K; ++t) column(t - S - s.padding, window[t]);
+  UNROLL_BY(K == 3 ? 2 : 1) for (int q = 0; q < s.out_width; ++q, gradients += s.channels) {
+    const float gradient = *gradients;
+    float fresh[S][Count];
+    UNROLL for (int t = 0; t < S; ++t) column(q * S - s.padding + K - S + t, fresh[t]);
     UNROLL for (int t = 0; t < K; ++t) {
-      window[t] = t + S < K ? window[t + S < K ? t + S : 0] : input(q * S - s.padding + t);
-      own[t] = fmaf(*gradients, window[t], own[t]);
+      UNROLL for (int r = 0; r < Count; ++r) {
+        window[t][r] = t + S < K ? window[t + S < K ? t + S : 0][r] : fresh[t + S < K ? 0 : t + S - K][r];
+        own[First + r][t] = fmaf(gradient, window[t][r], own[First + r][t]);
+      }
     }
   }
 }
 
 // partial (parts, taps, channels) from one part of the output rows (n, p): 32 lanes (channels) by 8 rows.
-template <int K, int S>
+// `Normed`: x goes through its norm first.
+template <int K, int S, bool Normed>
 __global__ void __launch_bounds__(256, 2)  // told nothing of blocks an SM, ptxas for sm_80 spills at K = 5
-    wgrad_partials(ConvShape s, const float* x, const float* dy, float* partial) {
-  SHARED(float, sums, [K][8][32]);
+    wgrad_partials(ConvShape s, const float* x, InputNorm input, const float* dy, float* partial) {
   const int lane = threadIdx.x, c = blockIdx.x * 32 + lane;
   const bool inside = c < s.channels;
   const std::int64_t rows = s.images * s.out_height, part = blockIdx.y, parts = gridDim.y;
   float own[K][K] = {};
+  NormLine<1> line;
+  if (Normed && inside) line = NormLine<1>(input.norm, c);
+  const auto norm = [&]<int N>(float(&values)[N]) {
+    if constexpr (Normed) line.apply(input.act, values);
+  };
   const std::int64_t end = inside ? rows * (part + 1) / parts : 0;
   for (std::int64_t row = rows * part / parts + threadIdx.y; row < end; row += 8) {
     const std::int64_t n = row / s.out_height;
     const int p = row % s.out_height, top = p * S - s.padding;
     const float* image = x + n * s.height * s.width * s.channels + c;
     const float* gradients = dy + row * s.out_width * s.channels + c;
-    UNROLL for (int r = 0; r < K; ++r) {
-      const int h = top + r;
-      if (h >= 0 && h < s.height) {
-        wgrad_row<K, S>(s, gradients, image + pixel(h, s.width, 0, s.channels), own[r]);
-      }
+    constexpr int at_once = K <= 5 ? K : 3;  // all 7 would take more registers than two blocks have
+    wgrad_rows<K, S, 0, at_once>(s, gradients, image, top, norm, own);
+    if constexpr (at_once < K) {
+      wgrad_rows<K, S, at_once, at_once>(s, gradients, image, top, norm, own);
+      wgrad_rows<K, S, 2 * at_once, K - 2 * at_once>(s, gradients, image, top, norm, own);
     }
   }
-  UNROLL for (int r = 0; r < K; ++r) {
-    UNROLL for (int t = 0; t < K; ++t) sums[t][threadIdx.y][lane] = own[r][t];
-    __syncthreads();
-    for (int t = threadIdx.y; t < K; t += 8) {
-      float total = 0;
-      UNROLL for (int row = 0; row < 8; ++row) total += sums[t][row][lane];
-      if (inside) partial[(part * K * K + r * K + t) * s.channels + c] = total;
-    }
-    __syncthreads();
-  }
+  leave_partials(own, lane, threadIdx.y, inside, partial + part * K * K * s.channels + c, s.channels);
 }
 
 // The same for any kernel and stride, the first step of the ladder: one tap, blockIdx.z, at a time.
@@ -240,38 +258,28 @@ __global__ void __launch_bounds__(256)
   partial[(part * s.kernel * s.kernel + blockIdx.z) * s.channels + c] = total;
 }
 
-// dw (channels, taps) from sums (taps, channels).
-struct StoreTaps {
-  float* dw;
-  bool accumulate;
-  int taps, channels;
-  __device__ void operator()(std::int64_t column, float sum) const {
-    const int i = column;
-    put(dw[i % channels * taps + i / channels], sum, accumulate);
-  }
-};
-
 // --- launching ---------------------------------------------------------------------------------------
-
-std::int64_t wgrad_parts(const ConvShape& s) {
-  const std::int64_t parts = ceil_divide(s.images * s.out_height, 32);
-  return parts < 1 ? 1 : (parts < 256 ? parts : 256);
-}
 
 template <int K, int S, bool Turned>
 void run_tiled(const char* name, Stream stream, const ConvShape& s, const float* x, const float* w, float* y,
-               bool accumulate, float* moments = nullptr) {
+               bool accumulate, float* moments = nullptr, const InputNorm& input = {}) {
   const auto go = [&](auto* kernel) {
     launch(name, kernel, {depthwise_tiles(s).count(), ceil_divide(s.channels, 32)}, dim3(32, tile_width), 0,
-           stream, s, x, w, y, accumulate, moments);
+           stream, s, x, w, y, accumulate, moments, input);
   };
   const auto run = [&]<int V>() {
     if constexpr (!Turned) {
-      if (moments != nullptr) return go(forward_tiled<K, S, false, V, true>);
+      const bool leaves = moments != nullptr;
+      if (input.defined()) {
+        return go(leaves ? forward_tiled<K, S, false, V, true, true>
+                         : forward_tiled<K, S, false, V, false, true>);
+      }
+      if (leaves) return go(forward_tiled<K, S, false, V, true, false>);
     }
-    go(forward_tiled<K, S, Turned, V, false>);
+    go(forward_tiled<K, S, Turned, V, false, false>);
   };
-  dispatch_width(s.channels, run, x);
+  const Normalised& norm = input.norm;
+  dispatch_width(s.channels, run, x, norm.mean, norm.var, norm.scale, norm.shift);
 }
 
 template <int K, int S>
@@ -311,7 +319,7 @@ void dispatch_kernel(KernelLevel level, int kernel, Body&& body) {
 Tiles depthwise_tiles(const ConvShape& s) {
   return {s.images, s.out_height, s.out_width, tile_height(s.stride), tile_width};
 }
-bool depthwise_leaves_moments(KernelLevel level, const ConvShape& s) {
+bool depthwise_has_code(KernelLevel level, const ConvShape& s) {
   const bool has_code = s.kernel == 3 || s.kernel == 5 || s.kernel == 7;
   return level == KernelLevel::fast && has_code && s.stride <= 2;
 }
@@ -321,10 +329,11 @@ void depthwise(Stream stream, KernelLevel level, const ConvForward& op, float* m
   const ConvShape s = shape_of(op);
   const float *x = floats(op.x), *w = floats(op.w);
   float* y = floats(op.y);
+  const InputNorm input = input_norm(op.pending);
   dispatch_kernel(level, s.kernel, [&]<int K>() {
     if constexpr (K > 0) {
-      if (s.stride == 1) return run_tiled<K, 1, false>(name, stream, s, x, w, y, false, moments);
-      if (s.stride == 2) return run_tiled<K, 2, false>(name, stream, s, x, w, y, false, moments);
+      if (s.stride == 1) return run_tiled<K, 1, false>(name, stream, s, x, w, y, false, moments, input);
+      if (s.stride == 2) return run_tiled<K, 2, false>(name, stream, s, x, w, y, false, moments, input);
     }
     const std::int64_t n = s.outputs() * s.channels;
     launch(name, forward_naive, blocks_for(n), threads_per_block, 0, stream, s, x, w, y, n);
@@ -353,22 +362,28 @@ void depthwise(Stream stream, KernelLevel level, const ConvDgrad& op) {
   });
 }
 
-std::int64_t depthwise_wgrad_scratch(const ConvShape& s) { return wgrad_parts(s) * s.taps() * s.channels; }
+std::int64_t depthwise_wgrad_scratch(const ConvShape& s) {
+  return wgrad_parts(s.images * s.out_height) * s.taps() * s.channels;
+}
 
 void depthwise(Stream stream, KernelLevel level, const ConvWgrad& op, float* scratch) {
   const char* name = "depthwise_wgrad";
   const ConvShape s = shape_of(op);
-  const std::int64_t parts = wgrad_parts(s), taps = s.taps();
-  const auto run = [&](auto* kernel, std::int64_t taps_apart) {
-    launch(name, kernel, {ceil_divide(s.channels, 32), parts, taps_apart}, dim3(32, 8), 0, stream, s,
-           floats(op.x), floats(op.dy), scratch);
+  const std::int64_t parts = wgrad_parts(s.images * s.out_height), taps = s.taps();
+  const InputNorm input = input_norm(op.pending);
+  const auto run = [&](auto* kernel) {
+    launch(name, kernel, {ceil_divide(s.channels, 32), parts}, dim3(32, 8), 0, stream, s, floats(op.x), input,
+           floats(op.dy), scratch);
   };
   dispatch_kernel(level, s.kernel, [&]<int K>() {
     if constexpr (K > 0) {
-      if (s.stride == 1) return run(wgrad_partials<K, 1>, 1);
-      if (s.stride == 2) return run(wgrad_partials<K, 2>, 1);
+      if (s.stride == 1)
+        return run(input.defined() ? wgrad_partials<K, 1, true> : wgrad_partials<K, 1, false>);
+      if (s.stride == 2)
+        return run(input.defined() ? wgrad_partials<K, 2, true> : wgrad_partials<K, 2, false>);
     }
-    run(wgrad_naive, taps);
+    launch(name, wgrad_naive, {ceil_divide(s.channels, 32), parts, taps}, dim3(32, 8), 0, stream, s,
+           floats(op.x), floats(op.dy), scratch);
   });
   run_add_parts(name, stream, StoreTaps{floats(op.dw), op.dw.adds(), s.taps(), s.channels}, scratch, parts,
                 taps * s.channels);

@@ -98,6 +98,55 @@ __global__ void __launch_bounds__(256)
   }
 }
 
+constexpr int segment = 32;  // outputs of a row that a warp takes at a time
+
+// partial (parts, depth, filters) from one part of the output rows (n, p): 32 lanes (filters) by 8 warps,
+// each of which goes along rows of its own. The rows of x that a segment sees come to shared memory; all
+// lanes read the same element there. The window stands in registers, and moves by S pixels from output to
+// output.
+template <int S>
+__global__ void __launch_bounds__(256, 2)  // told nothing, ptxas spills to fit a third block an SM
+    wgrad_few_channels(ConvShape s, const float* x, const float* dy, float* partial) {
+  constexpr int wide = ((segment - 1) * S + window) * channels, row_of_window = window * channels;
+  SHARED(float, lines, [8][window][wide]);
+  const int lane = thread_index() % 32, warp = thread_index() / 32, filter = blockIdx.x * 32 + lane;
+  const std::int64_t rows = s.images * s.out_height, part = blockIdx.y, parts = gridDim.y;
+  float own[window][row_of_window] = {};
+  for (std::int64_t row = rows * part / parts + warp; row < rows * (part + 1) / parts; row += 8) {
+    const int top = static_cast<int>(row % s.out_height) * S - s.padding;
+    const float* image = x + row / s.out_height * s.height * s.width * channels;
+    for (int first = 0; first < s.out_width; first += segment) {
+      const int left = (first * S - s.padding) * channels;
+      __syncwarp();
+      for (int i = lane; i < window * wide; i += 32) {
+        const int h = top + i / wide, at = left + i % wide;
+        const bool inside = h >= 0 && h < s.height && at >= 0 && at < s.width * channels;
+        lines[warp][i / wide][i % wide] = inside ? image[std::int64_t{h} * s.width * channels + at] : 0.0f;
+      }
+      __syncwarp();
+      const int outputs = s.out_width - first < segment ? s.out_width - first : segment;
+      const float* gradients = dy + (row * s.out_width + first) * s.filters + filter;
+      float seen[window][row_of_window] = {};
+      UNROLL for (int r = 0; r < window; ++r) {
+        UNROLL for (int k = S * channels; k < row_of_window; ++k) seen[r][k] =
+            lines[warp][r][k - S * channels];
+      }
+      UNROLL_BY(3) for (int q = 0; q < outputs; ++q, gradients += s.filters) {
+        const float gradient = *gradients;
+        UNROLL for (int r = 0; r < window; ++r) {
+          UNROLL for (int k = 0; k < row_of_window; ++k) {
+            constexpr int step = S * channels;
+            seen[r][k] = k + step < row_of_window ? seen[r][k + step < row_of_window ? k + step : 0]
+                                                  : lines[warp][r][q * step + k];
+            own[r][k] = fmaf(gradient, seen[r][k], own[r][k]);
+          }
+        }
+      }
+    }
+  }
+  leave_partials(own, lane, warp, true, partial + part * depth * s.filters + filter, s.filters);
+}
+
 template <int S>
 void run(Stream stream, const ConvShape& s, const float* x, const float* w, float* y, float* moments) {
   const Grid grid{few_channels_tiles(s).count(), s.filters / filters_a_block};
@@ -110,11 +159,24 @@ void run(Stream stream, const ConvShape& s, const float* x, const float* w, floa
 // --- launching ---------------------------------------------------------------------------------------
 
 bool has_few_channels(const ConvShape& s, const float* y) {
-  return s.channels == channels && s.kernel == window && s.stride <= 2 && s.filters % filters_a_block == 0 &&
-         reinterpret_cast<std::uintptr_t>(y) % 16 == 0;
+  return has_few_channels_wgrad(s) && reinterpret_cast<std::uintptr_t>(y) % 16 == 0;
 }
 Tiles few_channels_tiles(const ConvShape& s) {
   return {s.images, s.out_height, s.out_width, tile_height, tile_width};
+}
+bool has_few_channels_wgrad(const ConvShape& s) {
+  return s.channels == channels && s.kernel == window && s.stride <= 2 && s.filters % filters_a_block == 0;
+}
+std::int64_t few_channels_wgrad_scratch(const ConvShape& s) {
+  return wgrad_parts(s.images * s.out_height) * depth * s.filters;
+}
+void few_channels_wgrad(Stream stream, const ConvShape& s, const ConvWgrad& op, float* scratch) {
+  const char* name = "conv2d_few_channels_wgrad";
+  const std::int64_t parts = wgrad_parts(s.images * s.out_height);
+  launch(name, s.stride == 1 ? wgrad_few_channels<1> : wgrad_few_channels<2>,
+         {s.filters / filters_a_block, parts}, 256, 0, stream, s, floats(op.x), floats(op.dy), scratch);
+  run_add_parts(name, stream, StoreTaps{floats(op.dw), op.dw.adds(), depth, s.filters}, scratch, parts,
+                depth * s.filters);
 }
 void convolve_few_channels(Stream stream, const ConvShape& s, const float* x, const float* w, float* y,
                            float* moments) {

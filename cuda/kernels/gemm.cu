@@ -79,11 +79,55 @@ void matrix_product(const char* name, Stream stream, const GpuOptions& options, 
   }
 }
 
-void matrix_product(const char* name, Stream stream, const GpuOptions& options, const float* a,
-                    const float* b, const OutputWithMoments& out, const ProductShape& shape) {
+// --- those of 1x1 convolutions ----------------------------------------------------------------------------
+
+bool pointwise_takes_norm(const GpuOptions& options, const ProductShape& shape, const float* x,
+                          const float* w) {
+  return options.level == KernelLevel::fast && shape.k <= NormedOperand<true>::most_depth &&
+         aligned(x, shape.k) && aligned(w, shape.k);
+}
+
+namespace {
+
+template <bool Single, typename Out>
+void run_pointwise(Stream stream, const GpuOptions& options, const float* x, const InputNorm& input,
+                   const float* w, const Out& out, const ProductShape& shape, float* scratch) {
   const auto [m, n, k] = shape;
-  run_product<true>(name, stream, options, aligned(a, k) && aligned(b, k), MatrixOperand<true>{a, k, m, k},
-                    MatrixOperand<true>{b, k, n, k}, out, shape, nullptr);
+  const char* name = "conv2d_forward";
+  const MatrixOperand<true> a{x, k, m, k}, b{w, k, n, k};
+  if (input.defined()) {
+    return run_product<false>(name, stream, options, true, NormedOperand<true>{a, input}, b, out, shape,
+                              scratch);
+  }
+  run_product<Single>(name, stream, options, aligned(x, k) && aligned(w, k), a, b, out, shape, scratch);
+}
+
+}  // namespace
+
+void pointwise_product(Stream stream, const GpuOptions& options, const float* x, const InputNorm& input,
+                       const float* w, const OutputWithMoments& out, const ProductShape& shape) {
+  run_pointwise<true>(stream, options, x, input, w, out, shape, nullptr);
+}
+void pointwise_product(Stream stream, const GpuOptions& options, const float* x, const InputNorm& input,
+                       const float* w, const PlainOutput& out, const ProductShape& shape, float* scratch) {
+  run_pointwise<false>(stream, options, x, input, w, out, shape, scratch);
+}
+
+bool pointwise_wgrad_takes_norm(const GpuOptions& options, const ProductShape& shape, const float* dy,
+                                const float* x) {
+  return options.level == KernelLevel::fast && aligned(dy, shape.m) && aligned(x, shape.n);
+}
+void pointwise_wgrad(Stream stream, const GpuOptions& options, const float* dy, const float* x,
+                     const InputNorm& input, const Output& out, const ProductShape& shape, float* scratch) {
+  const char* name = "conv2d_wgrad";
+  if (!input.defined()) {
+    return matrix_product(name, stream, options, true, false, dy, x, out, shape, scratch);
+  }
+  const auto [m, n, k] = shape;
+  const NormedOperand<false> right{{x, n, n, k}, input};
+  run_product<false>(name, stream, options, true, MatrixOperand<false>{dy, m, m, k}, right,
+                     PlainOutput{out.c, out.row_pitch, 1, nullptr, Activation::none, out.accumulate}, shape,
+                     scratch);
 }
 
 // --- operator ----------------------------------------------------------------------------------------

@@ -14,13 +14,18 @@ __device__ __forceinline__ void put(float& target, float value, bool accumulate)
 }
 
 // act(x), chosen where the kernel runs: an epilogue is not worth a kernel per activation.
-template <int first = 0>
-__device__ __forceinline__ float activated(Activation act, float x) {
+template <int first = 0, int V>
+__device__ __forceinline__ void activate_all(Activation act, float (&x)[V]) {
   if constexpr (first < int(std::size(all_activations))) {
     constexpr Activation kind = all_activations[first];
-    return act == kind ? activate<kind>(x) : activated<first + 1>(act, x);
+    if (act != kind) return activate_all<first + 1>(act, x);
+    UNROLL for (int v = 0; v < V; ++v) x[v] = activate<kind>(x[v]);
   }
-  return x;
+}
+__device__ __forceinline__ float activated(Activation act, float x) {
+  float one[1] = {x};
+  activate_all(act, one);
+  return one[0];
 }
 
 // Every lane gets the sum over the warp; all 32 lanes must call.

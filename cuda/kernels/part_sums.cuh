@@ -41,6 +41,41 @@ struct PartSums {
   }
 };
 
+// Sums of a block's 8 warps, each lane's of a column of its own: Rows x Each of them to partial (Rows, Each,
+// pitch), which begins at the thread's column. For all threads of a block; `inside`: is there that column?
+template <int Rows, int Each>
+__device__ __forceinline__ void leave_partials(const float (&own)[Rows][Each], int lane, int warp,
+                                               bool inside, float* partial, int pitch) {
+  SHARED(float, sums, [Each][8][32]);
+  UNROLL for (int r = 0; r < Rows; ++r) {
+    UNROLL for (int t = 0; t < Each; ++t) sums[t][warp][lane] = own[r][t];
+    __syncthreads();
+    for (int t = warp; t < Each; t += 8) {
+      float total = 0;
+      UNROLL for (int row = 0; row < 8; ++row) total += sums[t][row][lane];
+      if (inside) partial[(r * Each + t) * pitch] = total;
+    }
+    __syncthreads();
+  }
+}
+
+// Output rows (n, p) of gradients by kernels are summed in this many parts, which the shape alone says.
+inline std::int64_t wgrad_parts(std::int64_t rows) {
+  const std::int64_t parts = ceil_divide(rows, 32);
+  return parts < 1 ? 1 : (parts < 256 ? parts : 256);
+}
+
+// dw (columns, taps) from sums (taps, columns).
+struct StoreTaps {
+  float* dw;
+  bool accumulate;
+  int taps, columns;
+  __device__ void operator()(std::int64_t column, float sum) const {
+    const int i = column;
+    put(dw[i % columns * taps + i / columns], sum, accumulate);
+  }
+};
+
 // finish(column, sum over the parts of partial (parts, columns)) for every column.
 template <int Columns, typename Finish>
 __global__ void __launch_bounds__(256)

@@ -9,6 +9,8 @@
   extern __shared__ __align__(128) unsigned char dynamic_shared_raw[]; \
   T* name = reinterpret_cast<T*>(dynamic_shared_raw)
 #define UNROLL _Pragma("unroll")
+#define ADWP_PRAGMA(text) _Pragma(#text)
+#define UNROLL_BY(n) ADWP_PRAGMA(unroll n)  // no more than that, for the sake of registers
 
 namespace ptx {
 

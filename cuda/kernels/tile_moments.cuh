@@ -21,11 +21,13 @@ struct Tiles {
   int across() const { return (image_width + width - 1) / width; }
   std::int64_t down() const { return (image_height + height - 1) / height; }
   std::int64_t count() const { return images * down() * across(); }
+  bool even() const { return image_width % width == 0 && image_height % height == 0; }
 };
 // A product's: one image of as many rows, one pixel wide.
 inline Tiles row_tiles(std::int64_t rows) { return {1, rows, 1, tile_m, 1}; }
 
-// Batch norm with the moments (tiles, 3, channels) that the convolution has left of x (batch_norm.cu).
+// Batch norm with the moments (tiles, 3, channels) that the convolution has left of x (batch_norm.cu); only
+// mean and variance where op has no y.
 void batch_norm_of_moments(void* stream, const BatchNormForward& op, const float* moments,
                            const Tiles& tiles);
 

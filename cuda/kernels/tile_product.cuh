@@ -28,6 +28,7 @@
 #include <type_traits>
 
 #include "cuda/cuda_backend.h"
+#include "cuda/kernels/input_norm.cuh"
 #include "cuda/kernels/math.cuh"
 #include "cuda/kernels/part_sums.cuh"
 #include "cuda/kernels/product.h"
@@ -64,6 +65,13 @@ struct MatrixOperand {
     if (row.first == nullptr || depth.k >= deep) return nullptr;
     return row.first + (AlongK ? depth.k : depth.k * pitch);
   }
+};
+
+// A matrix whose channels have a norm to go through: k where stored along it, else rows.
+template <bool AlongK>
+struct NormedOperand : MatrixOperand<AlongK> {
+  static constexpr int most_depth = 960;  // along k, for which there is shared memory
+  InputNorm input;
 };
 
 // C and what is done on the way there: Full with an epilogue that is known when it runs, else nothing but
@@ -165,6 +173,58 @@ struct TileLoader {
   const Operand& operand_;
   typename Operand::Row rows_[chunks];
   typename Operand::Depth depths_[depths];
+};
+
+// The norm of an operand's tiles. A thread applies it to the chunks that it has brought to shared memory
+// itself, when they have landed, before the barrier that lets others read them: the norm costs no barrier of
+// its own. A thread's chunks are all of the same four channels.
+template <typename Operand, typename Tile, int Rows>
+struct TileNorm {
+  __device__ TileNorm(const Operand&, std::int64_t) {}
+  __device__ void apply(float*, std::int64_t) const {}
+};
+template <bool AlongK, typename Tile, int Rows>
+struct TileNorm<NormedOperand<AlongK>, Tile, Rows> {
+  using Loader = TileLoader<NormedOperand<AlongK>, Tile, Rows, 4>;
+  static constexpr int channels = AlongK ? NormedOperand<AlongK>::most_depth : Rows;
+
+  // For all threads of a block.
+  __device__ TileNorm(const NormedOperand<AlongK>& operand, std::int64_t first_row)
+      : act_(operand.input.act) {
+    SHARED(float, lines, [3][channels]);
+    const std::int64_t first = AlongK ? 0 : first_row, all = AlongK ? operand.deep : operand.rows;
+    for (int i = thread_index(); i < channels && (!AlongK || i < all + tile_k); i += 256) {
+      NormLine<1> line;
+      if (first + i < all) line = NormLine<1>(operand.input.norm, first + i);
+      const bool inside = first + i < all;
+      lines[0][i] = inside ? line.mean[0] : 0.0f;
+      lines[1][i] = inside ? line.factor[0] : 0.0f;
+      lines[2][i] = inside ? line.shift[0] : 0.0f;
+    }
+    lines_ = lines[0];
+    __syncthreads();
+  }
+  // What the operand has none of, rows or k, is zero before and need not be after: the other operand is zero
+  // there, or nobody stores it.
+  __device__ void apply(float* tile, std::int64_t first_k) const {
+    NormLine<4> line;
+    const int k = Loader::k_in_tile(0);
+    const float* from = lines_ + (AlongK ? static_cast<int>(first_k) + k : Loader::row_in_tile(0));
+    load(line.mean, from);
+    load(line.factor, from + channels);
+    load(line.shift, from + 2 * channels);
+    UNROLL for (int i = 0; i < Loader::chunks; ++i) {
+      float* at = tile + Tile::offset(Loader::row_in_tile(i), Loader::k_in_tile(i));
+      float values[4];
+      load(values, at);
+      line.apply(act_, values);
+      store(at, values);
+    }
+  }
+
+ private:
+  const float* lines_;
+  Activation act_;
 };
 
 // What a thread sums, rows x columns elements of the tile, element at(i, j) in row(i) and column(j). A column
@@ -351,13 +411,17 @@ __global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
   };
   load(0);
   load(1);
+  const TileNorm<A, TileA, tile_m> norm_a(a, first_row);
+  const TileNorm<B, TileB, tile_n> norm_b(b, first_column);
 
   typename SumsFor<precision, TileA, TileB, A::along_k, B::along_k>::Type sums;
   for (int step = 0; step < steps; ++step) {
     ptx::cp_async_wait<1>();
+    float* stage = tiles[step % stages];
+    norm_a.apply(stage, begin + step * tile_k);
+    norm_b.apply(stage + TileA::elements, begin + step * tile_k);
     __syncthreads();
     load(step + 2);
-    const float* stage = tiles[step % stages];
     sums.add(stage, stage + TileA::elements);
   }
   UNROLL for (int i = 0; i < sums.rows; ++i) {
@@ -470,11 +534,22 @@ void run_product(const char* name, Stream stream, const GpuOptions& options, boo
 }
 
 // C of two stored matrices (gemm.cu): A (m, k), or (k, m) where transposed, B (k, n), or (n, k). Both
-// row-major and dense. Moments only of A times B transposed.
+// row-major and dense.
 void matrix_product(const char* name, Stream stream, const GpuOptions& options, bool transpose_a,
                     bool transpose_b, const float* a, const float* b, const Output& out,
                     const ProductShape& shape, float* scratch);
-void matrix_product(const char* name, Stream stream, const GpuOptions& options, const float* a,
-                    const float* b, const OutputWithMoments& out, const ProductShape& shape);
+// x times w transposed, as 1x1 convolutions have it: x (m, k), w (n, k). x goes through its norm first, where
+// there is one: only where pointwise_takes_norm(). With OutputWithMoments: of products without splits.
+bool pointwise_takes_norm(const GpuOptions& options, const ProductShape& shape, const float* x,
+                          const float* w);
+void pointwise_product(Stream stream, const GpuOptions& options, const float* x, const InputNorm& input,
+                       const float* w, const OutputWithMoments& out, const ProductShape& shape);
+void pointwise_product(Stream stream, const GpuOptions& options, const float* x, const InputNorm& input,
+                       const float* w, const PlainOutput& out, const ProductShape& shape, float* scratch);
+// dy transposed times x, for its weights' gradient: dy (k, m), x (k, n), the latter with a norm or without.
+bool pointwise_wgrad_takes_norm(const GpuOptions& options, const ProductShape& shape, const float* dy,
+                                const float* x);
+void pointwise_wgrad(Stream stream, const GpuOptions& options, const float* dy, const float* x,
+                     const InputNorm& input, const Output& out, const ProductShape& shape, float* scratch);
 
 }  // namespace adwp::ADWP_GPU

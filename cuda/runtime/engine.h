@@ -58,6 +58,11 @@ class EngineBackend : public GpuBackend {
   // with Engine::automatic how many went to whom.
   std::vector<std::string> notes() const override;
 
+  // Convolution and batch norm are done, and timed, one after the other.
+  bool fuses(const ConvForward& op) const override { return Backend::fuses(op); }
+  bool fuses(const ConvWgrad& op) const override { return Backend::fuses(op); }
+  bool fuses(const ConvBatchNormForward&) const override { return false; }
+
   using GpuBackend::compute;
 
  protected:
@@ -71,8 +76,6 @@ class EngineBackend : public GpuBackend {
   void compute(const ConvForward& op, void* workspace) override;
   void compute(const ConvDgrad& op, void* workspace) override;
   void compute(const ConvWgrad& op, void* workspace) override;
-  // Convolution and batch norm are done, and timed, one after the other.
-  bool fuses(const ConvBatchNormForward&) const override { return false; }
 
  private:
   struct Record {

@@ -29,6 +29,10 @@ class GpuBackend : public Backend {
   double seconds(const std::function<void()>& work) override { return device_.seconds(work); }
   std::unique_ptr<Graph> capture(const std::function<void()>& work) override { return device_.capture(work); }
 
+  bool fuses(const ConvForward& op) const override;
+  bool fuses(const ConvWgrad& op) const override;
+  bool fuses(const ConvBatchNormForward& op) const override;
+
   using Backend::compute;
 
  protected:
@@ -42,7 +46,6 @@ class GpuBackend : public Backend {
 #define ADWP_COMPUTE(Op) void compute(const Op& op, void* workspace) override;
   ADWP_OPERATORS(ADWP_COMPUTE)
 #undef ADWP_COMPUTE
-  bool fuses(const ConvBatchNormForward& op) const override;
   void compute(const ConvBatchNormForward& op, void* workspace) override;
 
   const GpuOptions options_;

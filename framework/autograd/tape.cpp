@@ -21,21 +21,62 @@ const Tensor& Gradient::Slot::as_base() {
     gradient = Tensor(*arena, shape);
     gradient.zero();
   }
+  stop_borrowing();
   written = true;
   return gradient;
+}
+
+void Gradient::Slot::stop_borrowing() {
+  if (!std::exchange(borrowed, false) || !gradient.shared()) return;
+  const Tensor own(*arena, shape);
+  own.copy_from(gradient);
+  gradient = own;
 }
 
 Target Gradient::target() const {
   require(required(), "autograd", "the gradient of a value that requires none");
   if (slot_->base) slot_->as_base();
   if (!slot_->gradient.defined()) slot_->gradient = Tensor(*slot_->arena, slot_->shape);
+  slot_->stop_borrowing();
   const bool written = std::exchange(slot_->written, true);
   return {slot_->gradient, written ? GradMode::accumulate : GradMode::overwrite};
+}
+
+void Gradient::add(Backend& backend, const Tensor& gradient) const {
+  const bool first = !slot_->written && !slot_->base && !slot_->gradient.defined();
+  if (!first) return backend.compute(CopyGradient{gradient, target()});
+  require(gradient.shape() == slot_->shape, "autograd", "a gradient of another shape, got {}, expected {}",
+          gradient.text(), slot_->shape.text());
+  slot_->gradient = gradient;
+  slot_->written = slot_->borrowed = true;
 }
 
 Variable Variable::constant(Tensor value) {
   Variable variable;
   variable.value_ = std::move(value);
+  return variable;
+}
+
+const Tensor& Variable::value() const {
+  if (pending_ == nullptr) return value_;
+  if (pending_->norm.defined()) {
+    const Tensor y(pending_->value.arena(), pending_->value.shape());
+    pending_->backend->compute(pending_->norm.applied(pending_->value, y));
+    pending_->value = y;
+    pending_->norm = {};
+  }
+  return pending_->value;
+}
+
+const PendingNorm& Variable::norm() const {
+  static const PendingNorm none;
+  return pending_ != nullptr ? pending_->norm : none;
+}
+
+Variable Variable::with_norm(Backend& backend, const PendingNorm& norm) const {
+  Variable variable = *this;
+  variable.pending_ = std::make_shared<Pending>(Pending{&backend, value(), norm});
+  variable.value_ = {};
   return variable;
 }
 
@@ -53,7 +94,7 @@ Variable Variable::leaf(Tensor value, Tensor gradient) {
 }
 
 Variable Variable::view(std::int64_t offset, Shape shape) const {
-  Variable result = constant(value_.view(offset, shape));
+  Variable result = constant(value().view(offset, shape));
   if (requires_grad()) {
     auto slot = std::make_shared<Gradient::Slot>();
     slot->arena = gradient_.slot_->arena;
@@ -66,8 +107,8 @@ Variable Variable::view(std::int64_t offset, Shape shape) const {
 }
 
 Variable Variable::reshaped(Shape shape) const {
-  require(shape.elements() == value_.elements(), "reshape", "another number of elements, got {}, from {}",
-          shape.text(), value_.text());
+  require(shape.elements() == value().elements(), "reshape", "another number of elements, got {}, from {}",
+          shape.text(), value().text());
   return view(0, shape);
 }
 

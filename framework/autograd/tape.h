@@ -25,6 +25,9 @@ class Gradient {
   // Where an operator's backward writes: the gradient tensor, made on first use with the value's shape, and
   // whether to overwrite it or to add to what has arrived. Whoever asks must write. Only when required().
   Target target() const;
+  // Adds a gradient that arrives as it is, as an operator's that only adds or copies. Where it is the first,
+  // its memory is shared until more is to be summed onto it.
+  void add(Backend& backend, const Tensor& gradient) const;
 
  private:
   friend class Tape;
@@ -34,17 +37,20 @@ class Gradient {
     Shape shape;
     Tensor gradient;
     bool written = false;        // gradient holds something to be summed onto
+    bool borrowed = false;       // others may hold its memory and read what stands there
     std::shared_ptr<Slot> base;  // of a view
     std::int64_t base_offset = 0;
 
     const Tensor& as_base();
+    void stop_borrowing();  // before more is summed into the memory
   };
   explicit Gradient(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
 
   std::shared_ptr<Slot> slot_;
 };
 
-// A handle: copies share value and gradient.
+// A handle: copies share value and gradient. A value may have a norm to go through yet, which is applied when
+// the value is first asked for. A convolution that applies it by itself asks for the parts instead.
 class Variable {
  public:
   Variable() = default;  // empty
@@ -54,9 +60,11 @@ class Variable {
   // A trained value (f32); its gradient is summed into `gradient`, which somebody else zeroes.
   static Variable leaf(Tensor value, Tensor gradient);
 
-  bool defined() const { return value_.defined(); }
-  const Tensor& value() const { return value_; }
-  const Shape& shape() const { return value_.shape(); }
+  bool defined() const { return unnormed().defined(); }
+  const Tensor& value() const;
+  const Shape& shape() const { return unnormed().shape(); }
+  const Tensor& unnormed() const { return pending_ != nullptr ? pending_->value : value_; }
+  const PendingNorm& norm() const;  // that the above has yet to go through
   const Gradient& gradient() const { return gradient_; }
   bool requires_grad() const { return gradient_.required(); }
 
@@ -64,11 +72,19 @@ class Variable {
   // into its base's gradient.
   Variable view(std::int64_t offset, Shape shape) const;
   Variable reshaped(Shape shape) const;
+  // The same with a norm to go through; the gradient is that by its result.
+  Variable with_norm(Backend& backend, const PendingNorm& norm) const;
 
  private:
   friend class Tape;
+  struct Pending {
+    Backend* backend;
+    Tensor value;
+    PendingNorm norm;  // none: it is done
+  };
 
   Tensor value_;
+  std::shared_ptr<Pending> pending_;
   Gradient gradient_;
 };
 

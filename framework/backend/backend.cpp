@@ -37,23 +37,44 @@ void ProfileScope::stop() {
   if (profile_->after) profile_->after(key_, bytes_, flops_);
 }
 
+void Backend::compute_apart(ConvForward op) {
+  const Tensor x(op.y.arena(), op.x.shape());
+  compute(std::exchange(op.pending, {}).applied(std::exchange(op.x, x), x));
+  compute(op);
+}
+
+void Backend::compute_apart(ConvWgrad op) {
+  const Tensor x(op.dw.tensor.arena(), op.x.shape());
+  compute(std::exchange(op.pending, {}).applied(std::exchange(op.x, x), x));
+  compute(op);
+}
+
+void Backend::compute_apart(const ConvBatchNormForward& op) {
+  compute(op.convolution());
+  BatchNormForward norm = op.normalization();
+  if (!op.z.defined()) norm.y = Tensor(op.y.arena(), op.y.shape());
+  compute(norm);
+}
+
 void Backend::compute_apart(const ConvBatchNormBackward& op) {
   const Tensor dy(op.dw.tensor.arena(), op.y.shape());
   compute(op.normalization(dy));
-  compute(ConvWgrad{op.conv, op.x, dy, op.dw});
+  compute(ConvWgrad{op.conv, op.x, dy, op.dw, op.pending});
   if (op.dx.tensor.defined()) compute(ConvDgrad{op.conv, dy, op.w, op.dx});
 }
 
 void Backend::compute_apart(const ConvChain& op) {
-  Tensor z = op.x;
+  Tensor x = op.x;
+  PendingNorm pending;  // of x
   for (const ConvChain::Layer& layer : op.layers) {
-    const bool last = &layer == &op.layers.back();
-    const Tensor y(op.y.arena(), layer.output(z.shape()));
-    compute(ConvForward{layer.conv, z, layer.w, y});
-    z = last && !op.residual.defined() ? op.y : Tensor(op.y.arena(), y.shape());
-    compute(BatchNormInference{y, layer.mean, layer.var, layer.scale, layer.shift, op.epsilon, layer.act, z});
+    const Tensor y(op.y.arena(), layer.output(x.shape()));
+    compute(ConvForward{layer.conv, x, layer.w, y, pending});
+    x = y;
+    pending = {layer.mean, layer.var, layer.scale, layer.shift, op.epsilon, layer.act};
   }
-  if (op.residual.defined()) compute(Add{z, op.residual, op.y});
+  BatchNormInference norm = pending.applied(x, op.y);
+  norm.addend = op.residual;
+  compute(norm);
 }
 
 std::unique_ptr<Graph> Backend::capture(const std::function<void()>&) { return nullptr; }

@@ -28,6 +28,14 @@ class Backend : public Memory {
   // What the end of a run should say of how the device worked, beyond its description; one entry per line.
   virtual std::vector<std::string> notes() const { return {}; }
 
+  // Whether the device computes what the operator joins as one, for these shapes. What it does not is
+  // computed one after the other.
+  virtual bool fuses(const ConvForward& op) const { return !op.pending.defined(); }
+  virtual bool fuses(const ConvWgrad& op) const { return !op.pending.defined(); }
+  virtual bool fuses(const ConvBatchNormForward&) const { return false; }
+  virtual bool fuses(const ConvBatchNormBackward&) const { return false; }
+  virtual bool fuses(const ConvChain&) const { return false; }
+
   // Times every operator into `profile` until detached with nullptr.
   void attach(Profile* profile) { profile_ = profile; }
   bool profiled() const { return profile_ != nullptr; }
@@ -44,13 +52,7 @@ class Backend : public Memory {
   void compute(const Op& op) {
     Operands operands(Op::name);
     op.check(operands);
-    if constexpr (std::same_as<Op, ConvBatchNormForward>) {
-      if (!fuses(op)) {
-        compute(op.convolution());
-        return compute(op.normalization());
-      }
-    }
-    if constexpr (std::same_as<Op, ConvChain> || std::same_as<Op, ConvBatchNormBackward>) {
+    if constexpr (requires { this->fuses(op); }) {
       if (!fuses(op)) return compute_apart(op);
     }
     const std::size_t bytes = workspace(op, operands);
@@ -79,17 +81,18 @@ class Backend : public Memory {
   ADWP_OPERATORS(ADWP_COMPUTE)
 #undef ADWP_COMPUTE
 
-  // Whether the device computes what it joins as one for these shapes; compute() is called only then.
-  virtual bool fuses(const ConvBatchNormForward&) const { return false; }
+  // Called where the device fuses them.
   virtual void compute(const ConvBatchNormForward&, void*) {}
-  virtual bool fuses(const ConvBatchNormBackward&) const { return false; }
   virtual void compute(const ConvBatchNormBackward&, void*) {}
-  virtual bool fuses(const ConvChain&) const { return false; }
   virtual void compute(const ConvChain&, void*) {}
 
  private:
-  void compute_apart(const ConvBatchNormBackward& op);  // one after the other
-  void compute_apart(const ConvChain& op);              // layer by layer
+  // What the device does not fuse, one after the other.
+  void compute_apart(ConvForward op);
+  void compute_apart(ConvWgrad op);
+  void compute_apart(const ConvBatchNormForward& op);
+  void compute_apart(const ConvBatchNormBackward& op);
+  void compute_apart(const ConvChain& op);
 
   template <typename Op>
   std::size_t workspace(const Op& op, const Operands& operands) {

@@ -129,9 +129,25 @@ void check_pieces(Operands& o, const Tensor& pieces) {
 
 }  // namespace
 
+BatchNormInference PendingNorm::applied(const Tensor& x, const Tensor& y) const {
+  return {x, mean, var, scale, shift, epsilon, act, y};
+}
+
+void PendingNorm::check(Operands& o, const Tensor& x) const {
+  if (!defined()) return;
+  const Shape channels{x.shape().back()};
+  for (const auto& [operand, tensor] : {std::pair{"pending mean", &mean},
+                                        {"pending var", &var},
+                                        {"pending scale", &scale},
+                                        {"pending shift", &shift}}) {
+    o.input(operand, *tensor, channels);
+  }
+}
+
 void ConvBatchNormBackward::check(Operands& o) const {
   const Shape channels{y.shape().back()};
   o.input("x", x, 4);
+  pending.check(o, x);
   o.input("w", w, 4);
   o.input("y", y, conv2d_output(conv, x.shape(), w.shape()));
   o.input("dz", dz, y.shape());

@@ -17,6 +17,8 @@
 
 namespace adwp {
 
+struct BatchNormInference;
+
 // --- matrix products ---------------------------------------------------------------------------------------
 
 // c (M, N) = act(op(a) op(b) + bias), or c += op(a) op(b); op(a) is (M, K), op(b) is (K, N). bias: (N) or
@@ -51,14 +53,29 @@ struct ColumnSum {
 
 // --- convolution (Conv2d) ----------------------------------------------------------------------------------
 
+// A norm that a tensor has yet to go through: what BatchNormInference wants to know of it. An operator that
+// has one reads its x as if that had been done. Without tensors: none. A device that applies it on the way in
+// (Backend::fuses) spares the tensor a pass through memory.
+struct PendingNorm {
+  Tensor mean, var, scale, shift;
+  float epsilon = 0;
+  Activation act = Activation::none;
+
+  bool defined() const { return mean.defined(); }
+  BatchNormInference applied(const Tensor& x, const Tensor& y) const;
+  void check(Operands& o, const Tensor& x) const;  // of x
+};
+
 // y (N, P, Q, K) from x (N, H, W, C) and w (K, R, R, C / groups).
 struct ConvForward {
   static constexpr const char* name = "conv2d_forward";
   Conv2d conv;
   Tensor x, w, y;
+  PendingNorm pending = {};  // of x
   void check(Operands& o) const {
     o.input("x", x, 4);
     o.input("w", w, 4);
+    pending.check(o, x);
     o.output("y", y, conv2d_output(conv, x.shape(), w.shape()));
   }
   double flops() const { return conv2d_flops(conv, y.shape(), w.shape()); }
@@ -86,8 +103,10 @@ struct ConvWgrad {
   Conv2d conv;
   Tensor x, dy;
   Target dw;
+  PendingNorm pending = {};  // of x
   void check(Operands& o) const {
     o.input("x", x, 4);
+    pending.check(o, x);
     o.input("dy", dy, conv2d_output(conv, x.shape(), dw.tensor.shape()));
     o.output("dw", dw, dw.tensor.shape());
     if (x.elements() == 0) o.sum_of_nothing();
@@ -144,13 +163,14 @@ struct BatchNormBackward {
   std::string text() const { return x.shape().text(); }
 };
 
-// The formula of BatchNormForward with given statistics.
+// The formula of BatchNormForward with given statistics; then + addend, of x's shape, where there is one.
 struct BatchNormInference {
   static constexpr const char* name = "batch_norm_inference";
   Tensor x, mean, var, scale, shift;
   float epsilon;
   Activation act;
   Tensor y;
+  Tensor addend = {};
   void check(Operands& o) const {
     const Shape channels{x.shape().back()};
     o.input("x", x);
@@ -158,12 +178,14 @@ struct BatchNormInference {
     o.input("shift", shift, channels);
     o.input("mean", mean, channels);
     o.input("var", var, channels);
+    if (addend.defined()) o.input("addend", addend, x.shape());
     o.output("y", y, x.shape());
   }
 };
 
 // ConvForward of x and w to y, then BatchNormForward of y to z. A device that fuses the two (Backend::fuses)
-// takes the statistics from the sums that the convolution holds and does not read y again for them.
+// takes the statistics from the sums that the convolution holds and does not read y again for them. Without z
+// the norm of y stays pending: mean and var are all that is wanted of it.
 struct ConvBatchNormForward {
   static constexpr const char* name = "conv2d_batch_norm_forward";
   Conv2d conv;
@@ -171,8 +193,9 @@ struct ConvBatchNormForward {
   float epsilon;
   Activation act;
   Tensor y, z, mean, var;
+  PendingNorm pending = {};  // of x
 
-  ConvForward convolution() const { return {conv, x, w, y}; }
+  ConvForward convolution() const { return {conv, x, w, y, pending}; }
   BatchNormForward normalization() const { return {y, scale, shift, epsilon, act, z, mean, var}; }
   void check(Operands& o) const {
     const Shape channels{y.shape().back()};
@@ -180,8 +203,9 @@ struct ConvBatchNormForward {
     o.input("w", w, 4);
     o.input("scale", scale, channels);
     o.input("shift", shift, channels);
-    o.output("z", z, y.shape());
+    pending.check(o, x);
     o.output("y", y, conv2d_output(conv, x.shape(), w.shape()));
+    if (z.defined()) o.output("z", z, y.shape());
     o.output("mean", mean, channels);
     o.output("var", var, channels);
   }
@@ -198,6 +222,7 @@ struct ConvBatchNormBackward {
   float epsilon;
   Activation act;
   Target dx, dw, dscale, dshift;  // dx may be empty
+  PendingNorm pending = {};       // of x
 
   BatchNormBackward normalization(const Tensor& dy) const {
     return {dz, y, mean, var, scale, shift, epsilon, act, {dy}, dscale, dshift};

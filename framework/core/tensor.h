@@ -21,6 +21,7 @@ class Tensor {
   static Tensor from_host(Arena& arena, Shape shape, std::span<const std::int32_t> values);
 
   bool defined() const { return block_ != nullptr; }
+  bool shared() const { return block_.use_count() > 1; }  // has the memory another handle?
   const Shape& shape() const { return shape_; }
   DType dtype() const { return dtype_; }
   std::int64_t elements() const { return shape_.elements(); }

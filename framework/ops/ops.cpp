@@ -46,6 +46,28 @@ Variable record_batch_norm(Tape& tape, const Variable& x, const Variable& scale,
       });
 }
 
+// What `op` has computed, z or y, as a variable of the tape whose gradient is that by z.
+Variable record_conv2d_batch_norm(Tape& tape, const ConvBatchNormForward& op, const Variable& x,
+                                  const Variable& w, const Variable& scale, const Variable& shift) {
+  const Tensor& result = op.z.defined() ? op.z : op.y;
+  if (!w.requires_grad()) {
+    const Variable y = record_conv2d(tape, op.conv, x, w, op.y);
+    return record_batch_norm(tape, y, scale, shift, op.act, result, {op.mean, op.var});
+  }
+  return tape.record(
+      result, {&x, &w, &scale, &shift},
+      [&tape, conv = op.conv, act = op.act, xv = op.x, pending = op.pending, wv = op.w, y = op.y,
+       own = BatchStatistics{op.mean, op.var}, scale_value = op.scale, shift_value = op.shift,
+       dx = x.gradient(), dw = w.gradient(), dscale = scale.gradient(),
+       dshift = shift.gradient()](const Tensor& dz) {
+        const Target to_scale = tape.target(dscale, own.mean.shape());
+        const Target to_shift = tape.target(dshift, own.mean.shape());
+        tape.backend().compute(ConvBatchNormBackward{
+            conv, dz, xv, wv, y, own.mean, own.var, scale_value, shift_value, batch_norm_epsilon, act,
+            dx.required() ? dx.target() : Target{}, dw.target(), to_scale, to_shift, pending});
+      });
+}
+
 }  // namespace
 
 Variable conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w) {
@@ -68,23 +90,20 @@ Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, co
                            BatchStatistics* statistics) {
   const Tensor y = tape.tensor(conv2d_output(conv, x.shape(), w.shape()));
   const BatchStatistics own = own_statistics(tape, y.shape().back(), statistics);
-  const Tensor z = tape.tensor(y.shape());
-  tape.backend().compute(ConvBatchNormForward{conv, x.value(), w.value(), scale.value(), shift.value(),
-                                              batch_norm_epsilon, act, y, z, own.mean, own.var});
-  if (!w.requires_grad()) {
-    return record_batch_norm(tape, record_conv2d(tape, conv, x, w, y), scale, shift, act, z, own);
+  ConvBatchNormForward op{
+      conv, x.unnormed(), w.value(), scale.value(), shift.value(), batch_norm_epsilon, act,
+      y,    {},           own.mean,  own.var,       x.norm()};
+  if (op.pending.defined() && !tape.backend().fuses(op)) {
+    op.x = x.value();
+    op.pending = {};
   }
-  return tape.record(
-      z, {&x, &w, &scale, &shift},
-      [&tape, conv, act, y, own, xv = x.value(), wv = w.value(), scale_value = scale.value(),
-       shift_value = shift.value(), dx = x.gradient(), dw = w.gradient(), dscale = scale.gradient(),
-       dshift = shift.gradient()](const Tensor& dz) {
-        const Target to_scale = tape.target(dscale, own.mean.shape());
-        const Target to_shift = tape.target(dshift, own.mean.shape());
-        tape.backend().compute(ConvBatchNormBackward{
-            conv, dz, xv, wv, y, own.mean, own.var, scale_value, shift_value, batch_norm_epsilon, act,
-            dx.required() ? dx.target() : Target{}, dw.target(), to_scale, to_shift});
-      });
+  // Where the device can, the norm is left to whoever reads y.
+  const bool leaves = tape.backend().fuses(op);
+  if (!leaves) op.z = tape.tensor(y.shape());
+  tape.backend().compute(op);
+  const Variable result = record_conv2d_batch_norm(tape, op, x, w, scale, shift);
+  if (!leaves) return result;
+  return result.with_norm(tape.backend(), {own.mean, own.var, op.scale, op.shift, op.epsilon, act});
 }
 
 Variable conv2d_chain(Tape& tape, std::span<const ConvChain::Layer> layers, const Variable& x,
@@ -144,11 +163,19 @@ Variable activation(Tape& tape, Activation act, const Variable& x) {
 
 Variable add(Tape& tape, const Variable& a, const Variable& b) {
   const Tensor y = tape.tensor(a.shape());
-  tape.backend().compute(Add{a.value(), b.value(), y});
+  const bool normed = a.norm().defined() || b.norm().defined();
+  if (normed) {  // of what has a norm to go through, that is done on the way
+    const Variable &first = a.norm().defined() ? a : b, &second = a.norm().defined() ? b : a;
+    BatchNormInference op = first.norm().applied(first.unnormed(), y);
+    op.addend = second.value();
+    tape.backend().compute(op);
+  } else {
+    tape.backend().compute(Add{a.value(), b.value(), y});
+  }
   return tape.record(y, {&a, &b},
                      [&backend = tape.backend(), da = a.gradient(), db = b.gradient()](const Tensor& dy) {
-                       if (da.required()) backend.compute(CopyGradient{dy, da.target()});
-                       if (db.required()) backend.compute(CopyGradient{dy, db.target()});
+                       if (da.required()) da.add(backend, dy);
+                       if (db.required()) db.add(backend, dy);
                      });
 }
 

@@ -43,6 +43,50 @@ TEST_P(TapeTest, GradientsOfViewsLandInTheirBase) {
   EXPECT_EQ(x.gradient().tensor().to_host<float>(), expected);
 }
 
+// A sum hands its gradient on as it is. What one of its terms collects besides is not seen by the other.
+TEST_P(TapeTest, TermsOfASumShareNoMoreThanItsGradient) {
+  const Variable x = leaf(random_array(Shape{4}, 6));
+  Tape tape(backend(), arena(), Tape::Recording::on);
+  const Variable second = ops::activation(tape, Activation::none, x);
+  const Variable first = ops::activation(tape, Activation::none, x);
+  const Variable more = ops::activation(tape, Activation::none, first);
+  const Variable total = ops::add(tape, ops::add(tape, first, second), more);
+  tape.backward(mean(tape, total));
+  for (const auto& [value, expected] :
+       {std::pair{&second, 0.25f}, {&first, 0.5f}, {&more, 0.25f}, {&total, 0.25f}, {&x, 0.75f}}) {
+    const std::vector<float> gradient = value->gradient().tensor().to_host<float>();
+    EXPECT_EQ(gradient, std::vector<float>(4, expected));
+  }
+}
+
+// A norm behind a convolution is applied when its value is asked for, once, and not at all where only
+// convolutions and sums read it; where the device leaves it to them.
+TEST_P(TapeTest, ANormIsLeftToWhoeverReadsIt) {
+  const bool leaves = GetParam() != "cpu";
+  Tape tape(backend(), arena(), Tape::Recording::off);
+  const auto uploaded = [&](Shape shape) {
+    return Variable::constant(upload(random_array(shape, 7, 0.5, 1)));
+  };
+  const Conv2d point{1, 1, 0, false};
+  const auto layer = [&](const Variable& x) {
+    return ops::conv2d_batch_norm(tape, point, x, uploaded(Shape{8, 1, 1, 8}), uploaded(Shape{8}),
+                                  uploaded(Shape{8}), Activation::relu);
+  };
+  const auto norms = [&](const auto& work) {
+    Profile profile;
+    backend().attach(&profile);
+    work();
+    backend().attach(nullptr);
+    return profile.rows["batch_norm_inference"].calls;
+  };
+  const Variable x = uploaded(Shape{3, 5, 5, 8});
+  Variable last, sum;
+  EXPECT_EQ(norms([&] { last = layer(layer(x)); }), 0);
+  EXPECT_EQ(norms([&] { sum = ops::add(tape, last, x); }), leaves ? 1 : 0);
+  EXPECT_EQ(norms([&] { last.value(), last.value(), last.reshaped(Shape{75, 8}).value(); }), leaves ? 1 : 0);
+  EXPECT_LE(nmse(to_array(sum.value()), oracle::add(to_array(last.value()), to_array(x.value()))), 1e-14);
+}
+
 TEST_P(TapeTest, ScalesByTheWeightOfTheLoss) {
   const Variable x = leaf(random_array(Shape{2}, 3));
   Tape tape(backend(), arena(), Tape::Recording::on);

@@ -65,7 +65,12 @@ TEST_P(Contract, BatchNormInferenceUsesTheGivenStatistics) {
     const Tensor y(arena(), x.shape);
     backend().compute(BatchNormInference{upload(x), upload(given.mean), upload(given.var), upload(scale),
                                          upload(shift), 1e-5f, act, y});
-    EXPECT_LE(nmse(to_array(y), oracle::batch_norm(x, given, scale, shift, 1e-5, act)), 1e-7);
+    const Array expected = oracle::batch_norm(x, given, scale, shift, 1e-5, act);
+    EXPECT_LE(nmse(to_array(y), expected), 1e-7);
+    const Array addend = random_array(x.shape, 11);
+    backend().compute(BatchNormInference{upload(x), upload(given.mean), upload(given.var), upload(scale),
+                                         upload(shift), 1e-5f, act, y, upload(addend)});
+    EXPECT_LE(nmse(to_array(y), oracle::add(expected, addend)), 1e-7);
   }
 }
 

@@ -51,6 +51,53 @@ TEST_P(JoinedContract, AChainIsItsLayersOneAfterTheOther) {
   }
 }
 
+// A norm that x has yet to go through is applied as if it had been, by the convolution, by the gradient of
+// its kernel, and by both with what a norm behind them wants; in one product and where its depth is split, in
+// blocks of one image's tiles and of many.
+TEST_P(JoinedContract, APendingNormIsAppliedOnTheWay) {
+  const auto apply = [&](const Shape& shape, std::int64_t filters, const Conv2d& conv, Activation act) {
+    const Shape kernel{filters, conv.kernel, conv.kernel, conv.depthwise ? 1 : shape[3]};
+    const Shape c{shape[3]}, f{filters}, out = conv2d_output(conv, shape, kernel);
+    const Array x = random_array(shape, 1), w = random_array(kernel, 2), dy = random_array(out, 3);
+    const oracle::Moments given{random_array(c, 4), random_array(c, 5, 0.5, 2)};
+    const Array scale = random_array(c, 6, 0.5, 1.5), shift = random_array(c, 7);
+    const PendingNorm pending{
+        upload(given.mean), upload(given.var), upload(scale), upload(shift), 1e-5f, act};
+    const Array normed = oracle::batch_norm(x, given, scale, shift, 1e-5, act);
+    const std::string text = conv2d_text(conv, shape, kernel) + " " + name_of(act);
+
+    const Array expected = oracle::conv2d(conv, normed, w);
+    const Tensor y(arena(), out), dw(arena(), kernel), own(arena(), kernel);
+    backend().compute(ConvForward{conv, upload(x), upload(w), y, pending});
+    EXPECT_LE(nmse(to_array(y), expected), 1e-7) << text;
+    backend().compute(ConvWgrad{conv, upload(x), upload(dy), {dw}, pending});
+    backend().compute(ConvWgrad{conv, upload(normed), upload(dy), {own}});
+    EXPECT_LE(nmse(to_array(dw), to_array(own)), 1e-9) << text;
+    backend().compute(ConvWgrad{conv, upload(x), upload(dy), {dw, GradMode::accumulate}, pending});
+    EXPECT_LE(nmse(to_array(dw), oracle::add(to_array(own), to_array(own))), 1e-9) << text;
+
+    // Without z: only the statistics of the norm behind it.
+    const Tensor again(arena(), out), mean(arena(), f), var(arena(), f),
+        ones = upload(random_array(f, 8, 1, 1));
+    backend().compute(ConvBatchNormForward{
+        conv, upload(x), upload(w), ones, ones, 1e-5f, Activation::relu, again, {}, mean, var, pending});
+    EXPECT_LE(nmse(to_array(again), expected), 1e-7) << text;
+    const oracle::Moments moments = oracle::moments(to_array(again));
+    EXPECT_LE(nmse(to_array(mean), moments.mean), 1e-10) << text;
+    EXPECT_LE(nmse(to_array(var), moments.var), 1e-10) << text;
+  };
+  const Conv2d point{1, 1, 0, false};
+  apply(Shape{2, 9, 9, 40}, 72, point, Activation::sigmoid);       // not 0 where x has no k
+  apply(Shape{1, 3, 3, 600}, 8, point, Activation::hard_sigmoid);  // k is split
+  apply(Shape{1, 2, 2, 1000}, 8, point, Activation::relu);         // too many channels for shared memory
+  apply(Shape{40, 4, 4, 12}, 16, point, Activation::silu);         // of wgrad, k is split
+  apply(Shape{3, 5, 5, 7}, 5, point, Activation::none);
+  apply(Shape{3, 11, 11, 36}, 36, {3, 1, 1, true}, Activation::sigmoid);  // not 0 at the border
+  apply(Shape{2, 11, 11, 8}, 8, {7, 2, 3, true}, Activation::silu);
+  apply(Shape{2, 6, 6, 5}, 5, {5, 1, 2, true}, Activation::relu);
+  apply(Shape{2, 6, 6, 8}, 12, {3, 1, 1, false}, Activation::hard_swish);
+}
+
 // A batch that devices cut into parts: statistics and both gradients of a convolution and its norm are those
 // of the operators one after the other, the gradient of the kernel taken image by image.
 TEST_P(JoinedContract, AGradientIsTheSumOverImages) {

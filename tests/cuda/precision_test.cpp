@@ -76,6 +76,41 @@ TEST_P(PrecisionTest, ConvolutionsInAllPasses) {
   }
 }
 
+// x goes through its norm in f32, and is rounded behind it.
+TEST_P(PrecisionTest, InputsWithANormToGoThrough) {
+  const Conv2d point{1, 1, 0, false};
+  const Shape shape{3, 7, 7, 40}, kernel{72, 1, 1, 40}, channels{40};
+  const Array x = random_array(shape, 1, 3, 5), w = random_array(kernel, 2);
+  const Array mean = random_array(channels, 3, 3.9, 4.1), var = random_array(channels, 4, 0.2, 0.5);
+  const Array scale = random_array(channels, 5, 0.5, 1.5), shift = random_array(channels, 6);
+  const Array dy = random_array(conv2d_output(point, shape, kernel), 7);
+  const auto pending = [&](const auto& upload) {
+    return PendingNorm{upload(mean), upload(var), upload(scale), upload(shift), 1e-5f, Activation::silu};
+  };
+  expect_rounded("forward", dy.shape, [&](Backend& backend, const auto& upload, const Tensor& y) {
+    backend.compute(ConvForward{point, upload(x), upload(w), y, pending(upload)});
+  });
+  expect_rounded("wgrad", kernel, [&](Backend& backend, const auto& upload, const Tensor& dw) {
+    backend.compute(ConvWgrad{point, upload(x), upload(dy), {dw}, pending(upload)});
+  });
+  expect_rounded("with statistics", dy.shape, [&](Backend& backend, const auto& upload, const Tensor& y) {
+    const Array ones = random_array(Shape{72}, 8, 1, 1);
+    const Tensor own_mean = upload(ones), own_var = upload(ones);
+    backend.compute(ConvBatchNormForward{point,
+                                         upload(x),
+                                         upload(w),
+                                         upload(ones),
+                                         upload(ones),
+                                         1e-5f,
+                                         Activation::none,
+                                         y,
+                                         {},
+                                         own_mean,
+                                         own_var,
+                                         pending(upload)});
+  });
+}
+
 TEST_P(PrecisionTest, GemmInAllForms) {
   const std::int64_t m = 132, n = 68, k = 40;
   for (const auto& [of_a, of_b] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {

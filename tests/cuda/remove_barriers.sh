@@ -21,7 +21,8 @@ try_without() {  # FILE LINE CODE: prints whether the tests see that the line's 
   case $name in  # a kernel that is made of the header
     tile_product.cuh) source=gemm.cu ;;
     tile_moments.cuh) source=convolution.cu ;;
-    column_reduce.cuh | part_sums.cuh) source=batch_norm.cu ;;
+    column_reduce.cuh) source=batch_norm.cu ;;
+    part_sums.cuh) source=depthwise.cu ;;
     *) source=$name ;;
   esac
   mkdir -p "$own/cuda/kernels"

@@ -47,6 +47,34 @@ OperatorCase convolution_batch_norm(const Shape& x, std::int64_t filters, const 
   });
 }
 
+// A pointwise convolution and its norm, `next` and its norm, whose input goes through the first norm, and
+// where `adds` that input once more: what a device may leave to whoever reads it.
+OperatorCase normed_in_a_row(const Shape& x, std::int64_t channels, Activation act, const Conv2d& next,
+                             std::int64_t filters, bool adds = false) {
+  const Conv2d point{1, 1, 0, false};
+  const Shape first{channels, 1, 1, x[3]}, c{channels}, f{filters};
+  const Shape second{filters, next.kernel, next.kernel, next.depthwise ? 1 : channels};
+  const Shape y{x[0], x[1], x[2], channels};
+  return {
+      fmt::format("{}_then_{}{}", name_of(act), conv2d_text(next, y, second), adds ? "_and_added" : ""),
+      {{x}, {first}, {c, 0.5, 1.5}, {c}, {second}, {f, 0.5, 1.5}, {f}},
+      [=](Tape& tape, const Variables& v) {
+        const Variable h = ops::conv2d_batch_norm(tape, point, v[0], v[1], v[2], v[3], act);
+        const Variable z = ops::conv2d_batch_norm(tape, next, h, v[4], v[5], v[6], Activation::hard_swish);
+        return adds ? ops::add(tape, z, h) : z;
+      },
+      [=](const Arrays& a) {
+        const auto layer = [](const Conv2d& conv, const Array& from, const Arrays& weights, Activation kind) {
+          const Array to = oracle::conv2d(conv, from, weights[0]);
+          return oracle::batch_norm(to, oracle::moments(to), weights[1], weights[2], ops::batch_norm_epsilon,
+                                    kind);
+        };
+        const Array h = layer(point, a[0], {a[1], a[2], a[3]}, act);
+        const Array z = layer(next, h, {a[4], a[5], a[6]}, Activation::hard_swish);
+        return adds ? oracle::add(z, h) : z;
+      }};
+}
+
 OperatorCase layer_norm(std::int64_t rows, std::int64_t width, Activation act) {
   return {fmt::format("layer_norm_{}x{}_{}", rows, width, name_of(act)),
           {{Shape{rows, width}, -2, 3}},
@@ -146,6 +174,9 @@ std::vector<OperatorCase> convolution_cases() {
       convolution(1, 6, 4, 4, 6, {3, 2, 0, false}),
       convolution(2, 11, 6, 8, 16, {3, 2, 1, false}),
       convolution(1, 8, 8, 8, 8, {2, 2, 0, false}),
+      convolution(3, 5, 37, 3, 32, {3, 1, 1, false}),
+      convolution(2, 9, 71, 3, 64, {3, 2, 1, false}),
+      convolution(40, 4, 4, 3, 32, {3, 1, 0, false}),
   };
   for (std::int64_t kernel : {3, 5, 7}) {
     for (std::int64_t stride : {1, 2}) {
@@ -198,6 +229,21 @@ std::vector<OperatorCase> normalization_cases() {
   cases.push_back(convolution_batch_norm(Shape{2, 21, 21, 3}, 64, three, Activation::none));
   cases.push_back(convolution_batch_norm(Shape{2, 19, 19, 3}, 32, halving, Activation::silu));
   cases.push_back(convolution_batch_norm(Shape{0, 6, 6, 8}, 16, three, Activation::relu));
+  // Norms that are applied on the way into what reads them, or cannot be: products of one tile and of many,
+  // ragged in rows, columns and depth, depthwise tiles with their borders, dense windows, odd channels.
+  for (Activation act : all_activations) {
+    cases.push_back(normed_in_a_row(Shape{2, 5, 5, 8}, 24, act, point, 40));
+    cases.push_back(normed_in_a_row(Shape{2, 5, 5, 8}, 36, act, {3, 1, 1, true}, 36));
+  }
+  cases.push_back(normed_in_a_row(Shape{2, 12, 12, 8}, 72, Activation::relu, point, 72, true));
+  cases.push_back(normed_in_a_row(Shape{2, 9, 9, 4}, 40, Activation::silu, {5, 2, 2, true}, 40));
+  cases.push_back(normed_in_a_row(Shape{2, 9, 9, 4}, 8, Activation::none, {7, 1, 3, true}, 8, true));
+  cases.push_back(normed_in_a_row(Shape{2, 6, 6, 4}, 16, Activation::relu, three, 8));
+  cases.push_back(normed_in_a_row(Shape{3, 5, 5, 4}, 7, Activation::relu, point, 5));
+  cases.push_back(normed_in_a_row(Shape{3, 5, 5, 4}, 8, Activation::relu, point, 6));
+  cases.push_back(normed_in_a_row(Shape{3, 5, 5, 4}, 7, Activation::sigmoid, {3, 1, 1, true}, 7));
+  cases.push_back(normed_in_a_row(Shape{2, 4, 4, 8}, 16, Activation::relu, {1, 2, 0, false}, 16));
+  cases.push_back(normed_in_a_row(Shape{0, 4, 4, 8}, 16, Activation::relu, point, 16));
   for (Activation act : {Activation::none, Activation::relu, Activation::silu}) {
     cases.push_back(layer_norm(5, 64, act));
   }

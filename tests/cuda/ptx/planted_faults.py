@@ -26,7 +26,15 @@ PTX = KERNELS + "ptx.cuh"
 FAULTS = [
     # Kernels.
     ("no barrier before a tile is read", KERNELS + "tile_product.cuh", "gemm.cu",
-     "cp_async_wait<1>();\n    __syncthreads();", "cp_async_wait<1>();", OPERATORS),
+     "    __syncthreads();\n    load(step + 2);", "    load(step + 2);", OPERATORS),
+    ("a norm is applied to copies that have not landed", KERNELS + "tile_product.cuh", "gemm.cu",
+     "ptx::cp_async_wait<1>();\n    float* stage = tiles[step % stages];\n"
+     "    norm_a.apply(stage, begin + step * tile_k);",
+     "float* stage = tiles[step % stages];\n    norm_a.apply(stage, begin + step * tile_k);\n"
+     "    ptx::cp_async_wait<1>();", OPERATORS),
+    ("a norm is applied at the border of an image", KERNELS + "depthwise.cu", "depthwise.cu",
+     "      if constexpr (Normed) line.apply(input.act, values);\n    }",
+     "    }\n    if constexpr (Normed) line.apply(input.act, values);", OPERATORS),
     ("a tile is read before it has landed", KERNELS + "tile_product.cuh", "gemm.cu",
      "cp_async_wait<1>();", "cp_async_wait<2>();", OPERATORS),
     ("a row more than there are is stored", KERNELS + "tile_product.cuh", "gemm.cu",
@@ -35,7 +43,7 @@ FAULTS = [
      "{ceil_divide(channels, 32), parts}", "{parts, ceil_divide(channels, 32)}", OPERATORS),
     ("no barrier before column sums are added", KERNELS + "column_reduce.cuh", "batch_norm.cu",
      "__syncthreads();\n  const int own = thread_index() % 32;", "const int own = thread_index() % 32;", OPERATORS),
-    ("sums of the next tap over those that are read", KERNELS + "depthwise.cu", "depthwise.cu",
+    ("sums of the next tap over those that are read", KERNELS + "part_sums.cuh", "depthwise.cu",
      "= total;\n    }\n    __syncthreads();", "= total;\n    }", OPERATORS),
     # Inline PTX.
     ("registers 1 and 2 of A exchanged in mma", PTX, "fragments.cu",

@@ -1,0 +1,59 @@
+// Batch norm with statistics that are known, as kernels apply it: in a pass of its own (batch_norm.cu), or on
+// the way into the convolution that reads the tensor (PendingNorm of framework/backend/operators.h).
+#pragma once
+
+#include "cuda/kernels/math.cuh"
+#include "cuda/runtime/gpu_backend.h"
+
+namespace adwp::ADWP_GPU {
+
+struct Normalised {
+  const float *mean, *var, *scale, *shift;
+  float epsilon;
+};
+
+template <typename Op>  // with statistics
+Normalised normalised(const Op& op) {
+  return {floats(op.mean), floats(op.var), floats(op.scale), floats(op.shift), op.epsilon};
+}
+
+// Of V channels, what a thread keeps in registers: y = act((x - mean) factor + shift). As x factor + (shift -
+// mean factor), one operation less, it would lose the digits that a large mean takes.
+template <int V>
+struct NormLine {
+  float mean[V], factor[V], shift[V];
+
+  __device__ NormLine() {}
+  __device__ NormLine(const Normalised& norm, std::int64_t channel) {
+    float var[V], scale[V];
+    load(mean, norm.mean + channel);
+    load(var, norm.var + channel);
+    load(scale, norm.scale + channel);
+    load(shift, norm.shift + channel);
+    UNROLL for (int v = 0; v < V; ++v) factor[v] = scale[v] * (1.0f / sqrtf(var[v] + norm.epsilon));
+  }
+  // To values of these channels, or, where V is 1, to as many of the one.
+  template <int N>
+  __device__ void apply(Activation act, float (&x)[N]) const {
+    static_assert(V == 1 || N == V);
+    UNROLL for (int i = 0; i < N; ++i) {
+      const int v = V == 1 ? 0 : i;
+      x[i] = fmaf(x[i] - mean[v], factor[v], shift[v]);
+    }
+    activate_all(act, x);
+  }
+};
+
+// What a convolution does with its input on the way; nothing where there are no statistics.
+struct InputNorm {
+  Normalised norm;
+  Activation act;
+
+  bool defined() const { return norm.mean != nullptr; }
+};
+inline InputNorm input_norm(const PendingNorm& pending) {
+  if (!pending.defined()) return {};
+  return {normalised(pending), pending.act};
+}
+
+}  // namespace adwp::ADWP_GPU
