@@ -32,10 +32,10 @@ SEARCH = [BUILD / "apps/search", "--data", "synthetic:300?size=16", "--batch", "
           "--halvings", "1"]
 
 
-def train(best):
+def train(best, epochs=3):
     return [BUILD / "apps/train", "--architecture", best, "--data", "synthetic:600?size=16", "--batch", "48",
             "--micro-batches", "6", "--mixup", "0.2", "--cutmix", "1", "--erasing", "0.3", "--drop-path", "0.2",
-            "--dropout", "0.1", "--ema", "0.9", "--epochs", "3", "--progressive", "8:0.5", "--trivial-augment",
+            "--dropout", "0.1", "--ema", "0.9", "--epochs", epochs, "--progressive", "8:0.5", "--trivial-augment",
             "--auxiliary", "0.4"]
 
 
@@ -204,7 +204,7 @@ def check_faults(work):
     expect(steps, work, 1, ["steps"], 'if [ "$OMPI_COMM_WORLD_RANK" = 0 ]; then ulimit -f 60; fi')
     long_search = [*SEARCH]
     long_search[SEARCH.index("--hyper-epochs") + 1] = "60"
-    long_training = [*train(best)[:-1], "200"]
+    long_training = train(best, epochs=200)
     for program, phase in ((long_search, "hypernetwork"), (long_training, "train")):
         for victim in ("last rank", "SIGTERM"):
             out = work / f"{victim}-{phase}"
