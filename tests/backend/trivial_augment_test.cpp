@@ -24,6 +24,9 @@ TEST(TrivialAugment, OperationsStrengthsAndSignsAreUniform) {
     ++ops.at(static_cast<std::size_t>(change.op));
     ++levels.at(static_cast<std::size_t>(change.level));
     EXPECT_EQ(std::abs(change.signed_level), change.level);
+    const double angle = 4.5 * static_cast<double>(change.signed_level) * std::acos(-1.0) / 180;
+    EXPECT_EQ(change.cosine, std::llround(65536 * std::cos(angle)));
+    EXPECT_EQ(change.sine, std::llround(65536 * std::sin(angle)));
     signed_ones += change.level > 0 ? 1 : 0;
     positive += change.signed_level > 0 ? 1 : 0;
   }

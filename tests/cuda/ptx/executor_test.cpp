@@ -119,6 +119,9 @@ TEST_F(Ptx, Integers) {
   EXPECT_EQ(integer_result("bfi.b32 %r3, %r1, %r2, 24, 16", 0xABCD, 0), 0xCD000000u) << "what passes the end";
   EXPECT_EQ(integer_result("bfi.b32 %r3, %r1, %r2, 0, 32", 5, 9), 5u);
   EXPECT_EQ(integer_result("shl.b32 %r3, %r1, %r2", 1, 32), 0u);
+  EXPECT_EQ(integer_result("prmt.b32 %r3, %r1, %r2, 30212", 0x33221100, 0x77665544), 0x77660044u);
+  EXPECT_EQ(integer_result("prmt.b32 %r3, %r1, %r2, 60424", 0x80, 0x00F00000), 0xFF0080FFu) << "signs";
+  EXPECT_EQ(integer_result("dp2a.lo.u32.u32 %r3, %r1, %r2, 7", 0x00050003, 0x09090201), 3 * 1 + 5 * 2 + 7u);
   EXPECT_EQ(integer_result("mov.b64 %rd2, {%r1, %r2};\nmov.b64 {%r4, %r3}, %rd2", 5, 9), 9u);
 }
 

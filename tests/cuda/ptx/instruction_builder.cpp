@@ -239,6 +239,7 @@ bool InstructionBuilder::build_memory(Instruction& in, const std::string& name, 
   const Address place = address(parts.at(access == Access::read ? 1 : 0));
   in.operands[at] = operand(place.base, space == Space::global || space == Space::local);
   in.offset = place.offset;
+  if (space == Space::shared && (type.ends_with("8") || type.ends_with("16"))) kernel_.watched_bytes = 1;
   in.execute = memory_operation(space, access, type, wide, registers.size());
   if (in.execute == nullptr) unknown(in.text);
   return true;

@@ -33,6 +33,20 @@ void insert_bits(Warp& warp, const Instruction& in, u32 lanes) {
   });
 }
 
+// PTX ISA, prmt.b32 d, a, b, c: byte i of d is the byte of a (0 to 3) or b (4 to 7) that digit i of c names;
+// with 8 added, eight copies of its sign.
+u32 permuted(u32 a, u32 b, u32 c) {
+  const u64 bytes = u64{b} << 32 | a;
+  u32 result = 0;
+  for (int i = 0; i < 4; ++i) {
+    const u32 digit = c >> (4 * i) & 15;
+    u32 byte = static_cast<u32>(bytes >> (8 * (digit & 7))) & 255;
+    if ((digit & 8) != 0) byte = (byte & 128) != 0 ? 255 : 0;
+    result |= byte << (8 * i);
+  }
+  return result;
+}
+
 }  // namespace
 
 #define DIVIDE(type, T) OP2("div." type, T, T, T, quotient(a, b)), OP2("rem." type, T, T, T, remainder(a, b))
@@ -97,6 +111,13 @@ const Table& integers() {
       COMPARE("b64", u64),
       OP2("setp.eq.s16", u32, u32, u32, static_cast<u16>(a) == static_cast<u16>(b)),
       OP2("setp.ne.s16", u32, u32, u32, static_cast<u16>(a) != static_cast<u16>(b)),
+      OP2("setp.gt.s16", u32, u32, u32, static_cast<int16_t>(a) > static_cast<int16_t>(b)),
+      OP2("setp.lt.u16", u32, u32, u32, static_cast<u16>(a) < static_cast<u16>(b)),
+      OP2("add.s16", u32, u32, u32, (a + b) & 0xFFFFu),
+      OP3("prmt.b32", u32, u32, u32, u32, permuted(a, b, c)),
+      // Two products of 16 by 8 bits: the lower two bytes of b.
+      OP3("dp2a.lo.u32.u32", u32, u32, u32, u32,
+          c + (a & 0xFFFFu) * (b & 255u) + (a >> 16) * (b >> 8 & 255u)),
       OP2("setp.lo.u32", u32, u32, u32, a < b),
       OP2("setp.lo.u64", u32, u64, u64, a < b)};
   return table;

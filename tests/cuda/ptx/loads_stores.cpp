@@ -74,6 +74,14 @@ Execute either(Access access) {
   return access == Access::read ? load<space, T, D, A, N> : store<space, T, D, A, N>;
 }
 
+// T of one or two bytes, whose sign fills a register of four or eight.
+template <Space space, typename T, int N>
+Execute narrow(Access access, bool wide) {
+  using Wide = std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>;
+  using Single = std::conditional_t<std::is_signed_v<T>, std::int32_t, std::uint32_t>;
+  return wide ? either<space, T, Wide, N>(access) : either<space, T, Single, N>(access);
+}
+
 template <Space space, int N>
 Execute of_type(Access access, const std::string& type, bool wide) {
   using std::int16_t, std::int32_t, std::int64_t, std::int8_t, std::uint16_t, std::uint32_t, std::uint64_t,
@@ -83,11 +91,10 @@ Execute of_type(Access access, const std::string& type, bool wide) {
   if (type.ends_with("32")) {
     return wide ? either<space, uint32_t, uint64_t, N>(access) : either<space, uint32_t, uint32_t, N>(access);
   }
-  if (wide) return nullptr;
-  if (type == "u16" || type == "b16") return either<space, uint16_t, uint32_t, N>(access);
-  if (type == "s16") return either<space, int16_t, int32_t, N>(access);
-  if (type == "u8" || type == "b8") return either<space, uint8_t, uint32_t, N>(access);
-  if (type == "s8") return either<space, int8_t, int32_t, N>(access);
+  if (type == "u16" || type == "b16") return narrow<space, uint16_t, N>(access, wide);
+  if (type == "s16") return narrow<space, int16_t, N>(access, wide);
+  if (type == "u8" || type == "b8") return narrow<space, uint8_t, N>(access, wide);
+  if (type == "s8") return narrow<space, int8_t, N>(access, wide);
   return nullptr;
 }
 

@@ -77,8 +77,9 @@ void check_shared(Warp& warp, int lane, std::uint32_t at, std::uint32_t bytes, A
   if (std::uint64_t{at} + bytes > block.shared.size())
     stop(warp, lane, Kind::address, "out of shared memory");
   if (!block.options->races) return;
-  for (std::uint32_t word = at / 4; word < (at + bytes + 3) / 4; ++word) {
-    Shadow& s = block.shadow[word];
+  const std::uint32_t watched = warp.kernel->watched_bytes;
+  for (std::uint32_t cell = at / watched; cell < (at + bytes + watched - 1) / watched; ++cell) {
+    Shadow& s = block.shadow[cell];
     check_write_before(warp, lane, s, access);
     if (access == Access::read) {
       note_read(warp, lane, s);

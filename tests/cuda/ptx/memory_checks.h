@@ -10,8 +10,9 @@ enum class Access { read, write };
 // Throws KernelFault unless `bytes` at `address` are aligned to their number and lie in one allocation.
 void check_global(Warp& warp, int lane, std::uint64_t address, std::uint32_t bytes);
 
-// The same for shared memory. Throws as well for a race: two threads touch a word, one of them writes, and no
-// barrier of the block, nor of the warp if they are of one warp, stands between.
+// The same for shared memory. Throws as well for a race: two threads touch a word (a byte, in a kernel that
+// touches single ones), one of them writes, and no barrier of the block, nor of the warp if they are of one
+// warp, stands between.
 void check_shared(Warp& warp, int lane, std::uint32_t at, std::uint32_t bytes, Access access);
 
 // Adds what an access by these lanes costs to the instruction's counters. Banks: 32 of 4 bytes; accesses of 4

@@ -40,6 +40,8 @@ const Table& moves_and_conversions() {
                            OP1("cvt.s32.s64", u32, u64, static_cast<u32>(a)),
                            OP1("cvt.u16.u32", u32, u32, a & 0xFFFFu),
                            OP1("cvt.u32.u16", u32, u32, a & 0xFFFFu),
+                           OP1("cvt.u16.u64", u32, u64, static_cast<u32>(a) & 0xFFFFu),
+                           OP1("cvt.u64.u16", u64, u32, a & 0xFFFFu),
                            OP1("cvt.rna.tf32.f32", u32, f32, to_tf32(a)),
                            OP2("cvt.rn.bf16x2.f32", u32, f32, f32, to_bf16(a) << 16 | to_bf16(b)),
                            OP1("cvt.rn.bf16.f32", u32, f32, to_bf16(a)),

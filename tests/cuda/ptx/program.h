@@ -87,7 +87,10 @@ struct Kernel {
   std::uint32_t parameter_bytes = 0;
   std::uint32_t shared_bytes = 0;  // without those that the launch adds
   std::uint32_t local_bytes = 0;   // a thread
-  std::uint32_t file_bytes = 0;    // registers of a warp
+  // Bytes of shared memory that are watched for races as one: a word, but single bytes where some are
+  // touched.
+  std::uint32_t watched_bytes = 4;
+  std::uint32_t file_bytes = 0;  // registers of a warp
   std::uint32_t most_threads = 1024;
   std::vector<Instruction> code;
   std::vector<Constant> constants;

@@ -62,7 +62,7 @@ class GridRun {
   void run_block() {
     const std::size_t shared = kernel_.shared_bytes + launch_.dynamic_shared_bytes;
     block_.shared.assign(shared, 0xFF);
-    if (block_.options->races) block_.shadow.assign((shared + 3) / 4, Shadow{});
+    if (block_.options->races) block_.shadow.assign(shared / kernel_.watched_bytes + 1, Shadow{});
     block_.epoch = 1;
     std::memset(files_.data(), 0xA5, files_.size());
     for (std::uint32_t n = 0; n < warps_.size(); ++n) start(n);
