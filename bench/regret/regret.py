@@ -30,7 +30,7 @@ ARMS = {
     "size + halving": [*NO_WEIGHTS, "--rank-sample", "0"],
 }
 LARGEST = "largest, not searched"  # of the candidates of size + halving
-SEEDS = range(12)
+SEEDS = range(8)
 JUDGES = (101, 102)  # seeds of the trainings that judge
 
 
