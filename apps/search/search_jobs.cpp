@@ -46,6 +46,23 @@ void discard(const fs::path& checkpoint, bool stays = false) {
   }
 }
 
+// Discards a checkpoint of a later rung: its outcome was lost with the store, and so are those that come
+// first.
+void discard_if_further(const fs::path& checkpoint, const Training& training) {
+  const io::OnDamage skip = [](const std::string&, const Error&) {};
+  const fs::path interrupted = fs::path(checkpoint).replace_extension(".interrupted.safetensors");
+  for (const fs::path& path : {interrupted, checkpoint}) {
+    const auto stored = io::read_newest(path.string(), skip);
+    if (!stored) continue;
+    const auto& facts = stored->file.metadata;
+    const auto epochs = facts.find("epochs");
+    if (epochs == facts.end()) continue;
+    const std::int64_t done = std::stoll(epochs->second);
+    if (done > training.epochs || (done == training.epochs && facts.contains("batches")))
+      return discard(checkpoint);
+  }
+}
+
 }  // namespace
 
 std::vector<std::int64_t> Training::restarts() const {
@@ -64,6 +81,7 @@ fs::path checkpoint_of(const fs::path& folder, const Training& training) {
 nas::Trained train_one(SearchSetup& setup, RunLog& log, const fs::path& checkpoint, const Training& training,
                        const std::function<void()>& spend, const std::function<void(double)>& show,
                        const std::function<void(std::int64_t)>& saved) {
+  if (training.may_go_on()) discard_if_further(checkpoint, training);
   const Arena::Frame frame(*setup.arena);
   nas::NetworkTrainingOptions options =
       setup.options.network_training(setup.task, training.epochs, training.seed);

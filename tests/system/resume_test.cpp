@@ -135,6 +135,18 @@ TEST_F(Resume, ARungThatGoesOnComesToTheSameBitsWithoutItsCheckpoints) {
   }
 }
 
+// Without its store a search begins anew, with checkpoints that are further than it is.
+TEST_F(Resume, WithoutItsStoreCheckpointsOfALaterRungAreNotTakenForAnEarlierOne) {
+  Process process(search(out()));
+  ASSERT_TRUE(process.wait_for("finalists     75 %")) << process.wait().err;
+  process.signal(SIGINT);
+  ASSERT_EQ(process.wait().status, interrupted);
+  for (const char* file : {"search.db", "search.db-wal", "search.db-shm"}) fs::remove(out() / file);
+  const Finished finished = run(resumed(search(out())));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  expect_undisturbed(out());
+}
+
 TEST_F(Resume, AnEnsembleKilledWithinAndBetweenItsMembersComesToTheSameBits) {
   const auto ensemble = [&](const fs::path& path) {
     Arguments arguments = search(path);
