@@ -22,6 +22,9 @@ import numpy
 SEARCH = ["--data", "synthetic:1500?size=16", "--batch", "32", "--validation", "0.2", "--hyper-epochs", "4",
           "--hypernetworks", "2", "--rank-sample", "8", "--rank-epochs", "2", "--population", "40", "--generations",
           "4", "--finalists", "6", "--finalist-epochs", "4", "--halvings", "1", "--quiet"]
+SMALL = ["--data", "synthetic:3000?size=8", "--batch", "16", "--validation", "0.2", "--hyper-epochs", "4",
+         "--hypernetworks", "2", "--rank-sample", "8", "--rank-epochs", "2", "--population", "60", "--generations", "6",
+         "--finalists", "6", "--finalist-epochs", "4", "--quiet"]  # networks too small for two threads
 TRAIN = ["--data", "synthetic:2400?size=16", "--batch", "64", "--micro-batches", "8", "--epochs", "6", "--quiet"]
 AHEAD = 2          # jobs that a rank holds besides the one it does: candidates (apps/search/search_jobs.cpp)
 PAUSE = 0.001      # seconds: the mean of what a rank that waits sleeps between two looks (at most 2 ms)
@@ -93,8 +96,9 @@ def measure(build, file, rounds):
             work = pathlib.Path(folder) / str(number)
             work.mkdir()
             measured = [("search 1", SEARCH, 1, 1, ["s1"]), ("search twice at once", SEARCH, 1, 1, ["sa", "sb"]),
-                        ("search 2", SEARCH, 2, 1, ["s2"]), ("search 4", SEARCH, 4, 1, ["s4"]),
-                        ("search 1, two threads", SEARCH, 1, 2, ["st"])]
+                        ("search four times at once", SEARCH, 1, 1, ["sc", "sd", "se", "sf"]), ("search 2", SEARCH, 2, 1, ["s2"]), ("search 4", SEARCH, 4, 1, ["s4"]),
+                        ("search 1, two threads", SEARCH, 1, 2, ["st"]), ("small search 1, two threads", SMALL, 1, 2, ["m1"]),
+                        ("small search 2", SMALL, 2, 1, ["m2"])]
             for name, arguments, ranks, threads, outs in measured:
                 whole = run(search, arguments, [work / out for out in outs], ranks, threads)
                 note(name + ", with its start", whole)
@@ -102,8 +106,8 @@ def measure(build, file, rounds):
             jobs.append(jobs_of(work / "s1"))
             arguments = TRAIN + ["--architecture", str(work / "s1/best.json")]
             for name, ranks, threads, outs in [
-                    ("train 1", 1, 1, ["t1"]), ("train twice at once", 1, 1, ["ta", "tb"]), ("train 2", 2, 1, ["t2"]),
-                    ("train 4", 4, 1, ["t4"]), ("train 1, two threads", 1, 2, ["tt"])]:
+                    ("train 1", 1, 1, ["t1"]), ("train twice at once", 1, 1, ["ta", "tb"]),
+                    ("train four times at once", 1, 1, ["tc", "td", "te", "tf"]), ("train 2", 2, 1, ["t2"]), ("train 4", 4, 1, ["t4"]), ("train 1, two threads", 1, 2, ["tt"])]:
                 run(train, arguments, [work / out for out in outs], ranks, threads)
                 note(name, json.loads((work / outs[0] / "result.json").read_text())["seconds"])
             file.write_text(json.dumps({"seconds": taken, "jobs": jobs}, indent=1) + "\n")
@@ -112,15 +116,15 @@ def measure(build, file, rounds):
 # ---- simulating ----
 
 class Cores:
-    """Cores that all ranks share: with as many busy ranks, how fast each is. None: each rank has one of its own."""
+    """Cores that all ranks share: how fast each rank is while so many are busy. None: each has a core of its own."""
 
-    def __init__(self, count=None, slowdown=1.0):
-        self.count, self.slowdown = count, slowdown
+    def __init__(self, slowdowns=None):
+        self.slowdowns = slowdowns  # busy ranks -> how many times as long as alone each takes
 
     def rate(self, busy):
-        if self.count is None or busy <= 1:
+        if self.slowdowns is None:
             return 1.0
-        return min(1.0, self.count / busy) / self.slowdown
+        return 1 / numpy.interp(busy, list(self.slowdowns), list(self.slowdowns.values()))
 
 
 class Rank:
@@ -207,26 +211,34 @@ def workload(measured, epochs, members):
             "parts": [[(s, m) for s, m, _ in part] for part in (first[:half], first[half:], later)]}
 
 
+def slowdowns(seconds, program):
+    """What as many runs of one rank, one beside the other, take on this machine's two cores, in runs that are alone."""
+    alone = seconds[f"{program} 1"]
+    return {1: 1.0, 2: seconds[f"{program} twice at once"] / alone,
+            4: seconds[f"{program} four times at once"] / alone}
+
+
 def check(data):
     """Real runs on this machine's two cores against the simulation."""
     seconds = {name: statistics.median(values) for name, values in data["seconds"].items()}
-    slowdown = seconds["search twice at once"] / seconds["search 1"]
-    cores = Cores(2, slowdown)
+    cores = Cores(slowdowns(seconds, "search"))
     runs = [workload(jobs, 4, 2) for jobs in data["jobs"]]
     one = statistics.median(search_seconds(jobs, 1, cores) for jobs in runs)
     beside = seconds["search 1"] - one  # what is no job: predictions of the rank sample, choices, the store
-    print(f"two searches at once on two cores: each takes {slowdown:.2f} times as long as alone")
+    for program in ("search", "train"):
+        print(f"{program}, as many at once on two cores, each takes as many times as long as alone: "
+              + ", ".join(f"{busy}: {times:.2f}" for busy, times in slowdowns(seconds, program).items()))
     print("\n| run | measured, s | simulated, s | off |\n|---|---|---|---|")
     for ranks in (1, 2, 4):
         there = statistics.median(search_seconds(jobs, ranks, cores) for jobs in runs) + beside
         real = seconds[f"search {ranks}"]
         print(f"| search, {ranks} ranks | {real:.2f} | {there:.2f} | {100 * (there / real - 1):+.1f} % |")
-    slow = seconds["train twice at once"] / seconds["train 1"]
+    slow = slowdowns(seconds, "train")
     alone = seconds["train 1"] * HELD_OUT * SCORING / (1 - HELD_OUT)  # of rank 0, which evaluates
     shared = seconds["train 1"] - alone
-    exchange = seconds["train 2"] - alone - shared / 2 * slow  # from two ranks; the check is four
+    exchange = seconds["train 2"] - alone - shared / 2 * slow[2]  # from two ranks; the check is four
     for ranks in (1, 2, 4):
-        there = alone + shared / min(ranks, 2) * (slow if ranks > 1 else 1) + exchange * 2 * (ranks - 1) / ranks
+        there = alone + shared / ranks * slow[ranks] + exchange * 2 * (ranks - 1) / ranks
         real = seconds[f"train {ranks}"]
         print(f"| train, {ranks} ranks | {real:.2f} | {there:.2f} | {100 * (there / real - 1):+.1f} % |")
     print(f"\none rank with two threads: search {seconds['search 1, two threads']:.2f} s, "
