@@ -96,8 +96,10 @@ def measure(build, file, rounds):
             work = pathlib.Path(folder) / str(number)
             work.mkdir()
             measured = [("search 1", SEARCH, 1, 1, ["s1"]), ("search twice at once", SEARCH, 1, 1, ["sa", "sb"]),
-                        ("search four times at once", SEARCH, 1, 1, ["sc", "sd", "se", "sf"]), ("search 2", SEARCH, 2, 1, ["s2"]), ("search 4", SEARCH, 4, 1, ["s4"]),
-                        ("search 1, two threads", SEARCH, 1, 2, ["st"]), ("small search 1, two threads", SMALL, 1, 2, ["m1"]),
+                        ("search four times at once", SEARCH, 1, 1, ["sc", "sd", "se", "sf"]),
+                        ("search 2", SEARCH, 2, 1, ["s2"]), ("search 4", SEARCH, 4, 1, ["s4"]),
+                        ("search 1, two threads", SEARCH, 1, 2, ["st"]),
+                        ("small search 1, two threads", SMALL, 1, 2, ["m1"]),
                         ("small search 2", SMALL, 2, 1, ["m2"])]
             for name, arguments, ranks, threads, outs in measured:
                 whole = run(search, arguments, [work / out for out in outs], ranks, threads)
@@ -107,7 +109,8 @@ def measure(build, file, rounds):
             arguments = TRAIN + ["--architecture", str(work / "s1/best.json")]
             for name, ranks, threads, outs in [
                     ("train 1", 1, 1, ["t1"]), ("train twice at once", 1, 1, ["ta", "tb"]),
-                    ("train four times at once", 1, 1, ["tc", "td", "te", "tf"]), ("train 2", 2, 1, ["t2"]), ("train 4", 4, 1, ["t4"]), ("train 1, two threads", 1, 2, ["tt"])]:
+                    ("train four times at once", 1, 1, ["tc", "td", "te", "tf"]), ("train 2", 2, 1, ["t2"]),
+                    ("train 4", 4, 1, ["t4"]), ("train 1, two threads", 1, 2, ["tt"])]:
                 run(train, arguments, [work / out for out in outs], ranks, threads)
                 note(name, json.loads((work / outs[0] / "result.json").read_text())["seconds"])
             file.write_text(json.dumps({"seconds": taken, "jobs": jobs}, indent=1) + "\n")
