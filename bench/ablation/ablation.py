@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """What is each part of the recipe `paper` worth? Trainings of one network, with the recipe `standard` and each part.
 
-    bench/ablation/ablation.py run BUILD DATA NETWORK.json WORK ROWS.jsonl   # hours; goes on where it stopped
-    bench/ablation/ablation.py tables ROWS.jsonl                             # needs numpy
+    bench/ablation/ablation.py run BUILD DATA NETWORK.json WORK ROWS.jsonl [TEACHER]   # hours; goes on where it stopped
+    bench/ablation/ablation.py tables ROWS.jsonl                                       # needs numpy
 
-DATA as for `train`, e.g. 'folder:cifar10'. Each part is added to `standard` by itself, then all together as `paper` has
-them; all trainings have the same epochs and batches, so that a row differs from the first by its part alone. The test
-images are read once, at the end of a training; nothing is chosen by them.
+DATA as for `train`, e.g. 'folder:cifar10'. TEACHER: a run of `train` on the same images, for the part `distillation`.
+As many trainings as there are cores run side by side, with one thread each. Each part is added to `standard` by
+itself, then all together as `paper` has them; all trainings have the same epochs and batches, so that a row differs
+from the first by its part alone. The test images are read once, at the end of a training; nothing is chosen by them.
 """
 import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 EPOCHS = 40
@@ -44,21 +47,23 @@ def finished(run, command):
     return json.loads((run / "result.json").read_text())
 
 
-def run(build, data, network, work, rows):
+def run(build, data, network, work, rows, teacher=None):
     done = {(row["part"], row["seed"]) for row in read(rows)} if rows.exists() else set()
-    for seed in SEEDS:
-        for part, options in PARTS.items():
-            if (part, seed) in done:
-                continue
-            folder = work / f"{part.replace(' ', '_')}-{seed}"
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            found = finished(folder, [Path(build) / "apps/train", "--architecture", network, "--data", data, "--recipe",
-                                      "standard", "--epochs", EPOCHS, "--test-flip", "--seed", seed, "--quiet",
-                                      *options])
-            row = {"part": part, "seed": seed, "epochs": EPOCHS, "params": found["params"],
-                   **{key: found[key] for key in ("test_accuracy", "test_flip", "raw", "seconds") if key in found}}
-            with rows.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+    parts = {**PARTS, **({"distillation": ["--teacher", teacher]} if teacher else {})}
+    work.mkdir(parents=True, exist_ok=True)
+
+    def train(seed, part):
+        found = finished(work / f"{part.replace(' ', '_')}-{seed}",
+                         [Path(build) / "apps/train", "--architecture", network, "--data", data, "--recipe", "standard",
+                          "--epochs", EPOCHS, "--test-flip", "--seed", seed, "--threads", 1, "--quiet", *parts[part]])
+        row = {"part": part, "seed": seed, "epochs": EPOCHS, "params": found["params"],
+               **{key: found[key] for key in ("test_accuracy", "test_flip", "raw", "seconds") if key in found}}
+        with rows.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda job: train(*job), [(seed, part) for seed in SEEDS for part in parts
+                                                if (part, seed) not in done]))
 
 
 def read(path):
@@ -74,7 +79,7 @@ def tables(rows):
     plain = accuracies("standard")
     print("| `standard` with | seeds | test accuracy, % | above `standard`, paired | with mirror images | s |")
     print("|---|---|---|---|---|---|")
-    for part in PARTS:
+    for part in dict.fromkeys(row["part"] for row in rows):
         mine = accuracies(part)
         if not mine:
             continue
@@ -88,7 +93,7 @@ def tables(rows):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 7 and sys.argv[1] == "run":
+    if len(sys.argv) in (7, 8) and sys.argv[1] == "run":
         run(sys.argv[2], sys.argv[3], *map(Path, sys.argv[4:]))
     elif len(sys.argv) == 3 and sys.argv[1] == "tables":
         tables(read(Path(sys.argv[2])))
