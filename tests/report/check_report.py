@@ -62,6 +62,10 @@ def check_page(browser, kind, wrong):
         wrong("no network is drawn")
     if not browser.evaluate("[...document.querySelectorAll('canvas')].every(c => c.ariaLabel || !c.offsetParent)"):
         wrong("a chart has no text")
+    if kind == "train":
+        rate = browser.evaluate("document.getElementById('rate').ariaLabel")
+        if "Images had 8 px from epoch 1, 16 px from epoch 2." not in rate:
+            wrong(f"the sizes of images are not said: {rate}")
 
 
 def check_table(browser, wrong):

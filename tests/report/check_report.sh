@@ -22,7 +22,7 @@ echo '{"seconds":9.5,"phase":"ranks","hosts":["node1","node1","node2"],"until":9
     '"busy":[[[0,4.2],[4.3,9.4]],[[0.1,6],[7,9]],[[0.1,3.5],[5,5.5],[8,9.3]]]}' >> "$work/search/log.jsonl"
 "$programs/report" "$work/search" > /dev/null
 "$programs/train" --quiet --architecture "$work/search/best.json" --data 'synthetic:600?size=16' --epochs 3 \
-    --out "$work/train" > /dev/null
+    --progressive 8:0.34 --out "$work/train" > /dev/null
 # A search that stopped before its first candidate.
 mkdir "$work/unfinished"
 cp "$work/search/config.toml" "$work/search/log.jsonl" "$work/unfinished"

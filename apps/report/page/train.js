@@ -44,7 +44,9 @@ const rated = epochs.filter(e => known(e.learning_rate));
 $('rate-section').hidden = rated.length === 0;
 if (rated.length) {
   const top = Math.max(...rated.map(e => e.learning_rate));
-  chart('rate', `At the end of each epoch; at most ${top.toPrecision(3)}, ${rated[rated.length - 1].learning_rate.toPrecision(3)} at the last.`, () => ({
+  const stages = epochs.filter((e, i) => known(e.image_size) && e.image_size !== epochs[i - 1]?.image_size);  // where sizes begin
+  chart('rate', `At the end of each epoch; at most ${top.toPrecision(3)}, ${rated[rated.length - 1].learning_rate.toPrecision(3)} at the last.` +
+    (stages.length ? ` Images had ${stages.map(e => `${e.image_size} px from epoch ${e.epoch}`).join(', ')}.` : ''), () => ({
     type: 'line',
     data: {datasets: [curve('learning rate', points('learning_rate'), 'accent')]},
     options: {scales: {x: epochAxis(), y: axis('learning rate', {min: 0})}, plugins: {legend: {display: false}}},
