@@ -6,11 +6,14 @@
 
 namespace adwp::cpu {
 
+enum class Way { direct, winograd, winograd_ahead };  // ahead: with a kernel that is packed for many parts
+
 // Holds no operands: threads may execute it at once.
 struct FoldedConvolution {
   dnnl::primitive primitive;
-  dnnl::memory::desc x, y, kernel, packed, bias,
-      scratchpad;  // kernel: KRSC; packed: as the primitive wants it
+  ImageLayout x, y;
+  dnnl::memory::desc kernel, packed, bias, scratchpad;  // packed: the kernel as the primitive wants it
+  bool channels_first = false;                          // kernel: (K, C, R, S), not (K, R, S, C)
   dnnl::reorder pack;
 };
 
@@ -18,7 +21,8 @@ class FoldedCache {
  public:
   FoldedCache() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
 
-  const FoldedConvolution& get(const ConvChain::Layer& layer, const Shape& x);
+  // Of a part, x; directly where oneDNN has no other way.
+  const FoldedConvolution& get(const ConvChain::Layer& layer, const Shape& x, Way way);
   const dnnl::engine& engine() const { return engine_; }
   const dnnl::stream& stream() const { return stream_; }
 
@@ -28,12 +32,13 @@ class FoldedCache {
     Shape x;
     std::int64_t filters;
     Activation act;
+    Way way;
     bool operator==(const Key&) const = default;
   };
   struct Hash {
     std::size_t operator()(const Key& key) const;
   };
-  FoldedConvolution make(const ConvChain::Layer& layer, const Shape& x);
+  FoldedConvolution make(const ConvChain::Layer& layer, const Shape& x, Way way);  // or without a primitive
 
   dnnl::engine engine_;
   dnnl::stream stream_;

@@ -1,6 +1,8 @@
 // Convolution through oneDNN, whose primitives are made once for each shape; convolution_parts.cpp runs them.
 #include "cpu/convolution.h"
 
+#include <bit>
+
 #include "cpu/loops.h"
 
 namespace adwp::cpu {
@@ -10,6 +12,16 @@ using dnnl::memory;
 namespace {
 
 constexpr int primitive_cache_capacity = 32768;  // a search meets thousands of shapes
+
+// To the nearest bf16, to even where two are; a NaN stays one.
+void round_to_bf16(const float* from, std::int64_t count, std::uint16_t* to) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(from[i]);
+    const std::uint32_t rounded = (bits + 0x7FFFu + (bits >> 16 & 1)) >> 16;
+    to[i] = (bits & 0x7FFFFFFFu) > 0x7F800000u ? bits >> 16 | 0x40u : rounded;
+  }
+}
 
 template <typename Primitive>
 void take(Convolution& result, const typename Primitive::primitive_desc& description,
@@ -23,6 +35,65 @@ void take(Convolution& result, const typename Primitive::primitive_desc& descrip
 }
 
 }  // namespace
+
+void ImageLayout::change(const memory::desc& to, const dnnl::engine& engine) {
+  inside = to;
+  if (to.data_type() != outside.data_type()) return;
+  const memory out(outside, engine, nullptr), in(inside, engine, nullptr);
+  enter = dnnl::reorder(out, in);
+  leave = dnnl::reorder(in, out);
+}
+
+memory ImageLayout::writes(const dnnl::stream& stream, float* address, void* buffer) const {
+  return differs() ? memory(inside, stream.get_engine(), buffer)
+                   : memory(outside, stream.get_engine(), address);
+}
+
+memory ImageLayout::reads(const dnnl::stream& stream, float* address, void* buffer) const {
+  memory taken = writes(stream, address, buffer), from(outside, stream.get_engine(), address);
+  if (enter) {
+    enter.execute(stream, from, taken);
+  } else if (differs()) {
+    round_to_bf16(address, outside.get_size() / sizeof(float), static_cast<std::uint16_t*>(buffer));
+  }
+  return taken;
+}
+
+void ImageLayout::written(const dnnl::stream& stream, float* address, void* buffer) const {
+  memory from = writes(stream, address, buffer), to(outside, stream.get_engine(), address);
+  if (leave) leave.execute(stream, from, to);
+}
+
+namespace {
+
+std::int64_t tiles(const Shape& x) { return (x[1] + 3) / 4 * ((x[2] + 3) / 4); }  // of 4 x 4, of an image
+
+// Winograd's kind, with at most a quarter of the tiles' pixels outside.
+bool fills_tiles(const Conv2d& conv, const Shape& x) {
+  return conv == Conv2d{3, 1, 1, false} && x[1] * x[2] >= 12 * tiles(x);
+}
+
+}  // namespace
+
+memory::desc blocked(const memory::desc& image) {
+  return memory::desc(image.dims(), memory::data_type::f32, memory::format_tag::nChw16c);
+}
+
+std::int64_t images_for_winograd(const Shape& x) {
+  constexpr std::int64_t enough = 128;  // tiles
+  return (enough + tiles(x) - 1) / tiles(x);
+}
+
+bool winograd_pays(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w) {
+  if (!fills_tiles(conv, x)) return false;
+  const std::int64_t all = x[0] * tiles(x), channels = std::min(x[3], w[0]);
+  if (pass == ConvPass::wgrad) return channels >= 48 && channels * all >= 2048;
+  return channels >= 32 && all >= (channels < 64 ? 64 : 40);
+}
+
+bool winograd_pays_ahead(const Conv2d& conv, const Shape& x, const Shape& w) {
+  return fills_tiles(conv, x) && std::min(x[3], w[0]) >= 32 && x[0] * x[1] * x[2] >= 16'384;
+}
 
 ConvolutionCache::ConvolutionCache(Products products)
     : products_(products), engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
@@ -55,11 +126,13 @@ const Convolution& ConvolutionCache::get(ConvPass pass, const Conv2d& conv, cons
   const Key key{pass, conv, x, w, omp_get_max_threads()};
   auto found = entries_.find(key);
   if (found != entries_.end()) return found->second;
-  Convolution made = make(key, memory::data_type::f32);
+  Convolution made;
   // Depthwise convolutions gain nothing (docs/results/cpu.md).
-  if (products_ == Products::bf16 && !conv.depthwise) {
-    Convolution narrow = make(key, memory::data_type::bf16);
-    if (!narrow.general) made = std::move(narrow);
+  if (products_ == Products::bf16 && !conv.depthwise) made = make(key, Way::narrow);
+  if (!made.primitive || made.general) {
+    made = {};
+    if (key.threads == 1 && by_winograd(pass, conv, x, w)) made = make(key, Way::winograd);
+    if (!made.primitive) made = make(key, Way::direct);
   }
   return entries_.emplace(key, std::move(made)).first->second;
 }
@@ -86,45 +159,48 @@ ConvolutionDescription::ConvolutionDescription(const Conv2d& conv, const Shape& 
   high = {behind(in[1], out[1]), behind(in[2], out[2])};
 }
 
-Convolution ConvolutionCache::make(const Key& key, memory::data_type type) {
+Convolution ConvolutionCache::make(const Key& key, Way way) {
   const ConvolutionDescription d(key.conv, key.x, key.w);
   const auto& [x, out, krsc, any, strides, low, high] = d;
-  const auto typed = [&](const memory::desc& f32, memory::format_tag tag) {
-    return memory::desc(f32.dims(), type, tag);
-  };
+  const bool winograd = way == Way::winograd;
+  const auto type = way == Way::narrow ? memory::data_type::bf16 : memory::data_type::f32;
+  const auto algorithm =
+      winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
   // What is read is of that type, what is written f32.
-  const memory::desc x_read = typed(x, memory::format_tag::nhwc),
-                     y_read = typed(out, memory::format_tag::nhwc);
-  const memory::desc w_read = typed(any, memory::format_tag::any);
+  const auto read = [&](const memory::desc& image) {
+    return winograd ? blocked(image) : memory::desc(image.dims(), type, memory::format_tag::nhwc);
+  };
+  const memory::desc x_read = read(x), y_read = read(out), w_read(any.dims(), type, memory::format_tag::any);
+  const memory::desc &x_written = winograd ? x_read : x, &y_written = winograd ? y_read : out;
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const auto direct = dnnl::algorithm::convolution_direct;
-  const dnnl::convolution_forward::primitive_desc forward(
-      {dnnl::prop_kind::forward_training, direct, x_read, w_read,
-       key.pass == ConvPass::forward ? out : y_read, strides, low, high},
-      attributes, engine_);
-
+  const bool or_empty = winograd;
   Convolution result;
+  const dnnl::convolution_forward::primitive_desc forward(
+      {dnnl::prop_kind::forward_training, algorithm, x_read, w_read,
+       key.pass == ConvPass::forward ? y_written : y_read, strides, low, high},
+      attributes, engine_, or_empty);
+  if (!forward) return result;
   if (key.pass == ConvPass::forward) {
     take<dnnl::convolution_forward>(result, forward, forward.weights_desc());
   } else if (key.pass == ConvPass::dgrad) {
     using Backward = dnnl::convolution_backward_data;
-    const Backward::primitive_desc backward({direct, x, w_read, y_read, strides, low, high}, attributes,
-                                            engine_, forward);
+    const Backward::primitive_desc backward({algorithm, x_written, w_read, y_read, strides, low, high},
+                                            attributes, engine_, forward, or_empty);
+    if (!backward) return result;
     take<Backward>(result, backward, backward.weights_desc());
   } else {
     using Backward = dnnl::convolution_backward_weights;
-    const Backward::primitive_desc backward({direct, x_read, any, y_read, strides, low, high}, attributes,
-                                            engine_, forward);
+    const Backward::primitive_desc backward({algorithm, x_read, any, y_read, strides, low, high}, attributes,
+                                            engine_, forward, or_empty);
+    if (!backward) return result;
     take<Backward>(result, backward, backward.diff_weights_desc());
   }
-  result.x = x;
-  result.y = out;
   result.krsc = krsc;
-  if (type == memory::data_type::bf16) {
-    if (key.pass != ConvPass::dgrad) result.narrow_x = x_read;
-    if (key.pass != ConvPass::forward) result.narrow_y = y_read;
-  }
+  result.x.outside = x;
+  result.y.outside = out;
+  if (winograd || (way == Way::narrow && key.pass != ConvPass::dgrad)) result.x.change(x_read, engine_);
+  if (winograd || (way == Way::narrow && key.pass != ConvPass::forward)) result.y.change(y_read, engine_);
   return result;
 }
 

@@ -17,15 +17,44 @@ struct ConvolutionDescription {
   dnnl::memory::dims strides, low, high;  // low, high: padding before and behind
 };
 
+// How an image operand lies: NHWC in f32 outside, and for the primitive in a type or layout of its own or,
+// where `inside` is empty, as it is outside. A buffer holds what lies inside.
+struct ImageLayout {
+  dnnl::memory::desc outside, inside;
+  dnnl::reorder enter, leave;  // of another layout; bf16 is rounded by our own loop
+
+  bool differs() const { return !inside.is_zero(); }
+  std::size_t buffer_bytes() const { return inside.get_size(); }
+  void change(const dnnl::memory::desc& to, const dnnl::engine& engine);
+
+  // What the primitive reads or writes; reading fills the buffer.
+  dnnl::memory reads(const dnnl::stream& stream, float* address, void* buffer) const;
+  dnnl::memory writes(const dnnl::stream& stream, float* address, void* buffer) const;
+  // After it has written: brings the buffer out.
+  void written(const dnnl::stream& stream, float* address, void* buffer) const;
+};
+
 // A primitive and how its operands lie. The kernel may have to be brought into the primitive's own layout and
 // back (it is small). It holds no operands: threads may execute it at once.
 struct Convolution {
   dnnl::primitive primitive;
-  dnnl::memory::desc x, y, krsc, packed, scratchpad;  // packed: the kernel as the primitive wants it
-  dnnl::memory::desc narrow_x, narrow_y;              // of what is read in bf16; else empty
-  bool general = false;                               // by oneDNN's way for what it has no kernel for
-  bool depthwise = false;                             // by one of oneDNN's kernels for that
+  ImageLayout x, y;
+  dnnl::memory::desc krsc, packed, scratchpad;  // packed: the kernel as the primitive wants it
+  bool general = false;                         // by oneDNN's way for what it has no kernel for
+  bool depthwise = false;                       // by one of oneDNN's kernels for that
 };
+
+// Whether a part of a batch, x, takes less time by Winograd's algorithm F(4x4, 3x3) on one thread, which
+// multiplies a quarter as often and transforms tiles of 4 x 4 pixels and the kernel besides: so where there
+// are enough channels, and enough tiles for one kernel. Measured (docs/results/cpu.md); by shapes alone.
+bool winograd_pays(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w);
+// The same of forward for a whole batch, x, when the kernel is transformed once for all of it, by a routine
+// of oneDNN that takes long.
+bool winograd_pays_ahead(const Conv2d& conv, const Shape& x, const Shape& w);
+// The layout that its kernels want: 16 channels of a pixel side by side.
+dnnl::memory::desc blocked(const dnnl::memory::desc& image);
+// Images of x that share the transforms of a kernel well.
+std::int64_t images_for_winograd(const Shape& x);
 
 class ConvolutionCache {
  public:
@@ -33,6 +62,10 @@ class ConvolutionCache {
 
   // Made for as many threads as OpenMP has now.
   const Convolution& get(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w);
+  // Whether get() takes Winograd's algorithm, where oneDNN has it.
+  bool by_winograd(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w) const {
+    return products_ != Products::bf16 && winograd_pays(pass, conv, x, w);
+  }
   const dnnl::engine& engine() const { return engine_; }
   const dnnl::stream& stream() const { return stream_; }
   // Brings a kernel from one layout into another.
@@ -50,8 +83,9 @@ class ConvolutionCache {
   struct Hash {
     std::size_t operator()(const Key& key) const;
   };
-  // With operands of a type that is read: f32 or bf16.
-  Convolution make(const Key& key, dnnl::memory::data_type type);
+  enum class Way { direct, narrow, winograd };  // narrow: what is read is bf16
+  Convolution make(const Key& key,
+                   Way way);  // without a primitive where oneDNN has none, which only Winograd's may
 
   Products products_;
   dnnl::engine engine_;

@@ -2,7 +2,6 @@
 #include "cpu/convolution_parts.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <optional>
 
@@ -31,16 +30,6 @@ void touch(const float* begin, std::int64_t count) {
   for (std::int64_t i = 0; i < count; i += line) static_cast<void>(values[i]);
 }
 
-// To the nearest bf16, to even where two are; a NaN stays one.
-void round_to_bf16(const float* from, std::int64_t count, std::uint16_t* to) {
-#pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<std::uint32_t>(from[i]);
-    const std::uint32_t rounded = (bits + 0x7FFFu + (bits >> 16 & 1)) >> 16;
-    to[i] = (bits & 0x7FFFFFFFu) > 0x7F800000u ? bits >> 16 | 0x40u : rounded;
-  }
-}
-
 }  // namespace
 
 std::int64_t images_in_cache(std::int64_t batch, std::int64_t bytes, std::int64_t parts) {
@@ -56,12 +45,12 @@ ConvolutionParts::ConvolutionParts(ConvPass pass, const Conv2d& conv, const Shap
   for (Part& part : parts_) {
     part.convolution = &cache.get(pass, conv, Shape{part.images, x[1], x[2], x[3]}, w);
     scratchpad_bytes_ = std::max(scratchpad_bytes_, aligned(part.convolution->scratchpad.get_size()));
-    narrow_x_bytes_ = std::max(narrow_x_bytes_, aligned(part.convolution->narrow_x.get_size()));
-    narrow_y_bytes_ = std::max(narrow_y_bytes_, aligned(part.convolution->narrow_y.get_size()));
+    inside_x_bytes_ = std::max(inside_x_bytes_, aligned(part.convolution->x.buffer_bytes()));
+    inside_y_bytes_ = std::max(inside_y_bytes_, aligned(part.convolution->y.buffer_bytes()));
     packed_bytes_ = std::max(packed_bytes_, aligned(part.convolution->packed.get_size()));
   }
   one.reset();
-  own_bytes_ = scratchpad_bytes_ + narrow_x_bytes_ + narrow_y_bytes_;
+  own_bytes_ = scratchpad_bytes_ + inside_x_bytes_ + inside_y_bytes_;
   place();
 }
 
@@ -74,6 +63,15 @@ void ConvolutionParts::cut() {
   std::int64_t images =
       pass_ == ConvPass::forward ? images_in_cache(batch, bytes) : images_in_cache(batch, bytes, most_groups);
   images = std::min(batch, std::max(images, least_macs / std::max<std::int64_t>(macs, 1)));
+  // What it saves by sharing transforms is more than what it loses where not all fits in cache.
+  const std::int64_t larger = std::max(images, std::min(images_for_winograd(x_), batch / most_groups));
+  const auto by_winograd = [&](ConvPass pass) {
+    return cache_.by_winograd(pass, conv_, Shape{larger, x_[1], x_[2], x_[3]}, w_);
+  };
+  if (pass_ == ConvPass::forward ? by_winograd(pass_)
+                                 : by_winograd(ConvPass::dgrad) || by_winograd(ConvPass::wgrad)) {
+    images = larger;
+  }
   const std::int64_t groups = std::min(most_groups, (batch + images - 1) / images);
   for (std::int64_t group = 0; group < groups; ++group) {
     groups_.push_back(parts_.size());
@@ -86,8 +84,8 @@ void ConvolutionParts::cut() {
 }
 
 // The workspace: forward and dgrad, the kernel in each layout that is wanted; wgrad, a sum for each group.
-// Behind them what each thread has of its own: a scratchpad with a part's operands in bf16, and for wgrad one
-// part's gradient in two layouts.
+// Behind them what each thread has of its own: a scratchpad with a part's operands as the primitive wants
+// them, and for wgrad one part's gradient in two layouts.
 void ConvolutionParts::place() {
   std::int64_t at_once = std::ssize(parts_);
   if (pass_ == ConvPass::wgrad) {
@@ -110,27 +108,23 @@ void ConvolutionParts::place() {
 
 void ConvolutionParts::execute(const Part& part, float* x, float* y, void* w, std::byte* scratchpad) const {
   const Convolution& c = *part.convolution;
+  const dnnl::stream& stream = cache_.stream();
   const auto operand = [&](const memory::desc& d, void* address) {
     return memory(d, cache_.engine(), address);
   };
-  const auto image_operand = [&](const memory::desc& d, const memory::desc& narrow, float* address,
-                                 std::int64_t count, std::size_t offset) {
-    if (narrow.is_zero()) return operand(d, address);
-    auto* rounded = reinterpret_cast<std::uint16_t*>(scratchpad + offset);
-    round_to_bf16(address, count, rounded);
-    return operand(narrow, rounded);
-  };
-  const bool forward = pass_ == ConvPass::forward, wgrad = pass_ == ConvPass::wgrad;
-  const std::int64_t x_count = part.images * image(x_), y_count = part.images * image(y_);
-  if ((forward || wgrad) && c.narrow_x.is_zero()) touch(x, x_count);
-  if ((wgrad || (conv_.depthwise && !forward)) && c.narrow_y.is_zero()) touch(y, y_count);
-  const memory images = image_operand(c.x, c.narrow_x, x, x_count, scratchpad_bytes_);
-  const memory results = image_operand(c.y, c.narrow_y, y, y_count, scratchpad_bytes_ + narrow_x_bytes_);
-  c.primitive.execute(cache_.stream(),
-                      {{pass_ == ConvPass::dgrad ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, images},
-                       {wgrad ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, operand(c.packed, w)},
-                       {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, results},
-                       {DNNL_ARG_SCRATCHPAD, operand(c.scratchpad, scratchpad)}});
+  const bool forward = pass_ == ConvPass::forward, dgrad = pass_ == ConvPass::dgrad,
+             wgrad = pass_ == ConvPass::wgrad;
+  if (!dgrad && !c.x.differs()) touch(x, part.images * image(x_));
+  if ((wgrad || (conv_.depthwise && !forward)) && !c.y.differs()) touch(y, part.images * image(y_));
+  std::byte *x_buffer = scratchpad + scratchpad_bytes_, *y_buffer = x_buffer + inside_x_bytes_;
+  const memory images = dgrad ? c.x.writes(stream, x, x_buffer) : c.x.reads(stream, x, x_buffer);
+  const memory results = forward ? c.y.writes(stream, y, y_buffer) : c.y.reads(stream, y, y_buffer);
+  c.primitive.execute(stream, {{dgrad ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, images},
+                               {wgrad ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, operand(c.packed, w)},
+                               {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, results},
+                               {DNNL_ARG_SCRATCHPAD, operand(c.scratchpad, scratchpad)}});
+  if (dgrad) c.x.written(stream, x, x_buffer);
+  if (forward) c.y.written(stream, y, y_buffer);
 }
 
 void ConvolutionParts::pack(void* w, void* workspace) const {

@@ -64,7 +64,7 @@ class ConvolutionParts {
   ConvolutionCache& cache_;
   std::vector<Part> parts_;
   std::vector<std::size_t> groups_;  // the first part of each, and the end
-  std::size_t scratchpad_bytes_ = 0, narrow_x_bytes_ = 0, narrow_y_bytes_ = 0;
+  std::size_t scratchpad_bytes_ = 0, inside_x_bytes_ = 0, inside_y_bytes_ = 0;
   std::size_t bytes_ = 0, packed_bytes_ = 0, sums_ = 0, own_ = 0, own_bytes_ = 0;  // own: each thread's
 };
 
