@@ -23,8 +23,8 @@ void explore(Bench& bench) {
     for (const adwp::nas::Stage& stage : architecture.stages) blocks += stage.blocks.size();
     std::printf("%9lld  %10lld  %6zu ", static_cast<long long>(plan.macs()),
                 static_cast<long long>(plan.parameters()), blocks);
-    for (const int epochs : {1, 8}) std::printf(" %7.3f", bench.train(architecture, epochs).loss);
-    std::printf("   %6.1f %%\n", 100 * bench.train(architecture, 8).accuracy);
+    const adwp::nas::Score early = bench.train(architecture, 1), late = bench.train(architecture, 8);
+    std::printf(" %7.3f %7.3f   %6.1f %%\n", early.loss, late.loss, 100 * late.accuracy);
   }
 }
 
