@@ -103,7 +103,8 @@ FoldedConvolution FoldedCache::make(const ConvChain::Layer& layer, const Shape& 
        winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct, x_taken, d.any,
        result.bias, y_taken, d.strides, d.low, d.high},
       attributes, engine_, winograd);
-  if (!description) return {};
+  const auto too_large = [&] { return description.scratchpad_desc().get_size() > most_winograd_scratchpad; };
+  if (winograd && (!description || too_large())) return {};
   result.primitive = dnnl::convolution_forward(description);
   result.packed = description.weights_desc();
   result.scratchpad = description.scratchpad_desc();

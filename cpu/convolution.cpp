@@ -196,6 +196,7 @@ Convolution ConvolutionCache::make(const Key& key, Way way) {
     if (!backward) return result;
     take<Backward>(result, backward, backward.diff_weights_desc());
   }
+  if (winograd && result.scratchpad.get_size() > most_winograd_scratchpad) return {};
   result.krsc = krsc;
   result.x.outside = x;
   result.y.outside = out;

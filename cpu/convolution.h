@@ -51,6 +51,9 @@ bool winograd_pays(ConvPass pass, const Conv2d& conv, const Shape& x, const Shap
 // The same of forward for a whole batch, x, when the kernel is transformed once for all of it, by a routine
 // of oneDNN that takes long.
 bool winograd_pays_ahead(const Conv2d& conv, const Shape& x, const Shape& w);
+// Bytes that oneDNN may want for it besides, of each thread: 7 to 15 MiB for most layers, hundreds for large
+// images.
+inline constexpr std::size_t most_winograd_scratchpad = 16 << 20;
 // The layout that its kernels want: 16 channels of a pixel side by side.
 dnnl::memory::desc blocked(const dnnl::memory::desc& image);
 // Images of x that share the transforms of a kernel well.
