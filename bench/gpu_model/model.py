@@ -165,11 +165,12 @@ def main():
 
 
 def candidates_a_minute(name, seconds, counts):
-    """5,000 images in 20 batches of 250, and the prediction of the network's kernels, where it was counted."""
+    """5,000 images in 20 batches of 250, and a share of a prediction of many networks, where it was counted."""
     scores = {mood: 20 * 250 / counts["batch"] * (seconds["loading"][mood] + seconds["evaluation"][mood])
               for mood in MOODS}
     predicted = seconds.get("prediction")
-    rates = [60 / (scores[mood] + (predicted[mood] if predicted else 0)) for mood in ("likely", "optimistic")]
+    share = lambda mood: predicted[mood] / counts["predicted"] if predicted else 0
+    rates = [60 / (scores[mood] + share(mood)) for mood in ("likely", "optimistic")]
     what = "their prediction included" if predicted else "without their prediction"
     return f"{name}: {rates[0]:.0f} to {rates[1]:.0f} candidates a minute on 5,000 images, {what}, modelled"
 

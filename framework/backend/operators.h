@@ -22,7 +22,8 @@ struct BatchNormInference;
 // --- matrix products ---------------------------------------------------------------------------------------
 
 // c (M, N) = act(op(a) op(b) + bias), or c += op(a) op(b); op(a) is (M, K), op(b) is (K, N). bias: (N) or
-// empty. A product that adds takes neither bias nor activation.
+// empty. A product that adds takes neither bias nor activation. Batch-invariant: the bits of a row do not
+// depend on M, on a device that is able to (Backend::batch_invariant).
 struct Gemm {
   static constexpr const char* name = "gemm";
   bool transpose_a = false;  // a is stored (K, M)
@@ -30,6 +31,7 @@ struct Gemm {
   Tensor a, b, bias = {};
   Activation act = Activation::none;
   Target c;
+  bool batch_invariant = false;
 
   std::int64_t m() const { return a.shape()[transpose_a ? 1 : 0]; }
   std::int64_t n() const { return b.shape()[transpose_b ? 0 : 1]; }

@@ -128,7 +128,8 @@ Variable layer_norm(Tape& tape, const Variable& x, Activation act) {
       });
 }
 
-Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable& bias, Activation act) {
+Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable& bias, Activation act,
+                bool batch_invariant) {
   const Tensor y = tape.tensor(Shape{x.shape()[0], w.shape()[0]});
   // With gradients the activation is an operator of its own, for its backward needs its input.
   const bool fused = !tape.needs_grad({&x, &w, &bias}) || act == Activation::none;
@@ -137,7 +138,8 @@ Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable
                               .b = w.value(),
                               .bias = bias.value(),
                               .act = fused ? act : Activation::none,
-                              .c = {y}});
+                              .c = {y},
+                              .batch_invariant = batch_invariant});
   Variable result =
       tape.record(y, {&x, &w, &bias},
                   [&backend = tape.backend(), dx = x.gradient(), dw = w.gradient(), dbias = bias.gradient(),

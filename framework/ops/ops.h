@@ -34,9 +34,9 @@ Variable conv2d_chain(Tape& tape, std::span<const ConvChain::Layer> layers, cons
 inline constexpr float layer_norm_epsilon = 1e-5f;
 Variable layer_norm(Tape& tape, const Variable& x, Activation act);
 
-// act(x w^T + bias): x (M, K), w (N, K), bias (N) or empty -> (M, N).
+// act(x w^T + bias): x (M, K), w (N, K), bias (N) or empty -> (M, N). batch_invariant: as Gemm has it.
 Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable& bias,
-                Activation act = Activation::none);
+                Activation act = Activation::none, bool batch_invariant = false);
 
 Variable activation(Tape& tape, Activation act, const Variable& x);
 Variable add(Tape& tape, const Variable& a, const Variable& b);

@@ -12,10 +12,11 @@
 // takes the statistics of the batch. The HyperNetwork is as `search` has it unless told otherwise; the
 // network has to be of its space, but for the activation. Loading is that of an evaluation batch.
 //
-// JSON: {architecture, batch, image, precision, steps: {loading: [operator...], evaluation: [...],
+// JSON: {architecture, batch, image, precision, predicted, steps: {loading: [operator...], evaluation: [...],
 // training_step: [...], prediction: [...], hypernetwork_step: [...]}}, an operator {operator, bytes, flops,
 // launches: [...]} as in framework/backend/profile.h. What belongs to none stands under "memory", copies from
-// the host as "upload". bench/gpu_model and budgets.py read it.
+// the host as "upload". A prediction is that of `predicted` such networks together, as a search has them.
+// bench/gpu_model and budgets.py read it.
 #include <cxxabi.h>
 #include <fmt/format.h>
 
@@ -29,6 +30,7 @@
 #include "apps/common/main.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
+#include "nas/evaluation/evaluator.h"
 #include "nas/network/macro_network.h"
 #include "nas/training/hypernetwork_trainer.h"
 #include "nas/training/network_trainer.h"
@@ -175,10 +177,11 @@ void count_hypernetwork(Backend& backend, const Options& options, const nas::Net
   Arena arena(backend, counting.peak() + spare);
   Parts parts(backend, arena, space, plan.task, options);
   const Batch batch(arena, options);
+  const std::vector<nas::NetworkPlan> plans(nas::Evaluator::most_together, plan);
   steps["prediction"] = counted(backend, [&] {
     const Arena::Frame frame(arena);
     Tape tape(backend, arena, Tape::Recording::off);
-    parts.source.weights(tape, plan);
+    parts.source.weights(tape, plans);
   });
   steps["hypernetwork_step"] = counted(backend, [&] {
     const Arena::Frame frame(arena);
@@ -217,9 +220,13 @@ void count_and_write(int argc, char** argv) {
   runtime().options.sample = options.blocks;
   runtime().options.counters = true;
   runtime().options.races = false;
-  const Json result{
-      {"architecture", options.architecture}, {"batch", options.batch},   {"image", options.image},
-      {"precision", options.precision},       {"blocks", options.blocks}, {"steps", count_steps(options)}};
+  const Json result{{"architecture", options.architecture},
+                    {"batch", options.batch},
+                    {"image", options.image},
+                    {"precision", options.precision},
+                    {"blocks", options.blocks},
+                    {"predicted", nas::Evaluator::most_together},
+                    {"steps", count_steps(options)}};
   if (options.out.empty()) return fmt::print("{}\n", result.dump(1));
   std::ofstream(options.out) << result.dump(1) << '\n';
 }

@@ -45,6 +45,11 @@ FAULTS = [
      "__syncthreads();\n  const int own = thread_index() % 32;", "const int own = thread_index() % 32;", OPERATORS),
     ("sums of the next tap over those that are read", KERNELS + "part_sums.cuh", "depthwise.cu",
      "= total;\n    }\n    __syncthreads();", "= total;\n    }", OPERATORS),
+    ("a product that is to be batch-invariant is split", KERNELS + "product.h", "gemm.cu",
+     "if (batch_invariant) return 1;", "", "*PrecisionTest.Rows*/cuda*"),
+    ("a product that is to be batch-invariant has a kernel for few rows", KERNELS + "gemm.cu", "gemm.cu",
+     "!op.transpose_a && op.transpose_b && !op.batch_invariant", "!op.transpose_a && op.transpose_b",
+     "*PrecisionTest.Rows*/cuda*"),
     # Inline PTX.
     ("registers 1 and 2 of A exchanged in mma", PTX, "fragments.cu",
      "{%4,%5,%6,%7}, {%8,%9}", "{%4,%6,%5,%7}, {%8,%9}", OPERATORS),
