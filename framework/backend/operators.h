@@ -454,12 +454,16 @@ struct EmbeddingSum {
   void check(Operands& o) const;
 };
 
-// dtable[v] = sum over i with index[i,column] == v of dy[i], in ascending i.
+// The gradients of the tables above. Their entries are numbered through, one table after the other, V of
+// them; that of entry v is the sum of dy[i] over the row list of v: the rows that have taken it, in ascending
+// order. rows: i32 (V + 1 + M tables), where the list of v lies from rows[v] to before rows[v + 1] of what
+// follows the first V + 1 numbers. dy (M, D).
 struct EmbeddingBackward {
   static constexpr const char* name = "embedding_backward";
-  Tensor dy, index;
-  int column;
-  Target dtable;
+  Tensor dy, rows;
+  std::span<const Target> dtables;  // (V_t, D) each
+
+  std::int64_t entries() const;  // V
   void check(Operands& o) const;
 };
 

@@ -54,8 +54,9 @@ inline Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& 
 // --- the HyperNetwork: tiles addressed by embeddings, kernels cut out of tiles
 // -------------------------------
 
-// y[i] = sum_t table_t[index[i, t]]: up to three tables (V_t, D), index i32 (M, tables) -> (M, D).
-Variable embedding_sum(Tape& tape, std::span<const Variable> tables, const Tensor& index);
+// y[i] = sum_t table_t[index[i, t]]: up to three tables (V_t, D), index (M, tables) -> (M, D). The index goes
+// to the device, and with it, where the tape records, the row lists of the backward.
+Variable embedding_sum(Tape& tape, std::span<const Variable> tables, std::span<const std::int32_t> index);
 
 // Kernels, scales and shifts, cut out of one or more tables of tiles into one flat result (elements).
 struct Part {

@@ -156,10 +156,9 @@ Variable HyperNetwork::encode(Tape& tape, std::span<const NetworkPlan> plans) co
 
 Variable HyperNetwork::decode(Tape& tape, const Family& family, const Variable& z,
                               const Request& request) const {
-  const Tensor index = Tensor::from_host(tape.arena(), Shape{request.tiles(), 3},
-                                         std::span<const std::int32_t>(request.index));
   const std::array<Variable, 3> tables{z, store_[family.rows], store_[family.columns]};
-  const Variable place = ops::layer_norm(tape, ops::embedding_sum(tape, tables, index), Activation::relu);
+  const Variable place =
+      ops::layer_norm(tape, ops::embedding_sum(tape, tables, request.index), Activation::relu);
   const Variable hidden =
       ops::layer_norm(tape, linear(tape, place, family.hidden, family.hidden_bias), Activation::relu);
   return linear(tape, hidden, family.out, family.out_bias);
