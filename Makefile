@@ -43,7 +43,8 @@ gpu-model: setup ## Model the time of each kernel on H100, H200, A100 and RTX 40
 	@command -v nvcc > /dev/null || { echo "error: [gpu-model] no nvcc here, expected a CUDA toolkit; see README.md" >&2; exit 1; }
 	@$(CONFIGURE) $(EVERYTHING)
 	@$(COMPILE) --target kernel_counts
-	@$(BUILD)/tests/cuda/ptx/kernel_counts bench/gpu/candidate.json --precision bf16 --out $(BUILD)/counts.json
+	@$(BUILD)/tests/cuda/ptx/kernel_counts bench/gpu/candidate.json --precision bf16 --space cifar \
+	  --out $(BUILD)/counts.json
 	@bench/gpu_model/model.py $(BUILD)/tests/cuda/ptx/kernel_counts $(BUILD)/counts.json $(ARGS)
 
 # Labs need no nvcc, tests or benches; a build folder that is there keeps its settings.

@@ -52,18 +52,29 @@ void CpuBackend::compute(const EmbeddingSum& op, void*) {
 }
 
 void CpuBackend::compute(const EmbeddingBackward& op, void*) {
-  const std::int64_t rows = op.dy.shape()[0], width = op.dy.shape()[1], count = op.index.shape()[1];
-  const std::int32_t* places = op.index.data<std::int32_t>();
+  constexpr std::int64_t most_columns = 32;  // of an entry's sum that a thread makes in one
+  const std::int64_t width = op.dy.shape()[1], parts = (width + most_columns - 1) / most_columns;
+  const std::int32_t *begins = op.rows.data<std::int32_t>(), *lists = begins + op.entries() + 1;
   const float* gradient = op.dy.data<float>();
-  float* out = op.dtable.tensor.data<float>();
-  if (!op.dtable.adds()) op.dtable.tensor.zero();
-  // Threads share the width, so that every entry is summed in ascending order.
-  parallel_for(width, std::max<std::int64_t>(16, grain_for(rows)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = 0; i < rows; ++i) {
-      float* target = out + places[i * count + op.column] * width;
-      for (std::int64_t d = begin; d < end; ++d) target[d] += gradient[i * width + d];
-    }
-  });
+  for (const Target& dtable : op.dtables) {
+    const std::int64_t entries = dtable.tensor.shape()[0];
+    float* out = dtable.tensor.data<float>();
+    if (!dtable.adds()) dtable.tensor.zero();
+    const std::int64_t mean_list = op.dy.shape()[0] / std::max<std::int64_t>(entries, 1);
+    parallel_for(entries * parts, grain_for(most_columns * mean_list),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t item = begin; item < end; ++item) {
+                     const std::int64_t entry = item / parts, first = item % parts * most_columns;
+                     const std::int64_t columns = std::min(most_columns, width - first);
+                     float* target = out + entry * width + first;
+                     for (std::int32_t at = begins[entry]; at < begins[entry + 1]; ++at) {
+                       const float* row = gradient + lists[at] * width + first;
+                       for (std::int64_t d = 0; d < columns; ++d) target[d] += row[d];
+                     }
+                   }
+                 });
+    begins += entries;
+  }
 }
 
 void CpuBackend::compute(const Assemble& op, void*) {

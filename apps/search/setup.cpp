@@ -100,11 +100,11 @@ void SearchSetup::lay_out(Arena& counting) const {
   const std::unique_ptr<nas::Evaluator> any_evaluator = make_evaluator(counting, validation_room);
   nas::HyperTrainer trainer(backend, counting, any_source, space, task, train_room, data.norm,
                             options.hyper_training(task, extent.hyper_epochs, 0));
-  const Tensor score(counting, Shape{2});
+  const Tensor score(counting, Shape{1, 2});
   for (const nas::Architecture& network : space.widest_networks()) {
     const nas::NetworkPlan plan = nas::plan_network(network, task);
     trainer.dry_step(counting, any_source, plan);
-    any_evaluator->enqueue(counting, any_source, plan, score);
+    any_evaluator->enqueue(counting, any_source, std::span(&plan, 1), score);
     nas::NetworkTrainer::dry_run(backend, counting, plan, train_room, data.norm,
                                  options.network_training(task, 1, 0), options.evaluation_batch);
   }

@@ -64,7 +64,7 @@ void bias_activation(Stream stream, const float* bias, Activation act, float* y,
 void matrix_product(const char* name, Stream stream, const GpuOptions& options, bool transpose_a,
                     bool transpose_b, const float* a, const float* b, const Output& out,
                     const ProductShape& shape, float* scratch) {
-  const auto [m, n, k] = shape;
+  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   const std::int64_t pitch_a = transpose_a ? m : k, pitch_b = transpose_b ? k : n;
   const bool vector = aligned(a, pitch_a) && aligned(b, pitch_b);
   const auto run = [&](const auto& left, const auto& right) {
@@ -92,7 +92,7 @@ namespace {
 template <bool Single, typename Out>
 void run_pointwise(Stream stream, const GpuOptions& options, const float* x, const InputNorm& input,
                    const float* w, const Out& out, const ProductShape& shape, float* scratch) {
-  const auto [m, n, k] = shape;
+  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   const char* name = "conv2d_forward";
   const MatrixOperand<true> a{x, k, m, k}, b{w, k, n, k};
   if (input.defined()) {
@@ -123,7 +123,7 @@ void pointwise_wgrad(Stream stream, const GpuOptions& options, const float* dy, 
   if (!input.defined()) {
     return matrix_product(name, stream, options, true, false, dy, x, out, shape, scratch);
   }
-  const auto [m, n, k] = shape;
+  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   const NormedOperand<false> right{{x, n, n, k}, input};
   run_product<false>(name, stream, options, true, MatrixOperand<false>{dy, m, m, k}, right,
                      PlainOutput{out.c, out.row_pitch, 1, nullptr, Activation::none, out.accumulate}, shape,
@@ -132,16 +132,21 @@ void pointwise_wgrad(Stream stream, const GpuOptions& options, const float* dy, 
 
 // --- operator ----------------------------------------------------------------------------------------
 
-std::size_t GpuBackend::workspace(const Gemm& op) {
-  return bytes_of(ProductShape{op.m(), op.n(), op.k()}.scratch());
-}
+namespace {
+
+ProductShape product_of(const Gemm& op) { return {op.m(), op.n(), op.k(), op.batch_invariant}; }
+
+}  // namespace
+
+std::size_t GpuBackend::workspace(const Gemm& op) { return bytes_of(product_of(op).scratch()); }
 
 void GpuBackend::compute(const Gemm& op, void* workspace) {
-  const ProductShape shape{op.m(), op.n(), op.k()};
-  const auto [m, n, k] = shape;
+  const ProductShape shape = product_of(op);
+  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   const float *a = floats(op.a), *b = floats(op.b), *bias = op.bias.defined() ? floats(op.bias) : nullptr;
   const Output out{floats(op.c), n, 1, bias, op.act, op.c.adds()};
-  if (options_.level == KernelLevel::fast && m <= most_skinny_rows && !op.transpose_a && op.transpose_b) {
+  const bool is_skinny = m <= most_skinny_rows && !op.transpose_a && op.transpose_b && !op.batch_invariant;
+  if (options_.level == KernelLevel::fast && is_skinny) {
     return run_skinny<most_skinny_rows>(stream(), shape, a, b, out);
   }
   matrix_product("gemm", stream(), options_, op.transpose_a, op.transpose_b, a, b, out, shape,

@@ -26,18 +26,48 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
-// A thread owns one number of one entry and goes down the rows: the order is fixed without atomics.
-// Indices are the same for all threads of a block, so they come from the cache.
-__global__ void __launch_bounds__(128)
-    gather_gradient(const float* dy, const std::int32_t* index, int tables, int column, float* dtable,
-                    bool accumulate, std::int64_t rows, std::int64_t width) {
-  const std::int64_t entry = blockIdx.x, d = block_index_y() * 128 + threadIdx.x;
-  if (d >= width) return;
-  float sum = 0;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    if (index[row * tables + column] == entry) sum += dy[row * width + d];
+struct EmbeddingGradients {
+  float* table[EmbeddingSum::most_tables];
+  bool adds[EmbeddingSum::most_tables];
+  std::int64_t first[EmbeddingSum::most_tables];  // entry of each table; past the last where there is none
+};
+
+// A block makes 32 V numbers of one entry: its warps go down the entry's row list side by side, each lane
+// with V of the numbers and four rows on the way, and what they leave is added in their order.
+constexpr int gather_warps = 16;
+
+template <int V>
+__global__ void __launch_bounds__(32 * gather_warps)
+    gather_gradient(EmbeddingGradients to, const float* dy, const std::int32_t* begins, std::int64_t entries,
+                    std::int64_t width) {
+  constexpr int at_once = 4;
+  SHARED(float, sums, [gather_warps][32 * V]);
+  const std::int64_t entry = block_index(), first = block_index_y() * 32 * V;
+  const int lane = thread_index() % 32, warp = thread_index() / 32;
+  const std::int32_t* rows = begins + entries + 1;
+  float sum[V] = {};
+  if (first + lane * V < width) {
+    const int end = begins[entry + 1];
+    for (int at = begins[entry] + warp; at < end; at += at_once * gather_warps) {
+      float values[at_once][V] = {};
+      UNROLL for (int i = 0; i < at_once; ++i) {
+        const int own = at + i * gather_warps;
+        if (own < end) load(values[i], dy + rows[own] * width + first + lane * V);
+      }
+      UNROLL for (int i = 0; i < at_once; ++i) { UNROLL for (int v = 0; v < V; ++v) sum[v] += values[i][v]; }
+    }
   }
-  put(dtable[entry * width + d], sum, accumulate);
+  store(&sums[warp][lane * V], sum);
+  __syncthreads();
+  const std::int64_t column = first + thread_index();
+  if (thread_index() >= 32 * V || column >= width) return;
+  float total = 0;
+  UNROLL for (int other = 0; other < gather_warps; ++other) total += sums[other][thread_index()];
+  UNROLL for (int t = 0; t < int(EmbeddingSum::most_tables); ++t) {
+    const bool is_last = t + 1 == int(EmbeddingSum::most_tables);
+    if (entry < to.first[t] || (!is_last && entry >= to.first[t + 1])) continue;
+    put(to.table[t][(entry - to.first[t]) * width + column], total, to.adds[t]);
+  }
 }
 
 // Where element i of a piece stands in the source, and where it goes.
@@ -99,10 +129,24 @@ void GpuBackend::compute(const EmbeddingSum& op, void*) {
 }
 
 void GpuBackend::compute(const EmbeddingBackward& op, void*) {
-  const std::int64_t rows = op.dy.shape()[0], width = op.dy.shape()[1];
-  launch(op.name, gather_gradient, {op.dtable.tensor.shape()[0], ceil_divide(width, 128)}, 128, 0, stream(),
-         floats(op.dy), integers(op.index), op.index.shape()[1], op.column, floats(op.dtable),
-         op.dtable.adds(), rows, width);
+  const std::int64_t width = op.dy.shape()[1], entries = op.entries();
+  EmbeddingGradients to{};
+  std::int64_t first = 0;
+  for (std::size_t t = 0; t < EmbeddingSum::most_tables; ++t) {
+    to.first[t] = first;
+    if (t >= op.dtables.size()) continue;
+    to.table[t] = floats(op.dtables[t]);
+    to.adds[t] = op.dtables[t].adds();
+    first += op.dtables[t].tensor.shape()[0];
+  }
+  const float* dy = floats(op.dy);
+  dispatch_width(
+      width,
+      [&]<int V>() {
+        launch(op.name, gather_gradient<V>, {entries, ceil_divide(width, 32 * V)}, 32 * gather_warps, 0,
+               stream(), to, dy, integers(op.rows), entries, width);
+      },
+      dy);
 }
 
 void GpuBackend::compute(const Assemble& op, void*) {

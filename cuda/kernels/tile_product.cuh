@@ -494,7 +494,7 @@ struct StoreSplits {
 template <bool Single, typename A, typename B, typename Out>
 void run_product(const char* name, Stream stream, const GpuOptions& options, bool vector, const A& a,
                  const B& b, const Out& out, const ProductShape& shape, float* scratch) {
-  const auto [m, n, k] = shape;
+  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   const Output full{out.c, out.row_pitch, out.column_pitch, out.bias, out.act, out.accumulate};
   if (options.level == KernelLevel::naive) {
     return launch(name, naive_product<A, B>, blocks_for(m * n), 256, 0, stream, a, b, full, m, n, k);

@@ -116,7 +116,11 @@ Engine EngineBackend::measure(Record& record, const Op& op, void* workspace) {
   return by_vendor < by_hand ? Engine::vendor : Engine::hand;
 }
 
-void EngineBackend::compute(const Gemm& op, void* workspace) { run(op, op.c, workspace); }
+// No library says which of its products are batch-invariant.
+void EngineBackend::compute(const Gemm& op, void* workspace) {
+  if (op.batch_invariant) return GpuBackend::compute(op, workspace);
+  run(op, op.c, workspace);
+}
 void EngineBackend::compute(const ConvForward& op, void* workspace) { run(op, Target{op.y}, workspace); }
 void EngineBackend::compute(const ConvDgrad& op, void* workspace) { run(op, op.dx, workspace); }
 void EngineBackend::compute(const ConvWgrad& op, void* workspace) { run(op, op.dw, workspace); }

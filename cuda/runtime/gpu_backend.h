@@ -32,6 +32,7 @@ class GpuBackend : public Backend {
   bool fuses(const ConvForward& op) const override;
   bool fuses(const ConvWgrad& op) const override;
   bool fuses(const ConvBatchNormForward& op) const override;
+  bool batch_invariant() const override { return true; }
 
   using Backend::compute;
 

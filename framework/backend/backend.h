@@ -36,6 +36,9 @@ class Backend : public Memory {
   virtual bool fuses(const ConvBatchNormBackward&) const { return false; }
   virtual bool fuses(const ConvChain&) const { return false; }
 
+  // Whether the device obeys Gemm::batch_invariant. Other operators on rows have bits by row everywhere.
+  virtual bool batch_invariant() const { return false; }
+
   // Times every operator into `profile` until detached with nullptr.
   void attach(Profile* profile) { profile_ = profile; }
   bool profiled() const { return profile_ != nullptr; }

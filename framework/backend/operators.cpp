@@ -254,12 +254,21 @@ void EmbeddingSum::check(Operands& o) const {
   for (const Tensor& table : tables) o.input("table", table, Shape{table.shape()[0], y.shape()[1]});
 }
 
+std::int64_t EmbeddingBackward::entries() const {
+  std::int64_t sum = 0;
+  for (const Target& dtable : dtables) sum += dtable.tensor.shape()[0];
+  return sum;
+}
+
 void EmbeddingBackward::check(Operands& o) const {
+  const std::int64_t count = dtables.size();
+  require(count > 0 && count <= std::int64_t{EmbeddingSum::most_tables}, name,
+          "got {} tables, expected 1 to {}", count, EmbeddingSum::most_tables);
   o.input("dy", dy, 2);
-  o.input("index", index, 2, DType::i32);
-  o.output("dtable", dtable, Shape{dtable.tensor.shape()[0], dy.shape()[1]});
-  require(index.shape()[0] == dy.shape()[0] && column >= 0 && column < index.shape()[1], name,
-          "operands do not fit, got dy {}, index {}, column {}", dy.text(), index.text(), column);
+  for (const Target& dtable : dtables) {
+    o.output("dtable", dtable, Shape{dtable.tensor.shape()[0], dy.shape()[1]});
+  }
+  o.input("rows", rows, Shape{entries() + 1 + dy.shape()[0] * count}, DType::i32);
 }
 
 void Assemble::check(Operands& o) const {

@@ -22,7 +22,8 @@ struct BatchNormInference;
 // --- matrix products ---------------------------------------------------------------------------------------
 
 // c (M, N) = act(op(a) op(b) + bias), or c += op(a) op(b); op(a) is (M, K), op(b) is (K, N). bias: (N) or
-// empty. A product that adds takes neither bias nor activation.
+// empty. A product that adds takes neither bias nor activation. Batch-invariant: the bits of a row do not
+// depend on M, on a device that is able to (Backend::batch_invariant).
 struct Gemm {
   static constexpr const char* name = "gemm";
   bool transpose_a = false;  // a is stored (K, M)
@@ -30,6 +31,7 @@ struct Gemm {
   Tensor a, b, bias = {};
   Activation act = Activation::none;
   Target c;
+  bool batch_invariant = false;
 
   std::int64_t m() const { return a.shape()[transpose_a ? 1 : 0]; }
   std::int64_t n() const { return b.shape()[transpose_b ? 0 : 1]; }
@@ -452,12 +454,16 @@ struct EmbeddingSum {
   void check(Operands& o) const;
 };
 
-// dtable[v] = sum over i with index[i,column] == v of dy[i], in ascending i.
+// The gradients of the tables above. Their entries are numbered through, one table after the other, V of
+// them; that of entry v is the sum of dy[i] over the row list of v: the rows that have taken it, in ascending
+// order. rows: i32 (V + 1 + M tables), where the list of v lies from rows[v] to before rows[v + 1] of what
+// follows the first V + 1 numbers. dy (M, D).
 struct EmbeddingBackward {
   static constexpr const char* name = "embedding_backward";
-  Tensor dy, index;
-  int column;
-  Target dtable;
+  Tensor dy, rows;
+  std::span<const Target> dtables;  // (V_t, D) each
+
+  std::int64_t entries() const;  // V
   void check(Operands& o) const;
 };
 

@@ -174,6 +174,15 @@ Arena Arena::counting(Memory& memory) {
   return arena;
 }
 
+Arena Arena::rehearsal(const Arena& arena) {
+  Arena copy(std::make_shared<ArenaState>(*arena.state_));
+  copy.state_->base = nullptr;
+  copy.state_->counting = true;
+  copy.state_->size = counting_bytes;
+  copy.forget_peak();
+  return copy;
+}
+
 Arena::Arena(Arena&& other) noexcept : state_(std::move(other.state_)) { state_->owner = this; }
 
 Arena::~Arena() = default;

@@ -97,6 +97,9 @@ class Arena {
   Arena(Memory& memory, std::size_t bytes, Options options);
   Arena(Memory& memory, std::size_t bytes) : Arena(memory, bytes, Options{}) {}
   static Arena counting(Memory& memory);
+  // One that counts, and begins with the same places taken as are in `arena`: its peak() after some work is
+  // that of `arena` after the same work.
+  static Arena rehearsal(const Arena& arena);
   Arena(Arena&&) noexcept;
   Arena& operator=(Arena&&) = delete;
   ~Arena();

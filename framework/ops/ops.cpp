@@ -1,6 +1,9 @@
 // The operators of networks. A closure holds the values that its backward reads, and no others.
 #include "framework/ops/ops.h"
 
+#include <array>
+#include <numeric>
+
 #include "framework/core/error.h"
 
 namespace adwp::ops {
@@ -128,7 +131,8 @@ Variable layer_norm(Tape& tape, const Variable& x, Activation act) {
       });
 }
 
-Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable& bias, Activation act) {
+Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable& bias, Activation act,
+                bool batch_invariant) {
   const Tensor y = tape.tensor(Shape{x.shape()[0], w.shape()[0]});
   // With gradients the activation is an operator of its own, for its backward needs its input.
   const bool fused = !tape.needs_grad({&x, &w, &bias}) || act == Activation::none;
@@ -137,7 +141,8 @@ Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable
                               .b = w.value(),
                               .bias = bias.value(),
                               .act = fused ? act : Activation::none,
-                              .c = {y}});
+                              .c = {y},
+                              .batch_invariant = batch_invariant});
   Variable result =
       tape.record(y, {&x, &w, &bias},
                   [&backend = tape.backend(), dx = x.gradient(), dw = w.gradient(), dbias = bias.gradient(),
@@ -224,28 +229,73 @@ Variable cross_entropy(Tape& tape, const Variable& logits, const ClassTargets& t
 
 // The HyperNetwork's operators.
 
-Variable embedding_sum(Tape& tape, std::span<const Variable> tables, const Tensor& index) {
-  require(!tables.empty() && tables.size() <= EmbeddingSum::most_tables, "embedding_sum",
-          "got {} tables, expected 1 to {}", tables.size(), EmbeddingSum::most_tables);
-  const Tensor y = tape.tensor(Shape{index.shape()[0], tables[0].shape()[1]});
-  Tensor values[EmbeddingSum::most_tables];
+namespace {
+
+// The rows that take each entry (EmbeddingBackward): entries are counted, then rows put where theirs begin.
+std::vector<std::int32_t> row_lists(std::span<const Tensor> tables, std::span<const std::int32_t> index) {
+  const std::size_t count = tables.size();
+  std::array<std::int32_t, EmbeddingSum::most_tables> first{};  // entry of each table
+  std::int32_t entries = 0;
+  for (std::size_t t = 0; t < count; ++t) {
+    first[t] = entries;
+    entries += tables[t].shape()[0];
+  }
+  std::vector<std::int32_t> rows(entries + 1 + index.size());
+  for (std::size_t i = 0; i < index.size(); ++i) ++rows[first[i % count] + index[i] + 1];
+  std::partial_sum(rows.begin(), rows.begin() + entries + 1, rows.begin());
+  std::vector<std::int32_t> next(rows.begin(), rows.begin() + entries);
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    rows[entries + 1 + next[first[i % count] + index[i]]++] = i / count;
+  }
+  return rows;
+}
+
+void check_index(std::span<const Tensor> tables, std::span<const std::int32_t> index) {
+  require(index.size() % tables.size() == 0, "embedding_sum", "got {} numbers for {} tables", index.size(),
+          tables.size());
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    const std::int64_t entries = tables[i % tables.size()].shape()[0];
+    require(index[i] >= 0 && index[i] < entries, "embedding_sum", "no such entry, got {}, expected 0 to {}",
+            index[i], entries - 1);
+  }
+}
+
+}  // namespace
+
+Variable embedding_sum(Tape& tape, std::span<const Variable> tables, std::span<const std::int32_t> index) {
+  const std::size_t count = tables.size();
+  require(count > 0 && count <= EmbeddingSum::most_tables, "embedding_sum", "got {} tables, expected 1 to {}",
+          count, EmbeddingSum::most_tables);
+  Tensor all_values[EmbeddingSum::most_tables];
   Variable inputs[EmbeddingSum::most_tables];
   std::vector<Gradient> gradients;
-  for (std::size_t t = 0; t < tables.size(); ++t) {
-    values[t] = tables[t].value();
+  for (std::size_t t = 0; t < count; ++t) {
+    all_values[t] = tables[t].value();
     inputs[t] = tables[t];
     gradients.push_back(tables[t].gradient());
   }
-  tape.backend().compute(EmbeddingSum{std::span(values, tables.size()), index, y});
+  const std::span values(all_values, count);
+  check_index(values, index);
+  std::vector<std::int32_t> sent(index.begin(), index.end());
+  if (tape.needs_grad({&inputs[0], &inputs[1], &inputs[2]})) {
+    const std::vector<std::int32_t> rows = row_lists(values, index);
+    sent.insert(sent.end(), rows.begin(), rows.end());
+  }
+  const Tensor numbers =
+      Tensor::from_host(tape.arena(), Shape{std::ssize(sent)}, std::span<const std::int32_t>(sent));
+  const std::int64_t rows = index.size() / count, columns = tables[0].shape()[1];
+  const Tensor y = tape.tensor(Shape{rows, columns});
+  tape.backend().compute(EmbeddingSum{values, numbers.view(0, Shape{rows, std::int64_t(count)}), y});
+  const Tensor lists = numbers.view(index.size(), Shape{std::ssize(sent) - std::ssize(index)});
+  std::vector<Shape> shapes;
+  for (const Tensor& table : values) shapes.push_back(table.shape());
   return tape.record(y, {&inputs[0], &inputs[1], &inputs[2]},
-                     [&backend = tape.backend(), index, gradients](const Tensor& dy) {
-                       int column = 0;
-                       for (const Gradient& gradient : gradients) {
-                         if (gradient.required()) {
-                           backend.compute(EmbeddingBackward{dy, index, column, gradient.target()});
-                         }
-                         ++column;
+                     [&tape, lists, gradients, shapes](const Tensor& dy) {
+                       std::vector<Target> targets;
+                       for (std::size_t t = 0; t < gradients.size(); ++t) {
+                         targets.push_back(tape.target(gradients[t], shapes[t]));
                        }
+                       tape.backend().compute(EmbeddingBackward{dy, lists, targets});
                      });
 }
 

@@ -34,9 +34,9 @@ Variable conv2d_chain(Tape& tape, std::span<const ConvChain::Layer> layers, cons
 inline constexpr float layer_norm_epsilon = 1e-5f;
 Variable layer_norm(Tape& tape, const Variable& x, Activation act);
 
-// act(x w^T + bias): x (M, K), w (N, K), bias (N) or empty -> (M, N).
+// act(x w^T + bias): x (M, K), w (N, K), bias (N) or empty -> (M, N). batch_invariant: as Gemm has it.
 Variable linear(Tape& tape, const Variable& x, const Variable& w, const Variable& bias,
-                Activation act = Activation::none);
+                Activation act = Activation::none, bool batch_invariant = false);
 
 Variable activation(Tape& tape, Activation act, const Variable& x);
 Variable add(Tape& tape, const Variable& a, const Variable& b);
@@ -54,8 +54,9 @@ inline Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& 
 // --- the HyperNetwork: tiles addressed by embeddings, kernels cut out of tiles
 // -------------------------------
 
-// y[i] = sum_t table_t[index[i, t]]: up to three tables (V_t, D), index i32 (M, tables) -> (M, D).
-Variable embedding_sum(Tape& tape, std::span<const Variable> tables, const Tensor& index);
+// y[i] = sum_t table_t[index[i, t]]: up to three tables (V_t, D), index (M, tables) -> (M, D). The index goes
+// to the device, and with it, where the tape records, the row lists of the backward.
+Variable embedding_sum(Tape& tape, std::span<const Variable> tables, std::span<const std::int32_t> index);
 
 // Kernels, scales and shifts, cut out of one or more tables of tiles into one flat result (elements).
 struct Part {

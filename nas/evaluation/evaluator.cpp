@@ -22,6 +22,9 @@ std::int64_t equal_batches(std::int64_t images, std::int64_t most) {
 // come.
 constexpr std::int64_t fewest_replayed = 4;
 
+// Of networks that are predicted together: tiles are counted in 32 bits, padding included.
+constexpr std::int64_t most_parameters = std::int64_t{1} << 26;
+
 }  // namespace
 
 Evaluator::Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& images, const PixelNorm& norm,
@@ -33,17 +36,48 @@ Evaluator::Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& i
       loader_(data::Loader::sequential(backend, arena, images, batch_, norm)),
       table_(arena, Shape{most_networks, 2}) {}
 
-void Evaluator::enqueue(Arena& arena, WeightSource& source, const NetworkPlan& plan, const Tensor& score) {
+// How many networks, from the first, are predicted together: fewer where the arena lacks room. A rehearsal
+// allocates what the work itself does, so that no search fails for having tried more.
+std::size_t Evaluator::together(WeightSource& source, std::span<const NetworkPlan> plans) {
+  if (!backend_.batch_invariant()) return 1;
+  std::size_t count = 1;
+  std::int64_t parameters = plans[0].parameters();
+  while (count < std::min(plans.size(), most_together)) {
+    parameters += plans[count].parameters();
+    if (parameters > most_parameters) break;
+    ++count;
+  }
+  for (; count > 1; count /= 2) {
+    Arena rehearsal = Arena::rehearsal(arena_);
+    enqueue(rehearsal, source, plans.first(count), Tensor(rehearsal, Shape{std::int64_t(count), 2}));
+    if (rehearsal.peak() <= arena_.size()) break;
+  }
+  return count;
+}
+
+void Evaluator::enqueue(Arena& arena, WeightSource& source, std::span<const NetworkPlan> plans,
+                        const Tensor& scores, const std::function<void()>& between) {
   const Arena::Frame frame(arena);
   Tape tape(backend_, arena, Tape::Recording::off);
-  const NetworkWeights weights = source.weights(tape, plan);
+  const std::vector<NetworkWeights> weights = source.weights(tape, plans);
+  for (std::int64_t i = 0; i < std::ssize(plans); ++i) {
+    if (between) between();
+    run_batches(arena, plans[i], weights[i], scores.view(2 * i, Shape{2}));
+  }
+}
+
+void Evaluator::run_batches(Arena& arena, const NetworkPlan& plan, const NetworkWeights& weights,
+                            const Tensor& score) {
+  const Arena::Frame frame(arena);
+  Tape tape(backend_, arena, Tape::Recording::off);
   const Task& task = plan.task;
   const Tensor x = tape.tensor(Shape{batch_, task.image_size, task.image_size, task.channels});
   const Tensor y = tape.tensor(Shape{batch_}, DType::i32);
   // The batch's number varies from batch to batch: what takes it is not recorded.
   auto count_hits = [&] { backend_.compute(CountHits{forward(tape, plan, weights, x).value(), y, score}); };
   Replay replay(backend_, arena, count_hits);
-  for (std::int64_t i = 0; i < batches_; ++i) {
+  const std::int64_t batches = arena.counting() ? 1 : batches_;  // all need the same memory
+  for (std::int64_t i = 0; i < batches; ++i) {
     loader_.load(i, x, y);
     if (batches_ >= fewest_replayed) {
       replay.run();
@@ -60,9 +94,10 @@ std::vector<Score> Evaluator::evaluate(WeightSource& source, std::span<const Net
           table_.shape()[0]);
   if (count == 0) return {};
   table_.zero();
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (between) between();
-    enqueue(arena_, source, plans[i], table_.view(2 * i, Shape{2}));
+  for (std::int64_t first = 0; first < count;) {
+    const std::int64_t some = together(source, plans.subspan(first));
+    enqueue(arena_, source, plans.subspan(first, some), table_.view(2 * first, Shape{some, 2}), between);
+    first += some;
   }
   const std::vector<float> table = table_.view(0, Shape{count, 2}).to_host<float>();
   const double images = images_per_network();

@@ -1,9 +1,10 @@
 // Scores networks on a held-out split with the weights of a source, without finetuning.
 //
 // Prediction, assembly, forward passes and the counting of hits stay on the device; the host reads
-// one table for all networks of a call. Batch norm uses the statistics of the batch at hand, each
-// network its own. Where a device records work, the batches of a network are recorded once and replayed
-// (framework/backend/replay.h).
+// one table for all networks of a call. Where that changes no bit (Backend::batch_invariant), as many
+// networks are predicted together as there is room for, most_together at most. Batch norm uses the statistics
+// of the batch at hand, each network its own. Where a device records work, the batches of a network are
+// recorded once and replayed (framework/backend/replay.h).
 #pragma once
 
 #include <cstdint>
@@ -25,24 +26,31 @@ struct Score {
 
 class Evaluator {
  public:
+  static constexpr std::size_t most_together = 16;
+
   // `images`: the held-out split on the device. Batches are equal in size, at most `batch`, and
   // their number is fixed: a few images may be left out so that no batch is smaller (statistics of
   // a small batch are poor). Takes room for `most_networks` rows of counters from the arena.
   Evaluator(Backend& backend, Arena& arena, const data::DeviceImages& images, const PixelNorm& norm,
             std::int64_t batch, std::int64_t most_networks);
 
-  // One score per network, in order. Throws when a loss is not finite, naming the network. `between` is
-  // called before each network; it may throw to stop there.
+  // One score per network, in order, of the same bits in any company. Throws when a loss is not finite,
+  // naming the network. `between` is called before each network; it may throw to stop there.
   std::vector<Score> evaluate(WeightSource& source, std::span<const NetworkPlan> plans,
                               const std::function<void()>& between = {});
 
   std::int64_t images_per_network() const { return batch_ * batches_; }
   std::int64_t batch() const { return batch_; }
 
-  // The work of one network without its result: what a dry pass runs in a counting arena.
-  void enqueue(Arena& arena, WeightSource& source, const NetworkPlan& plan, const Tensor& score);
+  // The work of networks that are predicted together, without its result: what a dry pass runs in a counting
+  // arena. Adds to `scores` (networks, 2).
+  void enqueue(Arena& arena, WeightSource& source, std::span<const NetworkPlan> plans, const Tensor& scores,
+               const std::function<void()>& between = {});
 
  private:
+  std::size_t together(WeightSource& source, std::span<const NetworkPlan> plans);
+  void run_batches(Arena& arena, const NetworkPlan& plan, const NetworkWeights& weights, const Tensor& score);
+
   Backend& backend_;
   Arena& arena_;
   std::int64_t batch_ = 0;

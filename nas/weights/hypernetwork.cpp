@@ -136,33 +136,37 @@ HyperNetwork::FamilyId HyperNetwork::family_of(const LayerSpec& layer) {
   return {Kind::dense, kernel};
 }
 
-Variable HyperNetwork::encode(Tape& tape, const NetworkPlan& plan) const {
-  const NetworkCode code = encoding_.encode(plan);
-  const std::int64_t layers = plan.layers.size();
+Variable HyperNetwork::encode(Tape& tape, std::span<const NetworkPlan> plans) const {
   const std::int64_t entries = store_.entry(encoder_in_).shape[1];
-  std::vector<float> rows;  // (layers, entries)
-  rows.reserve(layers * entries);
-  for (std::int64_t layer = 0; layer < layers; ++layer) {
-    auto own = code.layers.begin() + layer * code.layer_entries;
-    rows.insert(rows.end(), own, own + code.layer_entries);
-    if (options_.network_code) rows.insert(rows.end(), code.network.begin(), code.network.end());
+  std::vector<float> rows;  // (layers of all plans, entries)
+  for (const NetworkPlan& plan : plans) {
+    const NetworkCode code = encoding_.encode(plan);
+    for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) {
+      auto own = code.layers.begin() + layer * code.layer_entries;
+      rows.insert(rows.end(), own, own + code.layer_entries);
+      if (options_.network_code) rows.insert(rows.end(), code.network.begin(), code.network.end());
+    }
   }
+  const std::int64_t layers = rows.size() / entries;
   const Variable input = Variable::constant(
       Tensor::from_host(tape.arena(), Shape{layers, entries}, std::span<const float>(rows)));
-  const Variable hidden =
-      ops::linear(tape, input, store_[encoder_in_], store_[encoder_in_bias_], Activation::relu);
-  return ops::linear(tape, hidden, store_[encoder_out_], store_[encoder_out_bias_]);
+  const Variable hidden = linear(tape, input, encoder_in_, encoder_in_bias_, Activation::relu);
+  return linear(tape, hidden, encoder_out_, encoder_out_bias_);
 }
 
 Variable HyperNetwork::decode(Tape& tape, const Family& family, const Variable& z,
                               const Request& request) const {
-  const Tensor index = Tensor::from_host(tape.arena(), Shape{request.tiles(), 3},
-                                         std::span<const std::int32_t>(request.index));
   const std::array<Variable, 3> tables{z, store_[family.rows], store_[family.columns]};
-  const Variable place = ops::layer_norm(tape, ops::embedding_sum(tape, tables, index), Activation::relu);
-  const Variable hidden = ops::layer_norm(
-      tape, ops::linear(tape, place, store_[family.hidden], store_[family.hidden_bias]), Activation::relu);
-  return ops::linear(tape, hidden, store_[family.out], store_[family.out_bias]);
+  const Variable place =
+      ops::layer_norm(tape, ops::embedding_sum(tape, tables, request.index), Activation::relu);
+  const Variable hidden =
+      ops::layer_norm(tape, linear(tape, place, family.hidden, family.hidden_bias), Activation::relu);
+  return linear(tape, hidden, family.out, family.out_bias);
+}
+
+// Training predicts one network at a time, and may split its products.
+Variable HyperNetwork::linear(Tape& tape, const Variable& x, int weight, int bias, Activation act) const {
+  return ops::linear(tape, x, store_[weight], store_[bias], act, !tape.recording());
 }
 
 // Appends the tiles that cover (out, in) of the layer's kernel, row of tiles by row, and the pieces
@@ -241,37 +245,63 @@ void HyperNetwork::request_norm(const LayerSpec& layer, std::int32_t row, const 
   }
 }
 
-NetworkWeights HyperNetwork::weights(Tape& tape, const NetworkPlan& plan) {
-  const WeightLayout layout(plan);
-  std::map<FamilyId, Request> requests;
-  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+void HyperNetwork::request(const NetworkPlan& plan, std::int32_t row, const WeightLayout& target,
+                           std::map<FamilyId, Request>& requests) const {
+  for (std::size_t i = 0; i < plan.layers.size(); ++i, ++row) {
     const LayerSpec& layer = plan.layers[i];
     if (layer.role == LayerRole::stem) continue;
-    const std::int32_t row = i;
-    request_kernel(layer, row, layout.layer(i).kernel, requests);
-    if (options_.predict_norm) request_norm(layer, row, layout.layer(i), requests[{Kind::norm}]);
+    request_kernel(layer, row, target.layer(i).kernel, requests);
+    if (options_.predict_norm) request_norm(layer, row, target.layer(i), requests[{Kind::norm}]);
+  }
+}
+
+NetworkWeights HyperNetwork::weights(Tape& tape, const NetworkPlan& plan) {
+  return weights(tape, std::span(&plan, 1)).front();
+}
+
+std::vector<NetworkWeights> HyperNetwork::weights(Tape& tape, std::span<const NetworkPlan> plans) {
+  std::vector<WeightLayout> layouts;
+  std::map<FamilyId, Request> requests;
+  std::vector<TilePiece> own;  // that are cut out of the parameters
+  std::int32_t row = 0;
+  for (const NetworkPlan& plan : plans) {
+    const WeightLayout& layout = layouts.emplace_back(plan, layouts.empty() ? 0 : layouts.back().end());
+    request(plan, row, layout, requests);
+    row += plan.layers.size();
+    if (shared_) {
+      const std::vector<TilePiece> pieces = shared_->pieces(plan, layout);
+      own.insert(own.end(), pieces.begin(), pieces.end());
+    } else {
+      own.push_back(classifier_piece(plan, layout));
+    }
   }
 
   const GradMode mode = shared_ ? GradMode::accumulate : GradMode::overwrite;
-  const Variable z = encode(tape, plan);
+  const Variable z = encode(tape, plans);
   std::vector<ops::Part> parts;
-  if (shared_) parts.push_back({store_.flat(), upload(tape, shared_->pieces(plan, layout))});
+  if (shared_) parts.push_back({store_.flat(), upload(tape, own)});
   for (const auto& [id, request] : requests) {
     parts.push_back({decode(tape, families_.at(id), z, request), upload(tape, request.pieces), mode});
   }
-  if (!shared_) return whole(tape, plan, layout, std::move(parts));
-  NetworkWeights weights = layout.views(ops::assemble(tape, parts, layout.elements()), plan);
-  weights.classifier_bias = shared_->classifier_bias();
-  return weights;
+  if (!shared_) parts.push_back({store_.flat(), upload(tape, own)});
+  const Variable flat = ops::assemble(tape, parts, layouts.back().end());
+  std::vector<NetworkWeights> all;
+  for (std::size_t i = 0; i < plans.size(); ++i) all.push_back(weights_in(flat, plans[i], layouts[i]));
+  return all;
 }
 
-// The weights where whole kernels are predicted: the stem and the classifier join them.
-NetworkWeights HyperNetwork::whole(Tape& tape, const NetworkPlan& plan, const WeightLayout& layout,
-                                   std::vector<ops::Part> parts) const {
-  const TilePiece classifier = slice(store_.entry(classifier_).offset, plan.task.classes, classifier_inputs_,
-                                     1, plan.task.classes, plan.classifier_inputs, layout.classifier());
-  parts.push_back({store_.flat(), upload(tape, {classifier})});
-  NetworkWeights weights = layout.views(ops::assemble(tape, parts, layout.elements()), plan);
+TilePiece HyperNetwork::classifier_piece(const NetworkPlan& plan, const WeightLayout& layout) const {
+  return slice(store_.entry(classifier_).offset, plan.task.classes, classifier_inputs_, 1, plan.task.classes,
+               plan.classifier_inputs, layout.classifier());
+}
+
+NetworkWeights HyperNetwork::weights_in(const Variable& flat, const NetworkPlan& plan,
+                                        const WeightLayout& layout) const {
+  NetworkWeights weights = layout.views(flat, plan);
+  if (shared_) {
+    weights.classifier_bias = shared_->classifier_bias();
+    return weights;
+  }
   weights.classifier_bias = store_[classifier_bias_];
   for (std::size_t i = 0; i < plan.layers.size(); ++i) {
     const LayerSpec& layer = plan.layers[i];

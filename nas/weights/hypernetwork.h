@@ -6,8 +6,8 @@
 // For each family f of kernels (1 x 1; dense k x k; depthwise k x k; norm) one small decoder, shared
 // by all layers, emits tiles: 16 x 16 for 1 x 1, 8 x 8 x k x k dense, 16 x k x k depthwise, 16 scales
 // and 16 shifts for batch norm. Tiles side by side, cropped, times sqrt(2 / fan-in), are the kernel.
-// All tiles of a family over all layers are one GEMM. The stem and the classifier are shared parameters, the
-// classifier sliced to width.
+// All tiles of a family, over all layers and all networks that are predicted together, are one GEMM. The stem
+// and the classifier are shared parameters, the classifier sliced to width.
 //
 // As an option the tiles are changes of shared kernels (shared_kernels.h), which hold what is common to all
 // networks of the space: kernel = shared kernel, sliced + tiles. That learns as fast and ranks no better
@@ -45,6 +45,7 @@ class HyperNetwork : public WeightSource {
                std::uint64_t seed);
 
   NetworkWeights weights(Tape& tape, const NetworkPlan& plan) override;
+  std::vector<NetworkWeights> weights(Tape& tape, std::span<const NetworkPlan> plans) override;
   nn::ParameterStore& parameters() override { return store_; }
   // The shared kernels, without the change; nothing where whole kernels are predicted.
   const SharedKernels* shared() const { return shared_.get(); }
@@ -64,9 +65,9 @@ class HyperNetwork : public WeightSource {
     int rows = 0, columns = 0, hidden = 0, hidden_bias = 0, out = 0, out_bias = 0;  // parameters
     std::int64_t tile_elements() const { return tile_rows * tile_cols * taps; }
   };
-  // The tiles of one network that one family emits.
+  // The tiles that one family emits.
   struct Request {
-    std::vector<std::int32_t> index;  // (tiles, 3): layer, tile row, tile column
+    std::vector<std::int32_t> index;  // (tiles, 3): row of z, tile row, tile column
     std::vector<TilePiece> pieces;
     std::int32_t tiles() const { return index.size() / 3; }
   };
@@ -76,15 +77,21 @@ class HyperNetwork : public WeightSource {
   void add_own_stem_and_classifier();
   void add_family(FamilyId id, std::int64_t tile_rows, std::int64_t tile_cols, std::int64_t taps,
                   float out_deviation);
-  Variable encode(Tape& tape, const NetworkPlan& plan) const;
+  Variable encode(Tape& tape, std::span<const NetworkPlan> plans) const;
   Variable decode(Tape& tape, const Family& family, const Variable& z, const Request& request) const;
+  // Adds what a network wants, whose layers are the rows of z from `row` on.
+  void request(const NetworkPlan& plan, std::int32_t row, const WeightLayout& target,
+               std::map<FamilyId, Request>& requests) const;
   void request_kernel(const LayerSpec& layer, std::int32_t row, std::int64_t target,
                       std::map<FamilyId, Request>& requests) const;
   void request_norm(const LayerSpec& layer, std::int32_t row, const WeightLayout::Offsets& target,
                     Request& request) const;
 
-  NetworkWeights whole(Tape& tape, const NetworkPlan& plan, const WeightLayout& layout,
-                       std::vector<ops::Part> parts) const;
+  Variable linear(Tape& tape, const Variable& x, int weight, int bias,
+                  Activation act = Activation::none) const;
+  TilePiece classifier_piece(const NetworkPlan& plan, const WeightLayout& layout) const;
+  // A network's part of what was assembled, and the parameters beside it.
+  NetworkWeights weights_in(const Variable& flat, const NetworkPlan& plan, const WeightLayout& layout) const;
 
   SearchSpace space_;
   Task task_;

@@ -106,7 +106,7 @@ std::vector<TilePiece> SharedKernels::pieces(const NetworkPlan& plan, const Weig
 NetworkWeights SharedKernels::weights(Tape& tape, const NetworkPlan& plan) const {
   const WeightLayout layout(plan);
   const ops::Part all{store_.flat(), upload(tape, pieces(plan, layout))};
-  NetworkWeights weights = layout.views(ops::assemble(tape, std::span(&all, 1), layout.elements()), plan);
+  NetworkWeights weights = layout.views(ops::assemble(tape, std::span(&all, 1), layout.end()), plan);
   weights.classifier_bias = classifier_bias();
   return weights;
 }

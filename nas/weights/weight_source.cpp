@@ -19,11 +19,17 @@ std::vector<ChannelRun> output_runs(const LayerSpec& layer, std::int64_t second_
   return {{0, layer.out_channels, 0}};
 }
 
-WeightLayout::WeightLayout(const NetworkPlan& plan) {
+std::vector<NetworkWeights> WeightSource::weights(Tape& tape, std::span<const NetworkPlan> plans) {
+  std::vector<NetworkWeights> all;
+  for (const NetworkPlan& plan : plans) all.push_back(weights(tape, plan));
+  return all;
+}
+
+WeightLayout::WeightLayout(const NetworkPlan& plan, std::int64_t begin) : end_(begin) {
   auto place = [&](std::int64_t count) {
-    const std::int64_t offset = elements_;
-    elements_ += (count + nn::ParameterStore::alignment - 1) / nn::ParameterStore::alignment *
-                 nn::ParameterStore::alignment;
+    const std::int64_t offset = end_;
+    end_ += (count + nn::ParameterStore::alignment - 1) / nn::ParameterStore::alignment *
+            nn::ParameterStore::alignment;
     return offset;
   };
   for (const LayerSpec& layer : plan.layers) {
@@ -34,8 +40,8 @@ WeightLayout::WeightLayout(const NetworkPlan& plan) {
     layers_.push_back(offsets);
   }
   classifier_ = place(plan.task.classes * plan.classifier_inputs);
-  require(elements_ <= std::numeric_limits<std::int32_t>::max(), "weights",
-          "network too large, got {} weights, expected at most 2^31", elements_);
+  require(end_ <= std::numeric_limits<std::int32_t>::max(), "weights",
+          "network too large, got {} weights, expected at most 2^31", end_);
 }
 
 NetworkWeights WeightLayout::views(const Variable& flat, const NetworkPlan& plan) const {

@@ -2,6 +2,7 @@
 // weights, or trained. The code that assembles the network is the same for all three.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "framework/autograd/tape.h"
@@ -36,13 +37,16 @@ class WeightSource {
   // The weights of one network, for the duration of the tape's frame. Gradients flow into
   // `parameters()` when the tape records.
   virtual NetworkWeights weights(Tape& tape, const NetworkPlan& plan) = 0;
+  // Those of many, in order. Each has the bits that it has alone, where the device is batch-invariant.
+  virtual std::vector<NetworkWeights> weights(Tape& tape, std::span<const NetworkPlan> plans);
 
   virtual nn::ParameterStore& parameters() = 0;
   const nn::ParameterStore& parameters() const { return const_cast<WeightSource*>(this)->parameters(); }
 };
 
 // Where the weights of one network lie in the flat buffer that ops::assemble fills, and the list of
-// pieces that fill it. Shared by the weight sources that cut weights out of something larger.
+// pieces that fill it. Those of many networks lie one behind the other. Shared by the weight sources that cut
+// weights out of something larger.
 
 // A run of channels along one axis of a kernel, and where it comes from in the source. A layer that
 // reads a concatenation has two along its input channels: the second part keeps its own place in
@@ -62,11 +66,11 @@ class WeightLayout {
   struct Offsets {
     std::int64_t kernel, scale, shift;  // elements; scale is -1 where there is a bias
   };
-  explicit WeightLayout(const NetworkPlan& plan);
+  explicit WeightLayout(const NetworkPlan& plan, std::int64_t begin = 0);
 
   const Offsets& layer(std::size_t index) const { return layers_[index]; }
   std::int64_t classifier() const { return classifier_; }
-  std::int64_t elements() const { return elements_; }
+  std::int64_t end() const { return end_; }
 
   // Views of the assembled buffer. The classifier's bias is not cut and stays empty.
   NetworkWeights views(const Variable& flat, const NetworkPlan& plan) const;
@@ -74,7 +78,7 @@ class WeightLayout {
  private:
   std::vector<Offsets> layers_;
   std::int64_t classifier_ = 0;
-  std::int64_t elements_ = 0;
+  std::int64_t end_ = 0;
 };
 
 // The list as the device reads it: i32 (n, 12).

@@ -1,10 +1,12 @@
 // What the contract says beyond differentiable operators: matrix products in all forms, flat
 // buffers, counters, batches of images, refusals.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
 #include "framework/core/error.h"
+#include "framework/ops/ops.h"
 #include "tests/support/device.h"
 #include "tests/support/operator_case.h"
 
@@ -294,7 +296,22 @@ TEST_P(Contract, RefusesOperandsThatDoNotFit) {
   refuses(ConvBatchNormForward{conv, x, w, c7, c8, 1e-5f, Activation::none, y, y, c8, c8});
   refuses(Lerp{c7, 0.5f, c8});
   refuses(EmbeddingSum{{}, upload(Shape{1, 1}, {0}), Tensor(arena(), Shape{1, 4})});
+  const std::array<Target, 1> table{Target{Tensor(arena(), Shape{2, 4})}};
+  refuses(EmbeddingBackward{Tensor(arena(), Shape{1, 4}), upload(Shape{3}, {0, 1, 1}), table});
+  refuses(EmbeddingBackward{Tensor(arena(), Shape{1, 4}), upload(Shape{4}, {0, 1, 1, 0}), {}});
   refuses(AdamWStep{AdamWRule{.step = 0}, c8, Tensor(arena(), Shape{1}), c8, c8, c8});
+}
+
+TEST_P(Contract, AnEmbeddingRefusesEntriesThatItHasNot) {
+  const std::array<Variable, 2> tables{Variable::constant(Tensor(arena(), Shape{2, 4})),
+                                       Variable::constant(Tensor(arena(), Shape{3, 4}))};
+  for (const auto& table : tables) table.value().zero();
+  Tape tape(backend(), arena(), Tape::Recording::off);
+  using Index = std::vector<std::int32_t>;
+  EXPECT_NO_THROW(ops::embedding_sum(tape, tables, Index{1, 2, 0, 0}));
+  for (const Index& wrong : {Index{2, 0}, Index{0, 3}, Index{0, 0, -1, 0}, Index{0, 0, 1}}) {
+    EXPECT_THROW(ops::embedding_sum(tape, tables, wrong), Error);
+  }
 }
 
 TEST_P(Contract, ErrorsNameOperandAndShapes) {

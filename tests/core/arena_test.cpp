@@ -125,6 +125,31 @@ TEST_P(ArenaTest, ACountingArenaTellsTheSizeThatSuffices) {
   EXPECT_THROW(work(less), Error);
 }
 
+TEST_P(ArenaTest, ARehearsalComesAsFarAsTheWorkItself) {
+  Arena a = make(64 << 10);
+  auto gap = a.allocate(3000);
+  const auto held = a.allocate(1000);
+  gap.reset();
+  a.allocate(20'000).reset();
+  const auto work = [](Arena& in) {
+    const Arena::Frame frame(in);
+    const auto in_the_gap = in.allocate(2000), behind = in.allocate(6000);
+  };
+  const std::uint64_t layout = a.layout();
+  Arena rehearsal = Arena::rehearsal(a);
+  EXPECT_TRUE(rehearsal.counting());
+  work(rehearsal);
+  EXPECT_EQ(a.layout(), layout);
+  a.forget_peak();
+  const std::size_t before = a.peak();
+  work(a);
+  EXPECT_EQ(rehearsal.peak(), a.peak());
+  EXPECT_GT(a.peak(), before + 6000);
+  EXPECT_LT(a.peak(), before + 8000) << "the gap is used";
+  const auto more = rehearsal.allocate(1 << 20);
+  EXPECT_GT(rehearsal.peak(), std::size_t{1} << 20) << "where the arena would fail";
+}
+
 TEST_P(ArenaTest, APeakCountsFromWhereItWasForgotten) {
   Arena a = make(64 << 10);
   const auto held = a.allocate(1000);

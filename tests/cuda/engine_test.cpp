@@ -123,6 +123,17 @@ TEST_F(Choice, VendorIsReplacedWhereItCannot) {
   EXPECT_EQ(run(1, accumulate), "hand");
 }
 
+TEST_F(Choice, BatchInvariantProductsAreDoneByHand) {
+  for (const Engine engine : {Engine::vendor, Engine::automatic}) {
+    open(engine);
+    Gemm op = product(1, GradMode::overwrite);
+    op.batch_invariant = true;
+    backend_->compute(op);
+    EXPECT_EQ(result(), 1);
+    EXPECT_EQ(fake_->calls, 0);
+  }
+}
+
 TEST_F(Choice, AutomaticRemembersTheFaster) {
   open(Engine::automatic);
   EXPECT_TRUE(backend_->description().ends_with(", by the faster of hand and fake"))

@@ -6,6 +6,9 @@
 // not change that. Twice as much is allowed; none at all would be f32 under another name.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "cuda/cuda_backend.h"
 #include "tests/support/device.h"
 
@@ -134,6 +137,40 @@ TEST_P(PrecisionTest, ProductsOfFewRows) {
       backend().compute(Gemm{false, true, upload(x), upload(w), upload(bias), act, {c}});
       EXPECT_LT(nmse(to_array(c), oracle::gemm(false, true, x, w, bias, act)), 1e-11) << m;
     }
+  }
+}
+
+// Products that would be split along k, or go to the kernel of few rows, were they not asked for this.
+TEST_P(PrecisionTest, RowsOfABatchInvariantProductHaveBitsOfTheirOwn) {
+  const std::int64_t most = 300, n = 36, k = 600;
+  const Array x = random_array(Shape{most, k}, 5), w = random_array(Shape{n, k}, 6);
+  const Array bias = random_array(Shape{n}, 7);
+  for (const Precision precision : {Precision::f32, Precision::tf32, Precision::bf16}) {
+    const auto backend = open(precision);
+    ASSERT_TRUE(backend->batch_invariant());
+    Arena arena(*backend, std::size_t{4} << 20, Arena::Options{.guard = true});
+    const auto upload = [&](const Array& array) {
+      return Tensor::from_host(arena, array.shape, std::span<const float>(to_floats(array)));
+    };
+    const Tensor all = upload(x), weights = upload(w), shift = upload(bias);
+    const auto rows = [&](std::int64_t first, std::int64_t count, bool invariant) {
+      const Tensor c(arena, Shape{count, n});
+      backend->compute(Gemm{.transpose_b = true,
+                            .a = all.view(first * k, Shape{count, k}),
+                            .b = weights,
+                            .bias = shift,
+                            .act = Activation::relu,
+                            .c = {c},
+                            .batch_invariant = invariant});
+      return c.to_host<float>();
+    };
+    const std::vector<float> expected = rows(0, most, true);
+    for (const auto& [first, count] : {std::pair{0, 1}, {7, 8}, {129, 9}, {100, 130}, {299, 1}}) {
+      EXPECT_TRUE(
+          std::ranges::equal(rows(first, count, true), std::span(expected).subspan(first * n, count * n)))
+          << count << " rows from " << first << " in precision " << static_cast<int>(precision);
+    }
+    EXPECT_NE(rows(0, most, false), expected) << "or this shape shows nothing";
   }
 }
 

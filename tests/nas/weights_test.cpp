@@ -96,6 +96,48 @@ TEST_P(Weights, EverySourceFitsEveryNetwork) {
   expect_fit(other);
 }
 
+// All kernels, scales, shifts and classifiers of a network, side by side.
+std::vector<float> flattened(const nas::NetworkWeights& weights) {
+  std::vector<float> all;
+  const auto append = [&](const Variable& part) {
+    if (!part.defined()) return;
+    const std::vector<float> values = part.value().to_host<float>();
+    all.insert(all.end(), values.begin(), values.end());
+  };
+  for (const nas::LayerWeights& layer : weights.layers) {
+    for (const Variable* part : {&layer.kernel, &layer.scale, &layer.shift}) append(*part);
+  }
+  append(weights.classifier);
+  append(weights.classifier_bias);
+  return all;
+}
+
+TEST_P(Weights, OfManyNetworksAreThoseOfEach) {
+  std::vector<nas::NetworkPlan> plans;
+  for (std::uint64_t i = 0; i < 4; ++i) plans.push_back(sample(60 + i));
+  plans.push_back(nas::plan_network(space().smallest(), task));
+  for (auto& source : sources()) {
+    const Arena::Frame frame(arena());
+    Tape tape(backend(), arena(), Tape::Recording::off);
+    const std::vector<nas::NetworkWeights> together = source->weights(tape, plans);
+    ASSERT_EQ(together.size(), plans.size());
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      const std::vector<float> many = flattened(together[i]),
+                               one = flattened(source->weights(tape, plans[i]));
+      ASSERT_EQ(many.size(), one.size());
+      if (backend().batch_invariant()) {
+        EXPECT_EQ(many, one) << "network " << i;
+      }
+      double difference = 0, squares = 0;
+      for (std::size_t j = 0; j < one.size(); ++j) {
+        difference += (double{many[j]} - one[j]) * (double{many[j]} - one[j]);
+        squares += double{one[j]} * one[j];
+      }
+      EXPECT_LE(difference, 1e-11 * squares) << "network " << i;
+    }
+  }
+}
+
 TEST_P(Weights, PredictedKernelsStartAtTheirFanInsScale) {
   nas::HyperNetwork source(arena(), space(), task, {}, 3);
   const nas::NetworkPlan plan = nas::plan_network(space().largest(), task);
@@ -242,6 +284,39 @@ TEST_P(Weights, EvaluationAllocatesNothingAndReadsOnceForAllNetworks) {
   EXPECT_EQ(few.reads, 1) << "one table for all networks";
   EXPECT_EQ(many.reads, 1);
   EXPECT_EQ(few.writes, many.writes) << "what is sent is per network, nothing per batch";
+  plans.resize(1);
+  const Counts one = counts_with_batches_of(60);
+  if (backend().batch_invariant()) {
+    EXPECT_LT(few.writes, 2 * one.writes) << "what networks are predicted from is sent together";
+  } else {
+    EXPECT_GT(few.writes, 3 * one.writes);
+  }
+}
+
+// Where the arena has room for fewer, fewer are predicted together.
+TEST_P(Weights, EvaluationInATightArenaIsTheSame) {
+  std::vector<nas::NetworkPlan> plans;
+  for (std::uint64_t i = 0; i < 4; ++i) plans.push_back(sample(50 + i));
+  const auto scores = [&](Arena& in, bool dry) {
+    const data::DeviceImages held_out = dry ? data::DeviceImages::reserve(in, 12, 8, 8, 3) : images(in, 12);
+    nas::HyperNetwork source(in, space(), task, {.width = 32}, 3);
+    nas::Evaluator evaluator(backend(), in, held_out, norm(), 12, 4);
+    std::vector<double> losses;
+    if (dry) {
+      const Tensor score(in, Shape{1, 2});
+      for (const nas::NetworkPlan& plan : plans) evaluator.enqueue(in, source, std::span(&plan, 1), score);
+      return losses;
+    }
+    for (const nas::Score& score : evaluator.evaluate(source, plans)) losses.push_back(score.loss);
+    return losses;
+  };
+  Arena counting = Arena::counting(backend());
+  scores(counting, true);
+  Arena tight(backend(), counting.peak()), roomy(backend(), std::size_t{64} << 20);
+  EXPECT_EQ(scores(tight, false), scores(roomy, false));
+  if (backend().batch_invariant()) {
+    EXPECT_GT(roomy.peak(), tight.peak()) << "or this shows nothing";
+  }
 }
 
 TEST_P(Weights, EvaluationIsTheSameAloneAndInCompany) {

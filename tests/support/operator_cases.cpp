@@ -311,21 +311,20 @@ std::vector<OperatorCase> hypernetwork_cases() {
   std::vector<OperatorCase> cases;
   cases.push_back({"embedding_sum_3_tables",
                    {{Shape{4, 24}}, {Shape{3, 24}}, {Shape{2, 24}}},
-                   [=](Tape& tape, const Variables& v) {
-                     const Tensor rows =
-                         Tensor::from_host(tape.arena(), Shape{5, 3}, std::span<const std::int32_t>(index));
-                     return ops::embedding_sum(tape, v, rows);
-                   },
+                   [=](Tape& tape, const Variables& v) { return ops::embedding_sum(tape, v, index); },
                    [=](const Arrays& a) { return oracle::embedding_sum(a, index); }});
   const std::vector<std::int32_t> single = {2, 2, 0, 2};
   cases.push_back({"embedding_sum_1_table",
                    {{Shape{3, 7}}},
-                   [=](Tape& tape, const Variables& v) {
-                     const Tensor rows =
-                         Tensor::from_host(tape.arena(), Shape{4, 1}, std::span<const std::int32_t>(single));
-                     return ops::embedding_sum(tape, v, rows);
-                   },
+                   [=](Tape& tape, const Variables& v) { return ops::embedding_sum(tape, v, single); },
                    [=](const Arrays& a) { return oracle::embedding_sum(a, single); }});
+  // More rows of an entry than a block takes at once, and entries that no row takes.
+  std::vector<std::int32_t> many;
+  for (int i = 0; i < 150; ++i) many.insert(many.end(), {i % 20 == 0 ? 2 : 0, i % 7});
+  cases.push_back({"embedding_sum_long_lists",
+                   {{Shape{4, 136}}, {Shape{9, 136}}},
+                   [=](Tape& tape, const Variables& v) { return ops::embedding_sum(tape, v, many); },
+                   [=](const Arrays& a) { return oracle::embedding_sum(a, many); }});
 
   // Tiles of 4 x 9 x 2 in two rows of three, cropped to 7 x 9 x 5 and scaled; and, from a second
   // source, a plain slice and a shifted vector.

@@ -26,6 +26,7 @@ Counts counts_of(const Kernel& kernel);
 struct Done {
   const Kernel* kernel = nullptr;  // nullptr: a copy or a fill of `bytes`
   std::uint64_t bytes = 0;
+  bool from_host = false;  // the copy
   Extents grid, block;
   std::uint32_t dynamic_shared_bytes = 0;
   double scale = 1;

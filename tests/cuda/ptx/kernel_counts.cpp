@@ -1,16 +1,22 @@
-// What every launch of a network's evaluation batch and training step executes, counted without a GPU.
+// What every launch of a network's evaluation batch and training step executes, counted without a GPU; with
+// --space also what a HyperNetwork of that space executes when it predicts the network's kernels, and in a
+// step of its training through the network.
 //
-//   kernel_counts ARCHITECTURE.json [--batch N] [--image PIXELS] [--precision P] [--blocks N] [--out FILE]
+//   kernel_counts ARCHITECTURE.json [--batch N] [--image PIXELS] [--precision P] [--space SPACE] [--blocks N]
+//                 [--out FILE]
 //
-// Runs both on the device cuda, which here is the executor of PTX, with a profile attached, so that every
+// Runs all on the device cuda, which here is the executor of PTX, with a profile attached, so that every
 // launch is known to belong to an operator. Of each launch a sample of blocks runs, spread over its grid: a
 // whole step at batch 256 would take hours. Results are worth nothing then; control flow does not depend on
 // them. Counts are scaled to the whole grid. Evaluation is what a search does with a candidate: batch norm
-// takes the statistics of the batch. Loading images is not counted.
+// takes the statistics of the batch. The HyperNetwork is as `search` has it unless told otherwise; the
+// network has to be of its space, but for the activation. Loading is that of an evaluation batch.
 //
-// JSON: {architecture, batch, image, precision, steps: {evaluation: [operator...], training_step: [...]}}, an
-// operator {operator, bytes, flops, launches: [...]} as in framework/backend/profile.h. What belongs to none
-// stands under "memory". bench/gpu_model and budgets.py read it.
+// JSON: {architecture, batch, image, precision, predicted, steps: {loading: [operator...], evaluation: [...],
+// training_step: [...], prediction: [...], hypernetwork_step: [...]}}, an operator {operator, bytes, flops,
+// launches: [...]} as in framework/backend/profile.h. What belongs to none stands under "memory", copies from
+// the host as "upload". A prediction is that of `predicted` such networks together, as a search has them.
+// bench/gpu_model and budgets.py read it.
 #include <cxxabi.h>
 #include <fmt/format.h>
 
@@ -24,8 +30,11 @@
 #include "apps/common/main.h"
 #include "framework/core/error.h"
 #include "framework/io/atomic_file.h"
+#include "nas/evaluation/evaluator.h"
 #include "nas/network/macro_network.h"
+#include "nas/training/hypernetwork_trainer.h"
 #include "nas/training/network_trainer.h"
+#include "nas/weights/hypernetwork.h"
 #include "tests/cuda/ptx/runtime.h"
 
 namespace adwp::executor {
@@ -34,7 +43,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Options {
-  std::string architecture, precision = "f32", out;
+  std::string architecture, precision = "f32", space, out;
   std::int64_t batch = 256, image = 32;
   std::uint64_t blocks = 4;
 };
@@ -58,7 +67,9 @@ std::string short_name(const std::string& mangled) {
 }
 
 Json json_of(const Done& done) {
-  if (done.kernel == nullptr) return {{"kernel", "memory"}, {"bytes", done.bytes}};
+  if (done.kernel == nullptr) {
+    return {{"kernel", done.from_host ? "upload" : "memory"}, {"bytes", done.bytes}};
+  }
   Json executed;
   for (std::size_t i = 0; i < class_count; ++i) {
     if (done.counts.executed[i] > 0) {
@@ -109,35 +120,83 @@ Json counted(Backend& backend, const std::function<void()>& step) {
   return operators;
 }
 
+data::DeviceImages room_for(Arena& arena, const Options& options) {
+  return data::DeviceImages::reserve(arena, options.batch, options.image, options.image, 3);
+}
+
+struct Batch {
+  Batch(Arena& arena, const Options& options)
+      : x(arena, Shape{options.batch, options.image, options.image, 3}),
+        y(arena, Shape{options.batch}, DType::i32) {
+    y.zero();
+  }
+  Tensor x, y;
+};
+
+constexpr std::size_t spare = std::size_t{64} << 20;
+
+void count_network(Backend& backend, const Options& options, const nas::NetworkPlan& plan, Json& steps) {
+  const nas::NetworkTrainingOptions training{.batch = options.batch, .clip = 0, .seed = 1};
+  Arena counting = Arena::counting(backend);
+  nas::NetworkTrainer::dry_run(backend, counting, plan, room_for(counting, options), PixelNorm{}, training,
+                               options.batch);
+  Arena arena(backend, counting.peak() + spare);
+  const data::DeviceImages images = room_for(arena, options);
+  nas::NetworkTrainer trainer(backend, arena, plan, images, PixelNorm{}, training);
+  data::Loader loader = data::Loader::sequential(backend, arena, images, options.batch, PixelNorm{});
+  const Batch batch(arena, options);
+  const Tensor score(arena, Shape{2});
+  steps["loading"] = counted(backend, [&] { loader.load(0, batch.x, batch.y); });
+  steps["evaluation"] = counted(backend, [&] {
+    const Arena::Frame frame(arena);
+    Tape tape(backend, arena, Tape::Recording::off);
+    const nas::NetworkWeights weights = trainer.weights().weights(tape, plan);
+    backend.compute(CountHits{nas::forward(tape, plan, weights, batch.x).value(), batch.y, score});
+  });
+  steps["training_step"] = counted(backend, [&] {
+    const Arena::Frame frame(arena);
+    trainer.train_step(batch.x, batch.y, 0.1f);
+  });
+}
+
+void count_hypernetwork(Backend& backend, const Options& options, const nas::NetworkPlan& plan, Json& steps) {
+  struct Parts {
+    Parts(Backend& backend, Arena& arena, const nas::SearchSpace& space, const nas::Task& task,
+          const Options& options)
+        : source(arena, space, task, {}, 0),
+          trainer(backend, arena, source, space, task, room_for(arena, options), PixelNorm{},
+                  {.batch = options.batch}) {}
+    nas::HyperNetwork source;
+    nas::HyperTrainer trainer;
+  };
+  nas::SearchSpace space = nas::SearchSpace::open(options.space);
+  space.activation = plan.architecture.activation;
+  Arena counting = Arena::counting(backend);
+  Parts dry(backend, counting, space, plan.task, options);
+  dry.trainer.dry_step(counting, dry.source, plan);
+  Arena arena(backend, counting.peak() + spare);
+  Parts parts(backend, arena, space, plan.task, options);
+  const Batch batch(arena, options);
+  const std::vector<nas::NetworkPlan> plans(nas::Evaluator::most_together, plan);
+  steps["prediction"] = counted(backend, [&] {
+    const Arena::Frame frame(arena);
+    Tape tape(backend, arena, Tape::Recording::off);
+    parts.source.weights(tape, plans);
+  });
+  steps["hypernetwork_step"] = counted(backend, [&] {
+    const Arena::Frame frame(arena);
+    parts.trainer.train_step(plan, batch.x, batch.y, 1e-3f);
+  });
+}
+
 Json count_steps(const Options& options) {
   const auto backend = apps::devices(1, options.precision, "hand").open("cuda");
   const nas::NetworkPlan plan =
       nas::plan_network(nas::Architecture::from_json(io::read_text(options.architecture)),
                         {.image_size = options.image, .classes = 10});
-  const nas::NetworkTrainingOptions training{.batch = options.batch, .clip = 0, .seed = 1};
-  const auto reserve = [&](Arena& arena) {
-    return data::DeviceImages::reserve(arena, options.batch, options.image, options.image, 3);
-  };
-  Arena counting = Arena::counting(*backend);
-  nas::NetworkTrainer::dry_run(*backend, counting, plan, reserve(counting), PixelNorm{}, training,
-                               options.batch);
-  Arena arena(*backend, counting.peak() + (std::size_t{64} << 20));
-  nas::NetworkTrainer trainer(*backend, arena, plan, reserve(arena), PixelNorm{}, training);
-  const Tensor x(arena, Shape{options.batch, options.image, options.image, 3});
-  const Tensor y(arena, Shape{options.batch}, DType::i32), score(arena, Shape{2});
-  y.zero();
-
   Json steps;
-  steps["evaluation"] = counted(*backend, [&] {
-    const Arena::Frame frame(arena);
-    Tape tape(*backend, arena, Tape::Recording::off);
-    const nas::NetworkWeights weights = trainer.weights().weights(tape, plan);
-    backend->compute(CountHits{nas::forward(tape, plan, weights, x).value(), y, score});
-  });
-  steps["training_step"] = counted(*backend, [&] {
-    const Arena::Frame frame(arena);
-    trainer.train_step(x, y, 0.1f);
-  });
+  count_network(*backend, options, plan, steps);
+  if (!options.space.empty()) count_hypernetwork(*backend, options, plan, steps);
   return steps;
 }
 
@@ -148,6 +207,7 @@ void count_and_write(int argc, char** argv) {
   app.add_option("--batch", options.batch)->check(CLI::Range(2, 4096));
   app.add_option("--image", options.image)->check(CLI::Range(4, 512));
   app.add_option("--precision", options.precision)->check(CLI::IsMember({"f32", "tf32", "bf16"}));
+  app.add_option("--space", options.space, "Of the HyperNetwork: a preset, or a TOML file");
   app.add_option("--blocks", options.blocks, "Of each launch; 0: all")->check(CLI::Range(0, 1 << 30));
   app.add_option("--out", options.out, "JSON; default: standard output");
   try {
@@ -160,9 +220,13 @@ void count_and_write(int argc, char** argv) {
   runtime().options.sample = options.blocks;
   runtime().options.counters = true;
   runtime().options.races = false;
-  const Json result{
-      {"architecture", options.architecture}, {"batch", options.batch},   {"image", options.image},
-      {"precision", options.precision},       {"blocks", options.blocks}, {"steps", count_steps(options)}};
+  const Json result{{"architecture", options.architecture},
+                    {"batch", options.batch},
+                    {"image", options.image},
+                    {"precision", options.precision},
+                    {"blocks", options.blocks},
+                    {"predicted", nas::Evaluator::most_together},
+                    {"steps", count_steps(options)}};
   if (options.out.empty()) return fmt::print("{}\n", result.dump(1));
   std::ofstream(options.out) << result.dump(1) << '\n';
 }

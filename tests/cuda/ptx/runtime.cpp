@@ -109,10 +109,10 @@ cudaError_t drain_all() {
   return noted(runtime().sticky);
 }
 
-Work on_memory(std::uint64_t bytes, Work work) {
-  return [bytes, work = std::move(work)] {
+Work on_memory(std::uint64_t bytes, Work work, bool from_host) {
+  return [bytes, work = std::move(work), from_host] {
     work();
-    if (runtime().tell) runtime().tell({.bytes = bytes});
+    if (runtime().tell) runtime().tell({.bytes = bytes, .from_host = from_host});
   };
 }
 

@@ -79,7 +79,7 @@ cudaError_t drain(cudaStream_t stream);
 cudaError_t drain_all();
 
 // Does `work`, which is not a launch, and tells of it.
-Work on_memory(std::uint64_t bytes, Work work);
+Work on_memory(std::uint64_t bytes, Work work, bool from_host = false);
 
 bool inside(const Regions& regions, const void* pointer, std::size_t bytes);
 

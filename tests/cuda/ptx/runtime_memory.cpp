@@ -31,16 +31,20 @@ cudaError_t free_from(Regions& regions, void* pointer, const char* name) {
 // Pageable memory is taken at the call.
 cudaError_t copy_to_device(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
   Runtime& r = runtime();
-  if (inside(r.locked_memory, from, bytes)) return enqueue(stream, [=] { std::memcpy(to, from, bytes); });
+  if (inside(r.locked_memory, from, bytes)) {
+    return enqueue(stream, on_memory(
+                               bytes, [=] { std::memcpy(to, from, bytes); }, true));
+  }
   if (r.recording != nullptr && stream == r.recording_stream) {  // a graph would read it when it runs
     std::fprintf(stderr, "ptx: a copy of pageable memory during a capture\n");
     r.spoiled = true;
     return noted(cudaErrorStreamCaptureUnsupported);
   }
   const auto* first = static_cast<const unsigned char*>(from);
-  return enqueue(stream, [to, kept = std::vector<unsigned char>(first, first + bytes)] {
+  const auto copy = [to, kept = std::vector<unsigned char>(first, first + bytes)] {
     std::memcpy(to, kept.data(), kept.size());
-  });
+  };
+  return enqueue(stream, on_memory(bytes, copy, true));
 }
 
 // Into pageable memory the copy is done when the call returns.
