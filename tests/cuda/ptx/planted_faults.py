@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 OPERATORS = "*Operators.Res*/cuda*:*Operators.Gradients*Finite*/cuda*:*Contract*/cuda*:*Fragments*/cuda*:*Ladder*cuda*"
+STORAGE = "*StorageTest*/cuda*"
 GRAPHS = "*ReplayTest*/cuda*:*Contract*/cuda*"
 KERNELS, RUNTIME = "cuda/kernels/", "cuda/runtime/"
 PTX = KERNELS + "ptx.cuh"
@@ -45,6 +46,13 @@ FAULTS = [
      "__syncthreads();\n  const int own = thread_index() % 32;", "const int own = thread_index() % 32;", OPERATORS),
     ("sums of the next tap over those that are read", KERNELS + "part_sums.cuh", "depthwise.cu",
      "= total;\n    }\n    __syncthreads();", "= total;\n    }", OPERATORS),
+    ("statistics of sums that have not been rounded", KERNELS + "tile_product.cuh", "convolution.cu",
+     "sums.at(i, j) = rounded<InC>(sums.at(i, j));", "sums.at(i, j) = sums.at(i, j);", STORAGE),
+    ("words of bf16 that stay with their lane", KERNELS + "tile_product.cuh", "gemm.cu",
+     "words[j] = upper ? other : words[j];", "words[j] = words[j];", STORAGE),
+    ("the first half of k twice", KERNELS + "tile_product.cuh", "gemm.cu", "k + lane() / 16 * 8", "k", STORAGE),
+    ("halves of eight channels exchanged", KERNELS + "depthwise.cu", "depthwise.cu",
+     "store(to + (odd ? 4 : 0), first);", "store(to + (odd ? 0 : 4), first);", STORAGE),
     # Inline PTX.
     ("registers 1 and 2 of A exchanged in mma", PTX, "fragments.cu",
      "{%4,%5,%6,%7}, {%8,%9}", "{%4,%6,%5,%7}, {%8,%9}", OPERATORS),
