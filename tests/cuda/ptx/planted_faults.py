@@ -30,8 +30,8 @@ FAULTS = [
      "    __syncthreads();\n    load(step + 2);", "    load(step + 2);", OPERATORS),
     ("a norm is applied to copies that have not landed", KERNELS + "tile_product.cuh", "gemm.cu",
      "ptx::cp_async_wait<1>();\n    float* stage = tiles[step % stages];\n"
-     "    norm_a.apply(stage, begin + step * tile_k);",
-     "float* stage = tiles[step % stages];\n    norm_a.apply(stage, begin + step * tile_k);\n"
+     "    norm_a.apply(reinterpret_cast<InA*>(stage), begin + step * tile_k);",
+     "float* stage = tiles[step % stages];\n    norm_a.apply(reinterpret_cast<InA*>(stage), begin + step * tile_k);\n"
      "    ptx::cp_async_wait<1>();", OPERATORS),
     ("a norm is applied at the border of an image", KERNELS + "depthwise.cu", "depthwise.cu",
      "      if constexpr (Normed) line.apply(input.act, values);\n    }",
