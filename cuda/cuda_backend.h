@@ -9,7 +9,8 @@
 namespace adwp {
 
 // How matrix products are multiplied; sums are always f32. f32 is exact f32 arithmetic. tf32 rounds operands
-// to 10 bits of mantissa, bf16 to 7, and both run on the matrix units.
+// to 10 bits of mantissa, bf16 to 7, and both run on the matrix units. With bf16 values between operators lie
+// so in memory too, where no gradients are recorded (Backend::storage).
 enum class Precision { f32, tf32, bf16 };
 
 // Which step of the ladder of products and depthwise convolutions runs (docs/kernels.md): one thread per

@@ -77,10 +77,12 @@ void declare_run(Settings& settings, RunOptions& o, double least_validation) {
   settings.real("validation", o.validation, "Fraction of the training split that is held out",
                 least_validation, 0.9);
   settings.text("device", o.device, "DEVICE", "auto, or a device that --version lists");
-  settings.choice("precision", o.precision,
-                  "Convolutions and matrix products multiply in f32, or on the matrix units in tf32 or bf16 "
-                  "(cuda and emulated); on cpu, bf16 is for dense convolutions in training",
-                  {"f32", "tf32", "bf16"});
+  settings.choice(
+      "precision", o.precision,
+      "Convolutions and matrix products multiply in f32, or on the matrix units in tf32 or bf16 "
+      "(cuda and emulated; with bf16, values that record no gradients lie so in memory); on cpu, bf16 is "
+      "for dense convolutions in training",
+      {"f32", "tf32", "bf16"});
   settings.choice("engine", o.engine,
                   "Kernels of convolutions and matrix products: hand is this project's, vendor is cuDNN and "
                   "cuBLAS, auto times both and takes the faster for each shape (cuda only)",

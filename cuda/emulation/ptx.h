@@ -63,6 +63,10 @@ inline std::uint32_t to_bf16x2(float low, float high) {
   return round(low) | round(high) << 16;
 }
 
+// The two of a word, in f32.
+inline float low_bf16(std::uint32_t bits) { return std::bit_cast<float>(bits << 16); }
+inline float high_bf16(std::uint32_t bits) { return std::bit_cast<float>(bits & 0xFFFF0000u); }
+
 // Four 8x8 matrices of 16-bit elements; lane i gives the address of row i % 8 of matrix i / 8.
 template <bool Transposed>
 void ldmatrix_x4(std::uint32_t (&r)[4], const void* row, Location where = Location::current()) {
@@ -126,9 +130,6 @@ void multiply(void* const* lanes, const float (&a)[16][K], const float (&b)[K][8
   }
 }
 
-inline float low_bf16(std::uint32_t bits) { return std::bit_cast<float>(bits << 16); }
-inline float high_bf16(std::uint32_t bits) { return std::bit_cast<float>(bits & 0xFFFF0000u); }
-
 }  // namespace detail
 
 // mma.sync.m16n8k8, TF32: lane i holds a[group + 8 (r % 2)][in + 4 (r / 2)], b[in + 4 r][group] and
@@ -166,12 +167,12 @@ inline void mma_bf16(float (&c)[4], const std::uint32_t (&a)[4], const std::uint
           const int group = i / 4, pair = i % 4 * 2;
           for (int r = 0; r < 4; ++r) {
             const int row = group + r % 2 * 8, column = pair + r / 2 * 8;
-            x[row][column] = detail::low_bf16(lane->a[r]);
-            x[row][column + 1] = detail::high_bf16(lane->a[r]);
+            x[row][column] = low_bf16(lane->a[r]);
+            x[row][column + 1] = high_bf16(lane->a[r]);
           }
           for (int r = 0; r < 2; ++r) {
-            y[pair + r * 8][group] = detail::low_bf16(lane->b[r]);
-            y[pair + r * 8 + 1][group] = detail::high_bf16(lane->b[r]);
+            y[pair + r * 8][group] = low_bf16(lane->b[r]);
+            y[pair + r * 8 + 1][group] = high_bf16(lane->b[r]);
           }
         }
         detail::multiply<16>(lanes, x, y);

@@ -17,9 +17,9 @@ namespace {
 // --- kernels -----------------------------------------------------------------------------------------
 
 // Sums of the difference from the first row and of its square: no cancellation when the mean is large.
-template <int V>
+template <int V, typename T>
 struct Moments {
-  const float* x;
+  const T* x;
   float pivot[V];
 
   __device__ void begin(std::int64_t channel) { load(pivot, x + channel); }
@@ -43,12 +43,13 @@ __device__ void store_moments(double pivot, double first, double second, double 
   *var = square > 0 ? square : 0.0;
 }
 
+template <typename T>
 struct StoreMoments {
-  const float* x;
+  const T* x;
   float *mean, *var;
   double rows;
   __device__ void operator()(std::int64_t channel, double first, double second) const {
-    store_moments(x[channel], first, second, rows, mean + channel, var + channel);
+    store_moments(value_of(x[channel]), first, second, rows, mean + channel, var + channel);
   }
 };
 
@@ -111,9 +112,9 @@ __device__ __forceinline__ int own_channel(int channels) {
   return static_cast<int>(first_index()) % (channels / V) * V;
 }
 
-template <Activation act, int V>
+template <Activation act, int V, typename T>
 __global__ void __launch_bounds__(threads_per_block)
-    normalise(Normalised norm, const float* x, const float* addend, float* y, int channels, int count) {
+    normalise(Normalised norm, const T* x, const T* addend, T* y, int channels, int count) {
   const NormLine<V> own(norm, own_channel<V>(channels));
   const int step = index_step();
   for (int i = first_index(); i < count; i += step) {
@@ -194,29 +195,29 @@ __global__ void __launch_bounds__(threads_per_block)
 
 // --- launching ---------------------------------------------------------------------------------------
 
-// Where all that is read and written of a norm allows it, four channels at a time.
-template <typename Body, typename... Pointers>
+// Where all that is read and written of a norm allows it, 16 bytes of values at a time.
+template <typename T = float, typename Body, typename... Pointers>
 void dispatch_norm_width(const Normalised& norm, std::int64_t channels, Body&& body, Pointers... others) {
-  dispatch_width(channels, body, norm.mean, norm.var, norm.scale, norm.shift, others...);
+  dispatch_width<T>(channels, body, norm.mean, norm.var, norm.scale, norm.shift, others...);
 }
 
-template <typename Op>
-void run_normalise(Stream stream, const Op& op, const float* addend = nullptr) {
+template <typename T, typename Op>
+void run_normalise(Stream stream, const Op& op, const Tensor& other = {}) {
   const Normalised norm = normalised(op);
-  const float* x = floats(op.x);
-  float* y = floats(op.y);
+  const T *x = op.x.template data<T>(), *addend = other.defined() ? other.data<T>() : nullptr;
+  T* y = op.y.template data<T>();
   const std::int64_t channels = op.x.shape().back();
   const auto run = [&]<int V>() {
     dispatch(op.act, [&]<Activation act>() {
       in_pieces(op.x.shape().rows(), channels, [&](std::int64_t at, std::int64_t rows) {
         const std::int64_t count = rows * channels / V;
-        launch("batch_norm_normalise", normalise<act, V>, blocks_in_step(count, channels / V),
+        launch("batch_norm_normalise", normalise<act, V, T>, blocks_in_step(count, channels / V),
                threads_per_block, 0, stream, norm, x + at, addend != nullptr ? addend + at : nullptr, y + at,
                channels, count);
       });
     });
   };
-  dispatch_norm_width(norm, channels, run, x, addend, y);
+  dispatch_norm_width<T>(norm, channels, run, x, addend, y);
 }
 
 }  // namespace
@@ -227,26 +228,29 @@ void batch_norm_of_moments(Stream stream, const BatchNormForward& op, const floa
   launch("batch_norm_merge", merge_moments, ceil_divide(channels, 8), 1024, 0, stream, moments,
          floats(op.mean), floats(op.var), tiles, tiles.even(), tiles.across(), tiles.down(), tiles.count(),
          rows, channels);
-  if (op.y.defined()) run_normalise(stream, op);
+  if (!op.y.defined()) return;
+  dispatch_stored(op.y, [&]<typename T>() { run_normalise<T>(stream, op); });
 }
 
 // --- operators ---------------------------------------------------------------------------------------
 
 void GpuBackend::compute(const BatchNormForward& op, void* workspace) {
   const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
-  const float* x = floats(op.x);
   const double count = rows;
-  const StoreMoments finish{x, floats(op.mean), floats(op.var), count};
-  const auto run = [&]<int V>() {
-    column_reduce<V>("batch_norm_statistics", stream(), Moments<V>{x}, finish, scratch(workspace), rows,
-                     channels);
-  };
-  dispatch_width(channels, run, x);
-  run_normalise(stream(), op);
+  dispatch_stored(op.x, [&]<typename T>() {
+    const T* x = op.x.data<T>();
+    const StoreMoments<T> finish{x, floats(op.mean), floats(op.var), count};
+    const auto run = [&]<int V>() {
+      column_reduce<V>("batch_norm_statistics", stream(), Moments<V, T>{x}, finish, scratch(workspace), rows,
+                       channels);
+    };
+    dispatch_width<T>(channels, run, x);
+    run_normalise<T>(stream(), op);
+  });
 }
 
 void GpuBackend::compute(const BatchNormInference& op, void*) {
-  run_normalise(stream(), op, op.addend.defined() ? floats(op.addend) : nullptr);
+  dispatch_stored(op.x, [&]<typename T>() { run_normalise<T>(stream(), op, op.addend); });
 }
 
 void GpuBackend::compute(const BatchNormBackward& op, void* workspace) {

@@ -1,11 +1,11 @@
 // Two sums per channel over the rows of (rows, channels): the skeleton of batch norm's statistics and
 // gradients and of bias gradients.
 //
-// A block takes 32 channels and one part of the rows. A thread has V channels side by side (4 where they fill
-// quads: one load of 16 bytes), so that a warp reads V rows of 128 bytes; it keeps what it knows of its
-// channels in registers. A block's sums are added by shuffles and in shared memory; a second, small kernel
-// adds the parts (part_sums.cuh), in double. No atomics: the same shape gives the same order and the same
-// bits.
+// A block takes 32 channels and one part of the rows. A thread has V channels side by side (4, of bf16
+// 8, where they fill loads of 16 bytes), so that a warp reads V rows of 32 channels; it keeps what it knows
+// of its channels in registers. A block's sums are added by shuffles and in shared memory; a second, small
+// kernel adds the parts (part_sums.cuh), in double. No atomics: the same shape gives the same order and the
+// same bits.
 #pragma once
 
 #include "cuda/kernels/math.cuh"

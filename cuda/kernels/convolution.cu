@@ -28,6 +28,12 @@ MatrixOperand<true> weights(const Tensor& w, const ProductShape& product) {
   return {floats(w), product.k, product.n, product.k};
 }
 
+// Does every access of 16 bytes stay within a pixel of x?
+template <typename X>
+bool whole_chunks(const ConvShape& shape) {
+  return shape.channels % vector_width<X> == 0;
+}
+
 }  // namespace
 
 // --- operators ---------------------------------------------------------------------------------------
@@ -39,17 +45,21 @@ void GpuBackend::compute(const ConvForward& op, void* workspace) {
   if (op.conv.depthwise) return depthwise(stream(), options_.level, op);
   const ConvShape shape = shape_of(op);
   const ProductShape product = forward_product(shape);
-  const PlainOutput out{floats(op.y), product.n, 1, nullptr, Activation::none, false};
-  if (shape.pointwise()) {
-    return pointwise_product(stream(), options_, floats(op.x), input_norm(op.pending), floats(op.w), out,
-                             product, scratch(workspace));
+  if (options_.level == KernelLevel::fast && has_few_channels(shape, op)) {
+    return convolve_few_channels(stream(), shape, op, nullptr);
   }
-  if (options_.level == KernelLevel::fast && has_few_channels(shape, floats(op.y))) {
-    return convolve_few_channels(stream(), shape, floats(op.x), floats(op.w), floats(op.y), nullptr);
-  }
-  run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
-                    WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product,
-                    scratch(workspace));
+  dispatch_values(op, [&]<typename X, typename Y>() {
+    const PlainOutput<Y> out{op.y.data<Y>(), product.n, 1, nullptr, Activation::none, false};
+    if constexpr (std::is_same_v<X, Y>) {
+      if (shape.pointwise()) {
+        return pointwise_product(stream(), options_, op.x.data<X>(), input_norm(op.pending), floats(op.w),
+                                 out, product, scratch(workspace));
+      }
+    }
+    run_product<true>("conv2d_forward", stream(), options_, whole_chunks<X>(shape),
+                      WindowOperand<X>{op.x.data<X>(), shape}, weights(op.w, product), out, product,
+                      scratch(workspace));
+  });
 }
 
 std::size_t GpuBackend::workspace(const ConvDgrad& op) {
@@ -59,11 +69,11 @@ void GpuBackend::compute(const ConvDgrad& op, void* workspace) {
   if (op.conv.depthwise) return depthwise(stream(), options_.level, op);
   const ConvShape shape = shape_of(op);
   if (shape.pointwise()) {
-    const Output out{floats(op.dx), shape.channels, 1, nullptr, Activation::none, op.dx.adds()};
+    const Output<> out{floats(op.dx), shape.channels, 1, nullptr, Activation::none, op.dx.adds()};
     return matrix_product("conv2d_dgrad", stream(), options_, false, false, floats(op.dy), floats(op.w), out,
                           dgrad_product(shape), scratch(workspace));
   }
-  const PlainOutput out{floats(op.dx), shape.channels, 1, nullptr, Activation::none, op.dx.adds()};
+  const PlainOutput<> out{floats(op.dx), shape.channels, 1, nullptr, Activation::none, op.dx.adds()};
   run_product<false>("conv2d_dgrad", stream(), options_, shape.channels % 4 == 0 && shape.filters % 4 == 0,
                      GradientOperand{floats(op.dy), shape}, KernelOperand{floats(op.w), shape}, out,
                      dgrad_product(shape), scratch(workspace));
@@ -83,11 +93,11 @@ void GpuBackend::compute(const ConvWgrad& op, void* workspace) {
   }
   const ProductShape product = wgrad_product(shape);
   if (shape.pointwise()) {
-    const Output out{floats(op.dw), product.n, 1, nullptr, Activation::none, op.dw.adds()};
+    const Output<> out{floats(op.dw), product.n, 1, nullptr, Activation::none, op.dw.adds()};
     return pointwise_wgrad(stream(), options_, floats(op.dy), floats(op.x), input_norm(op.pending), out,
                            product, scratch(workspace));
   }
-  const Output out{floats(op.dw), 1, product.m, nullptr, Activation::none, op.dw.adds()};
+  const Output<> out{floats(op.dw), 1, product.m, nullptr, Activation::none, op.dw.adds()};
   run_product<true>("conv2d_wgrad", stream(), options_, shape.channels % 4 == 0 && shape.filters % 4 == 0,
                     TransposedWindowOperand{floats(op.x), shape},
                     MatrixOperand<false>{floats(op.dy), product.n, product.n, product.k}, out, product,
@@ -97,9 +107,9 @@ void GpuBackend::compute(const ConvWgrad& op, void* workspace) {
 bool GpuBackend::fuses(const ConvForward& op) const {
   if (!op.pending.defined()) return true;
   const ConvShape shape = shape_of(op);
-  if (op.conv.depthwise) return depthwise_has_code(options_.level, shape);
-  return shape.pointwise() &&
-         pointwise_takes_norm(options_, forward_product(shape), floats(op.x), floats(op.w));
+  if (op.conv.depthwise) return depthwise_has_code(options_.level, shape, op);
+  return shape.pointwise() && op.x.dtype() == op.y.dtype() &&
+         pointwise_takes_norm(options_, forward_product(shape), op.x, floats(op.w));
 }
 bool GpuBackend::fuses(const ConvWgrad& op) const {
   if (!op.pending.defined()) return true;
@@ -109,17 +119,21 @@ bool GpuBackend::fuses(const ConvWgrad& op) const {
          pointwise_wgrad_takes_norm(options_, wgrad_product(shape), floats(op.dy), floats(op.x));
 }
 bool GpuBackend::fuses(const ConvBatchNormForward& op) const {
-  if (!fuses(op.convolution())) return false;
-  const ConvShape shape = shape_of(op.convolution());
-  if (op.conv.depthwise) return depthwise_has_code(options_.level, shape);
-  return options_.level == KernelLevel::fast &&
-         (has_few_channels(shape, floats(op.y)) || forward_product(shape).splits() == 1);
+  const ConvForward convolution = op.convolution();
+  if (!fuses(convolution)) return false;
+  const ConvShape shape = shape_of(convolution);
+  if (op.conv.depthwise) return depthwise_has_code(options_.level, shape, convolution);
+  if (options_.level != KernelLevel::fast) return false;
+  if (has_few_channels(shape, convolution)) return true;
+  // In bf16 the tiled kernel has what fills no chunk, and leaves no moments.
+  const bool narrow = op.x.dtype() == DType::bf16;
+  return forward_product(shape).splits() == 1 && (!narrow || whole_chunks<Bf16>(shape));
 }
 std::size_t GpuBackend::workspace(const ConvBatchNormForward& op) {
   const ConvShape shape = shape_of(op.convolution());
-  const Tiles tiles = op.conv.depthwise                       ? depthwise_tiles(shape)
-                      : has_few_channels(shape, floats(op.y)) ? few_channels_tiles(shape)
-                                                              : row_tiles(shape.outputs());
+  const Tiles tiles = op.conv.depthwise                           ? depthwise_tiles(shape)
+                      : has_few_channels(shape, op.convolution()) ? few_channels_tiles(shape)
+                                                                  : row_tiles(shape.outputs());
   return bytes_of(tiles.count() * 3 * shape.filters);
 }
 void GpuBackend::compute(const ConvBatchNormForward& op, void* workspace) {
@@ -130,17 +144,21 @@ void GpuBackend::compute(const ConvBatchNormForward& op, void* workspace) {
     depthwise(stream(), options_.level, op.convolution(), moments);
     return batch_norm_of_moments(stream(), op.normalization(), moments, depthwise_tiles(shape));
   }
-  if (has_few_channels(shape, floats(op.y))) {
-    convolve_few_channels(stream(), shape, floats(op.x), floats(op.w), floats(op.y), moments);
+  if (has_few_channels(shape, op.convolution())) {
+    convolve_few_channels(stream(), shape, op.convolution(), moments);
     return batch_norm_of_moments(stream(), op.normalization(), moments, few_channels_tiles(shape));
   }
-  const OutputWithMoments out{{floats(op.y), product.n, 1, nullptr, Activation::none, false}, moments};
-  if (shape.pointwise()) {
-    pointwise_product(stream(), options_, floats(op.x), input_norm(op.pending), floats(op.w), out, product);
-  } else {
-    run_product<true>("conv2d_forward", stream(), options_, shape.channels % 4 == 0,
-                      WindowOperand{floats(op.x), shape}, weights(op.w, product), out, product, nullptr);
-  }
+  dispatch_values(op, [&]<typename X, typename Y>() {
+    const OutputWithMoments<Y> out{{op.y.data<Y>(), product.n, 1, nullptr, Activation::none, false}, moments};
+    if constexpr (std::is_same_v<X, Y>) {
+      if (shape.pointwise()) {
+        return pointwise_product(stream(), options_, op.x.data<X>(), input_norm(op.pending), floats(op.w),
+                                 out, product);
+      }
+    }
+    run_product<true>("conv2d_forward", stream(), options_, whole_chunks<X>(shape),
+                      WindowOperand<X>{op.x.data<X>(), shape}, weights(op.w, product), out, product, nullptr);
+  });
   batch_norm_of_moments(stream(), op.normalization(), moments, row_tiles(shape.outputs()));
 }
 

@@ -41,12 +41,19 @@ inline ConvShape shape_of(const ConvWgrad& op) {
   return shape_of(op.conv, op.x.shape(), op.dw.tensor.shape());
 }
 
-// Forward passes of images of three channels (few_channels.cu), for shapes and outputs that it has code for;
-// the tiles of y leave their moments where `moments` is not null.
-bool has_few_channels(const ConvShape& shape, const float* y);
+// Calls body.operator()<X, Y>() with the types in which x and y lie: both in one, or x in f32 and y in bf16.
+template <typename Op, typename Body>
+void dispatch_values(const Op& op, Body&& body) {
+  if (op.x.dtype() == DType::bf16) return body.template operator()<Bf16, Bf16>();
+  if (op.y.dtype() == DType::bf16) return body.template operator()<float, Bf16>();
+  body.template operator()<float, float>();
+}
+
+// Forward passes of images of three channels in f32 (few_channels.cu), for shapes and outputs that it has
+// code for; the tiles of y leave their moments where `moments` is not null.
+bool has_few_channels(const ConvShape& shape, const ConvForward& op);
 Tiles few_channels_tiles(const ConvShape& shape);
-void convolve_few_channels(void* stream, const ConvShape& shape, const float* x, const float* w, float* y,
-                           float* moments);
+void convolve_few_channels(void* stream, const ConvShape& shape, const ConvForward& op, float* moments);
 // Gradients by their kernels.
 bool has_few_channels_wgrad(const ConvShape& shape);
 std::int64_t few_channels_wgrad_scratch(const ConvShape& shape);  // floats
@@ -56,6 +63,7 @@ void few_channels_wgrad(void* stream, const ConvShape& shape, const ConvWgrad& o
 // `moments`: where the tiles of y leave theirs (tile_moments.cuh); or null. That, and norms of x that are
 // pending, only where it has code for it.
 bool depthwise_has_code(KernelLevel level, const ConvShape& shape);
+bool depthwise_has_code(KernelLevel level, const ConvShape& shape, const ConvForward& op);
 Tiles depthwise_tiles(const ConvShape& shape);
 void depthwise(void* stream, KernelLevel level, const ConvForward& op, float* moments = nullptr);
 void depthwise(void* stream, KernelLevel level, const ConvDgrad& op);

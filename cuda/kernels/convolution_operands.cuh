@@ -1,6 +1,6 @@
 // Where the matrices of a convolution find their elements. No matrix is ever laid out in memory: the
-// gather happens while a tile travels to shared memory. Chunks of four stay within one pixel because
-// channel counts are multiples of 4 wherever V is 4.
+// gather happens while a tile travels to shared memory. Chunks of four (of bf16: eight) stay within one pixel
+// because channel counts are multiples of that wherever there are any.
 #pragma once
 
 #include "cuda/kernels/convolution.h"
@@ -28,13 +28,15 @@ __device__ __forceinline__ void advance_tap(TapDepth& depth, int channels, int k
 }
 
 // Rows: output pixels (n, p, q). k: (r, s, c). Elements of x.
+template <typename T = float>
 struct WindowOperand {
+  using Element = T;
   static constexpr bool along_k = true;
-  const float* data;
+  const T* data;
   ConvShape s;
 
   struct Row {
-    const float* image;  // nullptr: no such row
+    const T* image;  // nullptr: no such row
     int top, left;
   };
   __device__ Row row(std::int64_t index) const {
@@ -48,7 +50,7 @@ struct WindowOperand {
   using Depth = TapDepth;
   __device__ Depth depth(std::int64_t k) const { return tap_depth(k, s.channels, s.kernel); }
   __device__ void advance(Depth& depth) const { advance_tap(depth, s.channels, s.kernel); }
-  __device__ const float* at(const Row& row, const Depth& depth) const {
+  __device__ const T* at(const Row& row, const Depth& depth) const {
     const int h = row.top + depth.r, w = row.left + depth.s;
     if (row.image == nullptr || depth.r >= s.kernel || h < 0 || h >= s.height || w < 0 || w >= s.width) {
       return nullptr;
@@ -59,6 +61,7 @@ struct WindowOperand {
 
 // Rows: input pixels (n, h, w). k: (r, s, filter). Elements of dy whose windows hold the pixel at (r, s).
 struct GradientOperand {
+  using Element = float;
   static constexpr bool along_k = true;
   const float* data;
   ConvShape s;
@@ -93,6 +96,7 @@ struct GradientOperand {
 
 // Rows: input channels. k: (r, s, filter). Elements of w.
 struct KernelOperand {
+  using Element = float;
   static constexpr bool along_k = false;
   const float* data;
   ConvShape s;
@@ -116,6 +120,7 @@ struct KernelOperand {
 
 // Rows: (r, s, c). k: output pixels (n, p, q). Elements of x.
 struct TransposedWindowOperand {
+  using Element = float;
   static constexpr bool along_k = false;
   const float* data;
   ConvShape s;

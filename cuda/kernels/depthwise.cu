@@ -19,22 +19,24 @@ namespace {
 
 // --- kernels -----------------------------------------------------------------------------------------
 
+template <typename X, typename Y>
 __global__ void __launch_bounds__(threads_per_block)
-    forward_naive(ConvShape s, const float* x, const float* w, float* y, std::int64_t n) {
+    forward_naive(ConvShape s, const X* x, const float* w, Y* y, std::int64_t n) {
   for (std::int64_t i = first_index(); i < n; i += index_step()) {
     const int c = i % s.channels, q = i / s.channels % s.out_width;
     const std::int64_t rest = i / s.channels / s.out_width;
     const int p = rest % s.out_height;
-    const float* image = x + rest / s.out_height * s.height * s.width * s.channels;
+    const X* image = x + rest / s.out_height * s.height * s.width * s.channels;
     float sum = 0;
     for (int r = 0; r < s.kernel; ++r) {
       for (int t = 0; t < s.kernel; ++t) {
         const int h = p * s.stride + r - s.padding, v = q * s.stride + t - s.padding;
         if (h < 0 || h >= s.height || v < 0 || v >= s.width) continue;
-        sum = fmaf(image[pixel(h, s.width, v, s.channels) + c], w[pixel(c, s.kernel, r, s.kernel) + t], sum);
+        const float value = value_of(image[pixel(h, s.width, v, s.channels) + c]);
+        sum = fmaf(value, w[pixel(c, s.kernel, r, s.kernel) + t], sum);
       }
     }
-    y[i] = sum;
+    y[i] = as_stored<Y>(sum);
   }
 }
 
@@ -69,21 +71,21 @@ __global__ void __launch_bounds__(threads_per_block)
 constexpr int tile_width = 8;
 constexpr int tile_height(int stride) { return stride == 1 ? 8 : 4; }
 
-// The moments (3, channels) of the block's outputs (tile_moments.cuh): the first output of each channel, and
-// the sums of the differences from it and of their squares. `rows`: of the thread's column, those that there
-// are.
-template <int Rows>
+// The moments (3, channels) of the block's outputs as stored (tile_moments.cuh): the first output of each
+// channel, and the sums of the differences from it and of their squares. `rows`: of the thread's column,
+// those that there are.
+template <typename T, int Rows>
 __device__ __forceinline__ void leave_moments(const float (&outputs)[Rows], int rows, bool inside,
                                               float* moments, int channels) {
   SHARED(float, pivots, [32]);
   SHARED(float, sums, [2][tile_width][32]);
   const int lane = threadIdx.x, column = threadIdx.y;
-  if (column == 0) pivots[lane] = outputs[0];
+  if (column == 0) pivots[lane] = rounded<T>(outputs[0]);
   __syncthreads();
   const float pivot = pivots[lane];
   float first = 0, second = 0;
   UNROLL for (int p = 0; p < Rows; ++p) {
-    const float difference = p < rows ? outputs[p] - pivot : 0.0f;
+    const float difference = p < rows ? rounded<T>(outputs[p]) - pivot : 0.0f;
     first += difference;
     second = fmaf(difference, difference, second);
   }
@@ -97,14 +99,33 @@ __device__ __forceinline__ void leave_moments(const float (&outputs)[Rows], int 
   if (column == 0) moments[lane] = pivot;
 }
 
+// Values to shared memory. Of eight, threads of odd rows of 32 begin with the upper four: rows would meet in
+// the banks of their lower four, then in those of the others.
+template <int V>
+__device__ __forceinline__ void store_in_turn(float* to, const float (&values)[V], int row) {
+  if constexpr (V == 8) {
+    const bool odd = row % 2 == 1;
+    float first[4], second[4];
+    UNROLL for (int v = 0; v < 4; ++v) {
+      first[v] = odd ? values[v + 4] : values[v];
+      second[v] = odd ? values[v] : values[v + 4];
+    }
+    store(to + (odd ? 4 : 0), first);
+    store(to + (odd ? 0 : 4), second);
+  } else {
+    store(to, values);
+  }
+}
+
 // 32 lanes (channels) by 8 columns of outputs. `Turned`: the kernel about both axes. Inputs come V channels
 // at a time. Kernels lie (channels, taps): read lane by lane, every tap would cost a sector a lane; so the
 // block's kernels, which are one piece of memory, come through shared memory, where an odd number of taps
-// meets in no bank. `Moments`: the block leaves those of its tile in moments (tiles, 3, channels). `Normed`:
-// x goes through its norm on the way to shared memory.
-template <int K, int S, bool Turned, int V, bool Moments, bool Normed>
-__global__ void __launch_bounds__(256) forward_tiled(ConvShape s, const float* x, const float* w, float* y,
-                                                     bool accumulate, float* moments, InputNorm input) {
+// meets in no bank. Where moments (tiles, 3, channels) is not null, the block leaves those of its tile there.
+// `Normed`: x goes through its norm on the way to shared memory. T: in which x and y lie.
+template <int K, int S, bool Turned, int V, bool Normed, typename T>
+__global__ void __launch_bounds__(256, K == 7 ? 3 : 4)  // told nothing, ptxas spills to fit more blocks an SM
+    forward_tiled(ConvShape s, const T* x, const float* w, T* y, bool accumulate, float* moments,
+                  InputNorm input) {
   constexpr int out_rows = tile_height(S), in_rows = (out_rows - 1) * S + K;
   constexpr int in_columns = (tile_width - 1) * S + K;
   SHARED(float, tile, [in_rows][in_columns][32]);
@@ -118,7 +139,7 @@ __global__ void __launch_bounds__(256) forward_tiled(ConvShape s, const float* x
   const int first_q = blockIdx.x % across * tile_width;
   const int first_p = blockIdx.x / across % down * out_rows;
   const std::int64_t n = blockIdx.x / across / down;
-  const float* image = x + n * s.height * s.width * s.channels;
+  const T* image = x + n * s.height * s.width * s.channels;
   NormLine<V> line;
   if (Normed && own_inside) line = NormLine<V>(input.norm, first_channel + own);
   UNROLL_BY(4) for (int i = thread / lanes; i < in_rows * in_columns; i += 256 / lanes) {
@@ -129,7 +150,7 @@ __global__ void __launch_bounds__(256) forward_tiled(ConvShape s, const float* x
       load(values, image + pixel(h, s.width, v, s.channels) + first_channel + own);
       if constexpr (Normed) line.apply(input.act, values);
     }
-    store(&tile[row][at][own], values);
+    store_in_turn(&tile[row][at][own], values, thread / lanes);
   }
   const int first_tap = first_channel * K * K, all_taps = s.channels * K * K;
   for (int i = thread; i < 32 * K * K; i += 256) {
@@ -150,9 +171,9 @@ __global__ void __launch_bounds__(256) forward_tiled(ConvShape s, const float* x
     }
   }
   const int q = first_q + column;
-  if constexpr (Moments) {
-    const int rows = q < s.out_width ? s.out_height - first_p : 0;
-    leave_moments(sums, rows, inside, moments + block_index() * 3 * s.channels + first_channel, s.channels);
+  if (moments != nullptr) {
+    moments += block_index() * 3 * s.channels + first_channel;
+    leave_moments<T>(sums, q < s.out_width ? s.out_height - first_p : 0, inside, moments, s.channels);
   }
   if (!inside || q >= s.out_width) return;
   UNROLL for (int p = 0; p < out_rows; ++p) {
@@ -260,8 +281,8 @@ __global__ void __launch_bounds__(256)
 
 // --- launching ---------------------------------------------------------------------------------------
 
-template <int K, int S, bool Turned>
-void run_tiled(const char* name, Stream stream, const ConvShape& s, const float* x, const float* w, float* y,
+template <int K, int S, bool Turned, typename T>
+void run_tiled(const char* name, Stream stream, const ConvShape& s, const T* x, const float* w, T* y,
                bool accumulate, float* moments = nullptr, const InputNorm& input = {}) {
   const auto go = [&](auto* kernel) {
     launch(name, kernel, {depthwise_tiles(s).count(), ceil_divide(s.channels, 32)}, dim3(32, tile_width), 0,
@@ -269,17 +290,16 @@ void run_tiled(const char* name, Stream stream, const ConvShape& s, const float*
   };
   const auto run = [&]<int V>() {
     if constexpr (!Turned) {
-      const bool leaves = moments != nullptr;
-      if (input.defined()) {
-        return go(leaves ? forward_tiled<K, S, false, V, true, true>
-                         : forward_tiled<K, S, false, V, false, true>);
-      }
-      if (leaves) return go(forward_tiled<K, S, false, V, true, false>);
+      if (input.defined()) return go(forward_tiled<K, S, false, V, true, T>);
     }
-    go(forward_tiled<K, S, Turned, V, false, false>);
+    go(forward_tiled<K, S, Turned, V, false, T>);
   };
   const Normalised& norm = input.norm;
-  dispatch_width(s.channels, run, x, norm.mean, norm.var, norm.scale, norm.shift);
+  if constexpr (std::is_same_v<T, Bf16>) {
+    run.template operator()<vector_width<Bf16>>();  // depthwise_has_code()
+  } else {
+    dispatch_width(s.channels, run, x, norm.mean, norm.var, norm.scale, norm.shift);
+  }
 }
 
 template <int K, int S>
@@ -324,19 +344,37 @@ bool depthwise_has_code(KernelLevel level, const ConvShape& s) {
   return level == KernelLevel::fast && has_code && s.stride <= 2;
 }
 
+// In bf16 only whole accesses, and only from bf16.
+bool depthwise_has_code(KernelLevel level, const ConvShape& s, const ConvForward& op) {
+  if (!depthwise_has_code(level, s) || op.y.dtype() == DType::f32) return depthwise_has_code(level, s);
+  const auto aligned = [](const Tensor& tensor) {
+    return !tensor.defined() || reinterpret_cast<std::uintptr_t>(tensor.address()) % 16 == 0;
+  };
+  const PendingNorm& norm = op.pending;
+  return op.x.dtype() == DType::bf16 && s.channels % vector_width<Bf16> == 0 && aligned(op.x) &&
+         aligned(norm.mean) && aligned(norm.var) && aligned(norm.scale) && aligned(norm.shift);
+}
+
 void depthwise(Stream stream, KernelLevel level, const ConvForward& op, float* moments) {
   const char* name = "depthwise_forward";
   const ConvShape s = shape_of(op);
-  const float *x = floats(op.x), *w = floats(op.w);
-  float* y = floats(op.y);
+  const float* w = floats(op.w);
   const InputNorm input = input_norm(op.pending);
-  dispatch_kernel(level, s.kernel, [&]<int K>() {
-    if constexpr (K > 0) {
-      if (s.stride == 1) return run_tiled<K, 1, false>(name, stream, s, x, w, y, false, moments, input);
-      if (s.stride == 2) return run_tiled<K, 2, false>(name, stream, s, x, w, y, false, moments, input);
+  dispatch_values(op, [&]<typename X, typename Y>() {
+    const X* x = op.x.data<X>();
+    Y* y = op.y.data<Y>();
+    if constexpr (std::is_same_v<X, Y>) {
+      if (depthwise_has_code(level, s, op)) {
+        return dispatch_kernel(level, s.kernel, [&]<int K>() {
+          if constexpr (K > 0) {
+            if (s.stride == 1) return run_tiled<K, 1, false>(name, stream, s, x, w, y, false, moments, input);
+            run_tiled<K, 2, false>(name, stream, s, x, w, y, false, moments, input);
+          }
+        });
+      }
     }
     const std::int64_t n = s.outputs() * s.channels;
-    launch(name, forward_naive, blocks_for(n), threads_per_block, 0, stream, s, x, w, y, n);
+    launch(name, forward_naive<X, Y>, blocks_for(n), threads_per_block, 0, stream, s, x, w, y, n);
   });
 }
 

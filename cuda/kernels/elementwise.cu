@@ -48,10 +48,23 @@ struct Towards {  // what moves b towards a
   __device__ float operator()(float a, float b) const { return t * (a - b); }
 };
 
-// Rows of a and b side by side; V columns at a time.
+// y[i] = a[i] + b[i] of bf16, V at a time.
 template <int V>
 __global__ void __launch_bounds__(threads_per_block)
-    join(const float* a, const float* b, float* y, int first, int second, int count) {
+    add_narrow(const Bf16* a, const Bf16* b, Bf16* y, std::int64_t count) {
+  for (std::int64_t i = first_index(); i < count; i += index_step()) {
+    float u[V], v[V];
+    load(u, a + i * V);
+    load(v, b + i * V);
+    UNROLL for (int j = 0; j < V; ++j) u[j] += v[j];
+    store(y + i * V, u);
+  }
+}
+
+// Rows of a and b side by side; V columns at a time.
+template <int V, typename T>
+__global__ void __launch_bounds__(threads_per_block)
+    join(const T* a, const T* b, T* y, int first, int second, int count) {
   const int width = (first + second) / V, step = index_step();
   for (int i = first_index(); i < count; i += step) {
     const int row = i / width, column = i % width * V;
@@ -103,7 +116,17 @@ void GpuBackend::compute(const ActivationBackward& op, void*) {
 }
 
 void GpuBackend::compute(const Add& op, void*) {
-  run_map(op.name, stream(), Sum{}, floats(op.a), floats(op.b), floats(op.y), false, op.a.elements());
+  if (op.y.dtype() == DType::f32) {
+    return run_map(op.name, stream(), Sum{}, floats(op.a), floats(op.b), floats(op.y), false,
+                   op.a.elements());
+  }
+  const Bf16 *a = op.a.data<Bf16>(), *b = op.b.data<Bf16>();
+  Bf16* y = op.y.data<Bf16>();
+  const auto run = [&]<int V>() {
+    const std::int64_t count = op.a.elements() / V;
+    launch(op.name, add_narrow<V>, blocks_for(count), threads_per_block, 0, stream(), a, b, y, count);
+  };
+  dispatch_width<Bf16>(op.a.elements(), run, a, b, y);
 }
 
 void GpuBackend::compute(const CopyGradient& op, void*) {
@@ -117,16 +140,18 @@ void GpuBackend::compute(const Lerp& op, void*) {
 
 void GpuBackend::compute(const ConcatForward& op, void*) {
   const std::int64_t first = op.a.shape().back(), second = op.b.shape().back(), width = first + second;
-  const float *a = floats(op.a), *b = floats(op.b);
-  float* y = floats(op.y);
-  const auto run = [&]<int V>() {
-    in_pieces(op.y.shape().rows(), width, [&](std::int64_t at, std::int64_t rows) {
-      const std::int64_t row = at / width, count = rows * width / V;
-      launch(op.name, join<V>, blocks_for(count), threads_per_block, 0, stream(), a + row * first,
-             b + row * second, y + at, first, second, count);
-    });
-  };
-  dispatch_width(first % 4 == 0 ? second : first, run, a, b, y);
+  dispatch_stored(op.y, [&]<typename T>() {
+    const T *a = op.a.data<T>(), *b = op.b.data<T>();
+    T* y = op.y.data<T>();
+    const auto run = [&]<int V>() {
+      in_pieces(op.y.shape().rows(), width, [&](std::int64_t at, std::int64_t rows) {
+        const std::int64_t row = at / width, count = rows * width / V;
+        launch(op.name, join<V, T>, blocks_for(count), threads_per_block, 0, stream(), a + row * first,
+               b + row * second, y + at, first, second, count);
+      });
+    };
+    dispatch_width<T>(first % vector_width<T> == 0 ? second : first, run, a, b, y);
+  });
 }
 
 void GpuBackend::compute(const ConcatBackward& op, void*) {

@@ -50,9 +50,9 @@ __device__ __forceinline__ void leave_moments(const float (&sums)[side][side], c
   if (which == 0) moments[filter] = pivots[filter];
 }
 
-template <int S, bool Moments>
-__global__ void __launch_bounds__(256)
-    few_channels(ConvShape s, const float* x, const float* w, float* y, float* moments) {
+template <int S, bool Moments, typename T>
+__global__ void __launch_bounds__(256, 4)  // told nothing, ptxas spills to fit more blocks an SM
+    few_channels(ConvShape s, const float* x, const float* w, T* y, float* moments) {
   constexpr int rows = (tile_height - 1) * S + window, columns = ((tile_width - 1) * S + window) * channels;
   SHARED(float, tile, [rows][columns]);
   SHARED(float, kernels, [depth][filters_a_block + 4]);  // for the banks of the stores below
@@ -88,6 +88,7 @@ __global__ void __launch_bounds__(256)
   }
   bool there[side];
   UNROLL for (int i = 0; i < side; ++i) {
+    UNROLL for (int f = 0; f < side; ++f) sums[i][f] = rounded<T>(sums[i][f]);  // moments are those of y
     const int at = output + i * outputs_apart, p = first_p + at / tile_width, q = first_q + at % tile_width;
     there[i] = p < s.out_height && q < s.out_width;
     if (there[i])
@@ -147,19 +148,20 @@ __global__ void __launch_bounds__(256, 2)  // told nothing, ptxas spills to fit 
   leave_partials(own, lane, warp, true, partial + part * depth * s.filters + filter, s.filters);
 }
 
-template <int S>
-void run(Stream stream, const ConvShape& s, const float* x, const float* w, float* y, float* moments) {
+template <int S, typename T>
+void run(Stream stream, const ConvShape& s, const ConvForward& op, float* moments) {
   const Grid grid{few_channels_tiles(s).count(), s.filters / filters_a_block};
-  launch("conv2d_few_channels", moments != nullptr ? few_channels<S, true> : few_channels<S, false>, grid,
-         256, 0, stream, s, x, w, y, moments);
+  launch("conv2d_few_channels", moments != nullptr ? few_channels<S, true, T> : few_channels<S, false, T>,
+         grid, 256, 0, stream, s, floats(op.x), floats(op.w), op.y.data<T>(), moments);
 }
 
 }  // namespace
 
 // --- launching ---------------------------------------------------------------------------------------
 
-bool has_few_channels(const ConvShape& s, const float* y) {
-  return has_few_channels_wgrad(s) && reinterpret_cast<std::uintptr_t>(y) % 16 == 0;
+bool has_few_channels(const ConvShape& s, const ConvForward& op) {
+  return has_few_channels_wgrad(s) && op.x.dtype() == DType::f32 &&
+         reinterpret_cast<std::uintptr_t>(op.y.address()) % 16 == 0;
 }
 Tiles few_channels_tiles(const ConvShape& s) {
   return {s.images, s.out_height, s.out_width, tile_height, tile_width};
@@ -178,10 +180,11 @@ void few_channels_wgrad(Stream stream, const ConvShape& s, const ConvWgrad& op, 
   run_add_parts(name, stream, StoreTaps{floats(op.dw), op.dw.adds(), depth, s.filters}, scratch, parts,
                 depth * s.filters);
 }
-void convolve_few_channels(Stream stream, const ConvShape& s, const float* x, const float* w, float* y,
-                           float* moments) {
-  if (s.stride == 1) return run<1>(stream, s, x, w, y, moments);
-  run<2>(stream, s, x, w, y, moments);
+void convolve_few_channels(Stream stream, const ConvShape& s, const ConvForward& op, float* moments) {
+  dispatch_stored(op.y, [&]<typename T>() {
+    if (s.stride == 1) return run<1, T>(stream, s, op, moments);
+    run<2, T>(stream, s, op, moments);
+  });
 }
 
 }  // namespace adwp::ADWP_GPU

@@ -13,7 +13,7 @@ constexpr int most_skinny_rows = 8;
 
 template <int M>
 __global__ void __launch_bounds__(256)
-    skinny(const float* x, const float* w, Output out, std::int64_t n, std::int64_t k) {
+    skinny(const float* x, const float* w, Output<> out, std::int64_t n, std::int64_t k) {
   const std::int64_t column = first_index() / 32, lane = threadIdx.x % 32;
   if (column >= n) return;  // the whole warp
   float sums[M] = {};
@@ -38,15 +38,17 @@ __global__ void __launch_bounds__(threads_per_block)
 // --- launching ---------------------------------------------------------------------------------------
 
 template <int M>
-void run_skinny(Stream stream, const ProductShape& shape, const float* x, const float* w, const Output& out) {
+void run_skinny(Stream stream, const ProductShape& shape, const float* x, const float* w,
+                const Output<>& out) {
   if constexpr (M > 0) {
     if (shape.m != M) return run_skinny<M - 1>(stream, shape, x, w, out);
     launch("gemm_skinny", skinny<M>, ceil_divide(shape.n, 8), 256, 0, stream, x, w, out, shape.n, shape.k);
   }
 }
 
-bool aligned(const float* pointer, std::int64_t pitch) {
-  return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0 && pitch % 4 == 0;
+template <typename T>
+bool aligned(const T* pointer, std::int64_t pitch) {
+  return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0 && pitch % vector_width<T> == 0;
 }
 
 }  // namespace
@@ -62,7 +64,7 @@ void bias_activation(Stream stream, const float* bias, Activation act, float* y,
 // --- products of stored matrices ------------------------------------------------------------------------
 
 void matrix_product(const char* name, Stream stream, const GpuOptions& options, bool transpose_a,
-                    bool transpose_b, const float* a, const float* b, const Output& out,
+                    bool transpose_b, const float* a, const float* b, const Output<>& out,
                     const ProductShape& shape, float* scratch) {
   const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   const std::int64_t pitch_a = transpose_a ? m : k, pitch_b = transpose_b ? k : n;
@@ -81,22 +83,25 @@ void matrix_product(const char* name, Stream stream, const GpuOptions& options, 
 
 // --- those of 1x1 convolutions ----------------------------------------------------------------------------
 
-bool pointwise_takes_norm(const GpuOptions& options, const ProductShape& shape, const float* x,
+bool pointwise_takes_norm(const GpuOptions& options, const ProductShape& shape, const Tensor& x,
                           const float* w) {
-  return options.level == KernelLevel::fast && shape.k <= NormedOperand<true>::most_depth &&
-         aligned(x, shape.k) && aligned(w, shape.k);
+  bool whole = false;
+  dispatch_stored(x, [&]<typename T>() { whole = aligned(x.data<T>(), shape.k); });
+  return options.level == KernelLevel::fast && shape.k <= NormedOperand<true>::most_depth && whole &&
+         aligned(w, shape.k);
 }
 
 namespace {
 
-template <bool Single, typename Out>
-void run_pointwise(Stream stream, const GpuOptions& options, const float* x, const InputNorm& input,
+template <bool Single, typename T, typename Out>
+void run_pointwise(Stream stream, const GpuOptions& options, const T* x, const InputNorm& input,
                    const float* w, const Out& out, const ProductShape& shape, float* scratch) {
   const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   const char* name = "conv2d_forward";
-  const MatrixOperand<true> a{x, k, m, k}, b{w, k, n, k};
+  const MatrixOperand<true, T> a{x, k, m, k};
+  const MatrixOperand<true> b{w, k, n, k};
   if (input.defined()) {
-    return run_product<false>(name, stream, options, true, NormedOperand<true>{a, input}, b, out, shape,
+    return run_product<false>(name, stream, options, true, NormedOperand<true, T>{a, input}, b, out, shape,
                               scratch);
   }
   run_product<Single>(name, stream, options, aligned(x, k) && aligned(w, k), a, b, out, shape, scratch);
@@ -104,21 +109,31 @@ void run_pointwise(Stream stream, const GpuOptions& options, const float* x, con
 
 }  // namespace
 
-void pointwise_product(Stream stream, const GpuOptions& options, const float* x, const InputNorm& input,
-                       const float* w, const OutputWithMoments& out, const ProductShape& shape) {
+template <typename T>
+void pointwise_product(Stream stream, const GpuOptions& options, const T* x, const InputNorm& input,
+                       const float* w, const OutputWithMoments<T>& out, const ProductShape& shape) {
   run_pointwise<true>(stream, options, x, input, w, out, shape, nullptr);
 }
-void pointwise_product(Stream stream, const GpuOptions& options, const float* x, const InputNorm& input,
-                       const float* w, const PlainOutput& out, const ProductShape& shape, float* scratch) {
+template <typename T>
+void pointwise_product(Stream stream, const GpuOptions& options, const T* x, const InputNorm& input,
+                       const float* w, const PlainOutput<T>& out, const ProductShape& shape, float* scratch) {
   run_pointwise<false>(stream, options, x, input, w, out, shape, scratch);
 }
+#define ADWP_POINTWISE(T)                                                                              \
+  template void pointwise_product(Stream, const GpuOptions&, const T*, const InputNorm&, const float*, \
+                                  const OutputWithMoments<T>&, const ProductShape&);                   \
+  template void pointwise_product(Stream, const GpuOptions&, const T*, const InputNorm&, const float*, \
+                                  const PlainOutput<T>&, const ProductShape&, float*);
+ADWP_POINTWISE(float)
+ADWP_POINTWISE(Bf16)
+#undef ADWP_POINTWISE
 
 bool pointwise_wgrad_takes_norm(const GpuOptions& options, const ProductShape& shape, const float* dy,
                                 const float* x) {
   return options.level == KernelLevel::fast && aligned(dy, shape.m) && aligned(x, shape.n);
 }
 void pointwise_wgrad(Stream stream, const GpuOptions& options, const float* dy, const float* x,
-                     const InputNorm& input, const Output& out, const ProductShape& shape, float* scratch) {
+                     const InputNorm& input, const Output<>& out, const ProductShape& shape, float* scratch) {
   const char* name = "conv2d_wgrad";
   if (!input.defined()) {
     return matrix_product(name, stream, options, true, false, dy, x, out, shape, scratch);
@@ -126,7 +141,7 @@ void pointwise_wgrad(Stream stream, const GpuOptions& options, const float* dy, 
   const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   const NormedOperand<false> right{{x, n, n, k}, input};
   run_product<false>(name, stream, options, true, MatrixOperand<false>{dy, m, m, k}, right,
-                     PlainOutput{out.c, out.row_pitch, 1, nullptr, Activation::none, out.accumulate}, shape,
+                     PlainOutput<>{out.c, out.row_pitch, 1, nullptr, Activation::none, out.accumulate}, shape,
                      scratch);
 }
 
@@ -144,7 +159,7 @@ void GpuBackend::compute(const Gemm& op, void* workspace) {
   const ProductShape shape = product_of(op);
   const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   const float *a = floats(op.a), *b = floats(op.b), *bias = op.bias.defined() ? floats(op.bias) : nullptr;
-  const Output out{floats(op.c), n, 1, bias, op.act, op.c.adds()};
+  const Output<> out{floats(op.c), n, 1, bias, op.act, op.c.adds()};
   const bool is_skinny = m <= most_skinny_rows && !op.transpose_a && op.transpose_b && !op.batch_invariant;
   if (options_.level == KernelLevel::fast && is_skinny) {
     return run_skinny<most_skinny_rows>(stream(), shape, a, b, out);

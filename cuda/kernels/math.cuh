@@ -1,16 +1,36 @@
-// What kernels share: activations (framework/backend/activation.h), sums over warps, launch sizes.
+// What kernels share: activations (framework/backend/activation.h), what lies in memory, sums over warps,
+// launch sizes.
 #pragma once
 
 #include <utility>
 
 #include "cuda/kernels/port.cuh"
 #include "framework/backend/activation.h"
+#include "framework/core/tensor.h"
 
 namespace adwp::ADWP_GPU {
 
+// What lies in memory, f32 or bf16, and what is computed with.
+__device__ __forceinline__ float value_of(float x) { return x; }
+__device__ __forceinline__ float value_of(Bf16 x) { return ptx::low_bf16(x.bits); }
+template <typename T>
+__device__ __forceinline__ T as_stored(float value) {
+  if constexpr (sizeof(T) == 4) {
+    return value;
+  } else {
+    return {static_cast<std::uint16_t>(ptx::to_bf16x2(value, 0.0f))};
+  }
+}
+// The value as it will be found.
+template <typename T>
+__device__ __forceinline__ float rounded(float value) {
+  return value_of(as_stored<T>(value));
+}
+
 // Writes, or adds to what stands there.
-__device__ __forceinline__ void put(float& target, float value, bool accumulate) {
-  target = accumulate ? target + value : value;
+template <typename T>
+__device__ __forceinline__ void put(T& target, float value, bool accumulate) {
+  target = as_stored<T>(accumulate ? value_of(target) + value : value);
 }
 
 // act(x), chosen where the kernel runs: an epilogue is not worth a kernel per activation.
@@ -35,15 +55,17 @@ __device__ __forceinline__ T warp_sum(T value) {
   return value;
 }
 
-// V floats side by side: where V is 4 or 2, in one access of 16 or 8 bytes.
+// V values side by side, in accesses of 16 bytes where they fill some, else in one of 8 or 4, or one by one.
 template <int V>
 __device__ __forceinline__ void load(float (&to)[V], const float* from) {
-  if constexpr (V == 4) {
-    const float4 v = *reinterpret_cast<const float4*>(from);
-    to[0] = v.x;
-    to[1] = v.y;
-    to[2] = v.z;
-    to[3] = v.w;
+  if constexpr (V % 4 == 0) {
+    UNROLL for (int i = 0; i < V; i += 4) {
+      const float4 v = *reinterpret_cast<const float4*>(from + i);
+      to[i] = v.x;
+      to[i + 1] = v.y;
+      to[i + 2] = v.z;
+      to[i + 3] = v.w;
+    }
   } else if constexpr (V == 2) {
     const float2 v = *reinterpret_cast<const float2*>(from);
     to[0] = v.x;
@@ -54,17 +76,51 @@ __device__ __forceinline__ void load(float (&to)[V], const float* from) {
 }
 template <int V>
 __device__ __forceinline__ void store(float* to, const float (&from)[V]) {
-  if constexpr (V == 4) {
-    *reinterpret_cast<float4*>(to) = make_float4(from[0], from[1], from[2], from[3]);
+  if constexpr (V % 4 == 0) {
+    UNROLL for (int i = 0; i < V; i += 4) {
+      *reinterpret_cast<float4*>(to + i) = make_float4(from[i], from[i + 1], from[i + 2], from[i + 3]);
+    }
   } else if constexpr (V == 2) {
     *reinterpret_cast<float2*>(to) = make_float2(from[0], from[1]);
   } else {
     UNROLL for (int i = 0; i < V; ++i) to[i] = from[i];
   }
 }
-// Writes, or adds to what stands there.
 template <int V>
-__device__ __forceinline__ void put(float* target, const float (&values)[V], bool accumulate) {
+__device__ __forceinline__ void unpack(float (&to)[V], int first, std::uint32_t word) {
+  to[first] = ptx::low_bf16(word);
+  to[first + 1] = ptx::high_bf16(word);
+}
+template <int V>
+__device__ __forceinline__ void load(float (&to)[V], const Bf16* from) {
+  if constexpr (V == 8) {
+    const uint4 v = *reinterpret_cast<const uint4*>(from);
+    unpack(to, 0, v.x);
+    unpack(to, 2, v.y);
+    unpack(to, 4, v.z);
+    unpack(to, 6, v.w);
+  } else if constexpr (V == 4) {
+    const uint2 v = *reinterpret_cast<const uint2*>(from);
+    unpack(to, 0, v.x);
+    unpack(to, 2, v.y);
+  } else {
+    UNROLL for (int i = 0; i < V; ++i) to[i] = value_of(from[i]);
+  }
+}
+template <int V>
+__device__ __forceinline__ void store(Bf16* to, const float (&from)[V]) {
+  const auto word = [&](int i) { return ptx::to_bf16x2(from[i], from[i + 1]); };
+  if constexpr (V == 8) {
+    *reinterpret_cast<uint4*>(to) = make_uint4(word(0), word(2), word(4), word(6));
+  } else if constexpr (V == 4) {
+    *reinterpret_cast<uint2*>(to) = make_uint2(word(0), word(2));
+  } else {
+    UNROLL for (int i = 0; i < V; ++i) to[i] = as_stored<Bf16>(from[i]);
+  }
+}
+// Writes, or adds to what stands there.
+template <int V, typename T>
+__device__ __forceinline__ void put(T* target, const float (&values)[V], bool accumulate) {
   float sums[V] = {};
   if (accumulate) load(sums, target);
   UNROLL for (int i = 0; i < V; ++i) sums[i] = accumulate ? sums[i] + values[i] : values[i];
@@ -80,13 +136,24 @@ inline std::int64_t blocks_for(std::int64_t n) {
   return blocks < 4096 ? blocks : 4096;
 }
 
-// Calls body.operator()<V>() with V = 4 where rows of so many channels, at these places, are made of whole
-// accesses of 16 bytes, else with V = 1.
-template <typename Body, typename... Pointers>
+// How many T an access of 16 bytes holds.
+template <typename T>
+inline constexpr int vector_width = 16 / sizeof(T);
+
+// Calls body.operator()<V>() with V = vector_width<T> where rows of so many channels, at these places, are
+// made of whole accesses of 16 bytes, else with V = 1.
+template <typename T = float, typename Body, typename... Pointers>
 void dispatch_width(std::int64_t channels, Body&& body, Pointers... pointers) {
   const bool aligned = ((reinterpret_cast<std::uintptr_t>(pointers) % 16 == 0) && ...);
-  if (aligned && channels % 4 == 0) return body.template operator()<4>();
+  if (aligned && channels % vector_width<T> == 0) return body.template operator()<vector_width<T>>();
   body.template operator()<1>();
+}
+
+// Calls body.operator()<T>() with the type in which a value lies.
+template <typename Body>
+void dispatch_stored(const Tensor& value, Body&& body) {
+  if (value.dtype() == DType::bf16) return body.template operator()<Bf16>();
+  body.template operator()<float>();
 }
 
 // Calls body(first element, rows) for pieces of the rows that a kernel can index with 32 bits: one piece, but

@@ -12,14 +12,15 @@ namespace {
 // that y has room for) and 32 channels by 8 rows of pixels.
 __device__ __forceinline__ std::int64_t own_channel() { return block_index_y() * 32 + threadIdx.x; }
 
+template <typename T>
 __global__ void __launch_bounds__(256)
-    global_mean(const float* x, float* y, std::int64_t pixels, std::int64_t channels) {
+    global_mean(const T* x, float* y, std::int64_t pixels, std::int64_t channels) {
   SHARED(float, sums, [8][32]);
   const std::int64_t channel = own_channel();
-  const float* image = x + block_index() * pixels * channels;
+  const T* image = x + block_index() * pixels * channels;
   float sum = 0;
   if (channel < channels) {
-    for (std::int64_t p = threadIdx.y; p < pixels; p += 8) sum += image[p * channels + channel];
+    for (std::int64_t p = threadIdx.y; p < pixels; p += 8) sum += value_of(image[p * channels + channel]);
   }
   sums[threadIdx.y][threadIdx.x] = sum;
   __syncthreads();
@@ -43,10 +44,9 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
-template <int V>
+template <int V, typename T>
 __global__ void __launch_bounds__(threads_per_block)
-    scale_channels(const float* x, const float* s, float* y, bool accumulate, int image, int width,
-                   int count) {
+    scale_channels(const T* x, const float* s, T* y, bool accumulate, int image, int width, int count) {
   const int step = index_step();
   for (int i = first_index(); i < count; i += step) {
     float values[V], factors[V];
@@ -89,16 +89,17 @@ struct Images {
   Grid grid() const { return {count, ceil_divide(channels, 32)}; }
 };
 
-void run_scale(const char* name, Stream stream, const Images& shape, const float* x, const float* s, float* y,
+template <typename T>
+void run_scale(const char* name, Stream stream, const Images& shape, const T* x, const float* s, T* y,
                bool accumulate) {
   const auto run = [&]<int V>() {
     in_pieces(shape.count, shape.size(), [&](std::int64_t at, std::int64_t images) {
       const std::int64_t count = images * shape.size() / V;
-      launch(name, scale_channels<V>, blocks_for(count), threads_per_block, 0, stream, x + at,
+      launch(name, scale_channels<V, T>, blocks_for(count), threads_per_block, 0, stream, x + at,
              s + at / shape.pixels, y + at, accumulate, shape.size() / V, shape.channels / V, count);
     });
   };
-  dispatch_width(shape.channels, run, x, s, y);
+  dispatch_width<T>(shape.channels, run, x, s, y);
 }
 
 }  // namespace
@@ -107,8 +108,10 @@ void run_scale(const char* name, Stream stream, const Images& shape, const float
 
 void GpuBackend::compute(const GlobalPoolForward& op, void*) {
   const Images x(op.x.shape());
-  launch(op.name, global_mean, x.grid(), dim3(32, 8), 0, stream(), floats(op.x), floats(op.y), x.pixels,
-         x.channels);
+  dispatch_stored(op.x, [&]<typename T>() {
+    launch(op.name, global_mean<T>, x.grid(), dim3(32, 8), 0, stream(), op.x.data<T>(), floats(op.y),
+           x.pixels, x.channels);
+  });
 }
 
 void GpuBackend::compute(const GlobalPoolBackward& op, void*) {
@@ -126,12 +129,15 @@ void GpuBackend::compute(const GlobalPoolBackward& op, void*) {
 }
 
 void GpuBackend::compute(const ChannelScaleForward& op, void*) {
-  run_scale(op.name, stream(), Images(op.x.shape()), floats(op.x), floats(op.s), floats(op.y), false);
+  dispatch_stored(op.x, [&]<typename T>() {
+    run_scale<T>(op.name, stream(), Images(op.x.shape()), op.x.data<T>(), floats(op.s), op.y.data<T>(),
+                 false);
+  });
 }
 
 void GpuBackend::compute(const ChannelScaleBackward& op, void*) {
   const Images x(op.x.shape());
-  run_scale(op.name, stream(), x, floats(op.dy), floats(op.s), floats(op.dx), op.dx.adds());
+  run_scale<float>(op.name, stream(), x, floats(op.dy), floats(op.s), floats(op.dx), op.dx.adds());
   launch("channel_scale_gradient", scale_gradient, x.grid(), dim3(32, 8), 0, stream(), floats(op.dy),
          floats(op.x), floats(op.ds), op.ds.adds(), x.pixels, x.channels);
 }

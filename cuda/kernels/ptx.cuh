@@ -53,6 +53,10 @@ __device__ __forceinline__ std::uint32_t to_bf16x2(float low, float high) {
   return bits;
 }
 
+// The two of a word, in f32.
+__device__ __forceinline__ float low_bf16(std::uint32_t bits) { return __uint_as_float(bits << 16); }
+__device__ __forceinline__ float high_bf16(std::uint32_t bits) { return __uint_as_float(bits & 0xFFFF0000u); }
+
 // Four 8x8 matrices of 16-bit elements; lane i gives the address of row i % 8 of matrix i / 8.
 template <bool Transposed>
 __device__ __forceinline__ void ldmatrix_x4(std::uint32_t (&r)[4], const void* row) {

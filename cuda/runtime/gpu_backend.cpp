@@ -34,6 +34,12 @@ std::string GpuBackend::description() const {
   return fmt::format("{}, products in {}", device_.description(), precision);
 }
 
+DType GpuBackend::storage() const {
+  const bool narrow = options_.precision == Precision::bf16 && options_.level == KernelLevel::fast &&
+                      options_.engine == Engine::hand;
+  return narrow ? DType::bf16 : DType::f32;
+}
+
 // A graph runs later and again: it can neither wait nor talk to the host.
 void Device::refuse_in_capture(const char* what) const {
   require(!capturing_, "capture",

@@ -29,6 +29,8 @@ class GpuBackend : public Backend {
   double seconds(const std::function<void()>& work) override { return device_.seconds(work); }
   std::unique_ptr<Graph> capture(const std::function<void()>& work) override { return device_.capture(work); }
 
+  // bf16 where the kernels here multiply in it; the other engines and steps of the ladder have f32 alone.
+  DType storage() const override;
   bool fuses(const ConvForward& op) const override;
   bool fuses(const ConvWgrad& op) const override;
   bool fuses(const ConvBatchNormForward& op) const override;

@@ -60,7 +60,7 @@ Variable Variable::constant(Tensor value) {
 const Tensor& Variable::value() const {
   if (pending_ == nullptr) return value_;
   if (pending_->norm.defined()) {
-    const Tensor y(pending_->value.arena(), pending_->value.shape());
+    const Tensor y(pending_->value.arena(), pending_->value.shape(), pending_->value.dtype());
     pending_->backend->compute(pending_->norm.applied(pending_->value, y));
     pending_->value = y;
     pending_->norm = {};

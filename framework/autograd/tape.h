@@ -109,6 +109,10 @@ class Tape {
   // An uninitialised tensor of this step.
   Tensor tensor(Shape shape, DType dtype = DType::f32) const { return Tensor(arena_, shape, dtype); }
 
+  // One for a value that a convolution makes of images or of other values; operators behind it keep its type.
+  // As the device stores such values, but f32 for the sake of gradients.
+  Tensor value(Shape shape) const { return tensor(shape, recording() ? DType::f32 : backend_.storage()); }
+
   // Where a backward that writes several gradients in one pass writes this one: one that nobody asked for
   // goes into a tensor of this step.
   Target target(const Gradient& gradient, const Shape& shape) const {

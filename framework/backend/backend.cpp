@@ -38,7 +38,7 @@ void ProfileScope::stop() {
 }
 
 void Backend::compute_apart(ConvForward op) {
-  const Tensor x(op.y.arena(), op.x.shape());
+  const Tensor x(op.y.arena(), op.x.shape(), op.x.dtype());
   compute(std::exchange(op.pending, {}).applied(std::exchange(op.x, x), x));
   compute(op);
 }
@@ -52,7 +52,7 @@ void Backend::compute_apart(ConvWgrad op) {
 void Backend::compute_apart(const ConvBatchNormForward& op) {
   compute(op.convolution());
   BatchNormForward norm = op.normalization();
-  if (!op.z.defined()) norm.y = Tensor(op.y.arena(), op.y.shape());
+  if (!op.z.defined()) norm.y = Tensor(op.y.arena(), op.y.shape(), op.y.dtype());
   compute(norm);
 }
 
@@ -67,7 +67,7 @@ void Backend::compute_apart(const ConvChain& op) {
   Tensor x = op.x;
   PendingNorm pending;  // of x
   for (const ConvChain::Layer& layer : op.layers) {
-    const Tensor y(op.y.arena(), layer.output(x.shape()));
+    const Tensor y(op.y.arena(), layer.output(x.shape()), op.y.dtype());
     compute(ConvForward{layer.conv, x, layer.w, y, pending});
     x = y;
     pending = {layer.mean, layer.var, layer.scale, layer.shift, op.epsilon, layer.act};

@@ -28,6 +28,10 @@ class Backend : public Memory {
   // What the end of a run should say of how the device worked, beyond its description; one entry per line.
   virtual std::vector<std::string> notes() const { return {}; }
 
+  // How values lie between the operators of a forward pass that records no gradients: f32, or bf16. Weights,
+  // statistics, sums and logits are f32 either way.
+  virtual DType storage() const { return DType::f32; }
+
   // Whether the device computes what the operator joins as one, for these shapes. What it does not is
   // computed one after the other.
   virtual bool fuses(const ConvForward& op) const { return !op.pending.defined(); }

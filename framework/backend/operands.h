@@ -8,6 +8,15 @@
 
 namespace adwp {
 
+// The type that is expected of a value between operators: f32, or bf16 where it lies so (Backend::storage).
+inline DType value_type(const Tensor& value) {
+  return value.defined() && value.dtype() == DType::bf16 ? DType::bf16 : DType::f32;
+}
+// Of y, which an operator makes of x: what x has; of x in f32, either.
+inline DType value_type(const Tensor& x, const Tensor& y) {
+  return value_type(x) == DType::bf16 ? DType::bf16 : value_type(y);
+}
+
 // Checks each operand where it is named, and gathers what Backend::compute needs to know of the call: where
 // the result goes, how many bytes move, and whether there is anything to do.
 class Operands {
@@ -18,12 +27,12 @@ class Operands {
   // operator, the operand and both shapes.
   void input(const char* operand, const Tensor& tensor, const Shape& shape, DType dtype = DType::f32);
   void input(const char* operand, const Tensor& tensor, int rank, DType dtype = DType::f32);
-  void input(const char* operand, const Tensor& tensor);
+  void input(const char* operand, const Tensor& tensor, DType dtype = DType::f32);
 
   // What it writes. The first output named is the main one: the arena of the workspace is its arena, and an
   // operator without elements to write there has nothing to do.
   void output(const char* operand, const Tensor& tensor, const Shape& shape, DType dtype = DType::f32);
-  void output(const char* operand, const Tensor& tensor);
+  void output(const char* operand, const Tensor& tensor, DType dtype = DType::f32);
   // What it overwrites or adds to.
   void output(const char* operand, const Target& target, const Shape& shape);
   void output(const char* operand, const Target& target);

@@ -42,9 +42,9 @@ void Operands::input(const char* operand, const Tensor& tensor, int rank, DType 
   count(tensor);
 }
 
-void Operands::input(const char* operand, const Tensor& tensor) {
-  require(tensor.defined() && tensor.dtype() == DType::f32, name_, "{} does not fit, got {}, expected f32",
-          operand, tensor.text());
+void Operands::input(const char* operand, const Tensor& tensor, DType dtype) {
+  require(tensor.defined() && tensor.dtype() == dtype, name_, "{} does not fit, got {}, expected {}", operand,
+          tensor.text(), name_of(dtype));
   count(tensor);
 }
 
@@ -53,8 +53,8 @@ void Operands::output(const char* operand, const Tensor& tensor, const Shape& sh
   written(tensor);
 }
 
-void Operands::output(const char* operand, const Tensor& tensor) {
-  input(operand, tensor);
+void Operands::output(const char* operand, const Tensor& tensor, DType dtype) {
+  input(operand, tensor, dtype);
   written(tensor);
 }
 
@@ -164,7 +164,7 @@ void ConvBatchNormBackward::check(Operands& o) const {
 
 void ConvChain::check(Operands& o) const {
   require(!layers.empty(), name, "no layers");
-  o.input("x", x, 4);
+  o.input("x", x, 4, value_type(x));
   Shape shape = x.shape();
   for (const Layer& layer : layers) {
     o.input("w", layer.w, 4);
@@ -175,8 +175,8 @@ void ConvChain::check(Operands& o) const {
     o.input("scale", layer.scale, channels);
     o.input("shift", layer.shift, channels);
   }
-  if (residual.defined()) o.input("residual", residual, shape);
-  o.output("y", y, shape);
+  if (residual.defined()) o.input("residual", residual, shape, value_type(y));
+  o.output("y", y, shape, value_type(x, y));
 }
 
 double ConvChain::flops() const {
@@ -221,7 +221,7 @@ void ConcatBackward::check(Operands& o) const {
 }
 
 void GlobalPoolForward::check(Operands& o) const {
-  o.input("x", x, 4);
+  o.input("x", x, 4, value_type(x));
   require(x.shape()[1] * x.shape()[2] > 0, name, "no pixels, got x {}", x.text());
   o.output("y", y, Shape{x.shape()[0], 1, 1, x.shape()[3]});
 }

@@ -4,8 +4,12 @@
 // every operand with the shape that it must have. These comments are the contract: each device and the oracle
 // in tests/ obey them.
 //
-// Images are (N, H, W, C), kernels (K, R, S, C / groups), matrices (rows, columns); f32 unless said. A Target
-// is overwritten or added to. docs/operator.md follows one operator through the house and adds another.
+// Images are (N, H, W, C), kernels (K, R, S, C / groups), matrices (rows, columns); f32 unless said. Values
+// that forward passes of networks hand on, x, y, z, a, b and addends of convolutions, batch norm, Add,
+// ChannelScale, Concat and GlobalPool (there y is f32), may lie as bf16: all of an operator, or all but the x
+// of a convolution. A device that stores them so (Backend::storage) computes in f32, and its statistics are
+// those of y as stored. A Target is overwritten or added to. docs/operator.md follows one operator through
+// the house and adds another.
 #pragma once
 
 #include <span>
@@ -75,10 +79,10 @@ struct ConvForward {
   Tensor x, w, y;
   PendingNorm pending = {};  // of x
   void check(Operands& o) const {
-    o.input("x", x, 4);
+    o.input("x", x, 4, value_type(x));
     o.input("w", w, 4);
     pending.check(o, x);
-    o.output("y", y, conv2d_output(conv, x.shape(), w.shape()));
+    o.output("y", y, conv2d_output(conv, x.shape(), w.shape()), value_type(x, y));
   }
   double flops() const { return conv2d_flops(conv, y.shape(), w.shape()); }
   std::string text() const { return conv2d_text(conv, x.shape(), w.shape()); }
@@ -131,10 +135,10 @@ struct BatchNormForward {
   Tensor y, mean, var;
   void check(Operands& o) const {
     const Shape channels{x.shape().back()};
-    o.input("x", x);
+    o.input("x", x, value_type(x));
     o.input("scale", scale, channels);
     o.input("shift", shift, channels);
-    o.output("y", y, x.shape());
+    o.output("y", y, x.shape(), value_type(x));
     o.output("mean", mean, channels);
     o.output("var", var, channels);
     o.reduces(x.shape().rows(), x.shape().back());
@@ -175,13 +179,13 @@ struct BatchNormInference {
   Tensor addend = {};
   void check(Operands& o) const {
     const Shape channels{x.shape().back()};
-    o.input("x", x);
+    o.input("x", x, value_type(x));
     o.input("scale", scale, channels);
     o.input("shift", shift, channels);
     o.input("mean", mean, channels);
     o.input("var", var, channels);
-    if (addend.defined()) o.input("addend", addend, x.shape());
-    o.output("y", y, x.shape());
+    if (addend.defined()) o.input("addend", addend, x.shape(), value_type(x));
+    o.output("y", y, x.shape(), value_type(x));
   }
 };
 
@@ -201,13 +205,13 @@ struct ConvBatchNormForward {
   BatchNormForward normalization() const { return {y, scale, shift, epsilon, act, z, mean, var}; }
   void check(Operands& o) const {
     const Shape channels{y.shape().back()};
-    o.input("x", x, 4);
+    o.input("x", x, 4, value_type(x));
     o.input("w", w, 4);
     o.input("scale", scale, channels);
     o.input("shift", shift, channels);
     pending.check(o, x);
-    o.output("y", y, conv2d_output(conv, x.shape(), w.shape()));
-    if (z.defined()) o.output("z", z, y.shape());
+    o.output("y", y, conv2d_output(conv, x.shape(), w.shape()), value_type(x, y));
+    if (z.defined()) o.output("z", z, y.shape(), value_type(y));
     o.output("mean", mean, channels);
     o.output("var", var, channels);
   }
@@ -317,9 +321,9 @@ struct Add {
   static constexpr const char* name = "add";
   Tensor a, b, y;
   void check(Operands& o) const {
-    o.input("a", a);
-    o.input("b", b, a.shape());
-    o.output("y", y, a.shape());
+    o.input("a", a, value_type(a));
+    o.input("b", b, a.shape(), value_type(a));
+    o.output("y", y, a.shape(), value_type(a));
   }
 };
 
@@ -339,9 +343,9 @@ struct ChannelScaleForward {
   static constexpr const char* name = "channel_scale_forward";
   Tensor x, s, y;
   void check(Operands& o) const {
-    o.input("x", x, 4);
+    o.input("x", x, 4, value_type(x));
     o.input("s", s, Shape{x.shape()[0], 1, 1, x.shape()[3]});
-    o.output("y", y, x.shape());
+    o.output("y", y, x.shape(), value_type(x));
   }
 };
 
@@ -367,9 +371,9 @@ struct ConcatForward {
   Tensor a, b, y;
   void check(Operands& o) const {
     const Shape& s = a.shape();
-    o.input("a", a, 4);
-    o.input("b", b, Shape{s[0], s[1], s[2], b.shape()[3]});
-    o.output("y", y, Shape{s[0], s[1], s[2], s[3] + b.shape()[3]});
+    o.input("a", a, 4, value_type(a));
+    o.input("b", b, Shape{s[0], s[1], s[2], b.shape()[3]}, value_type(a));
+    o.output("y", y, Shape{s[0], s[1], s[2], s[3] + b.shape()[3]}, value_type(a));
   }
 };
 

@@ -9,14 +9,17 @@
 
 namespace adwp {
 
-// f32: all arithmetic. u8: images as stored. i32: labels, indices and tables.
-enum class DType { f32, u8, i32 };
+// f32: all arithmetic. u8: images as stored. i32: labels, indices and tables. bf16: values between the
+// operators of a network (Backend::storage).
+enum class DType { f32, u8, i32, bf16 };
 
-constexpr std::size_t size_of(DType dtype) { return dtype == DType::u8 ? 1 : 4; }
+constexpr std::size_t size_of(DType dtype) { return dtype == DType::u8 ? 1 : dtype == DType::bf16 ? 2 : 4; }
 constexpr const char* name_of(DType dtype) {
   switch (dtype) {
     case DType::f32:
       return "f32";
+    case DType::bf16:
+      return "bf16";
     case DType::u8:
       return "u8";
     case DType::i32:
@@ -25,11 +28,20 @@ constexpr const char* name_of(DType dtype) {
   return "?";
 }
 
+// The upper half of an f32. A device's code rounds to it and computes with it.
+struct Bf16 {
+  std::uint16_t bits;
+};
+
 template <typename T>
 struct DTypeOf;
 template <>
 struct DTypeOf<float> {
   static constexpr DType value = DType::f32;
+};
+template <>
+struct DTypeOf<Bf16> {
+  static constexpr DType value = DType::bf16;
 };
 template <>
 struct DTypeOf<std::uint8_t> {

@@ -22,6 +22,9 @@ Tensor upload(Arena& arena, Shape shape, std::span<const T> values) {
 Tensor Tensor::from_host(Arena& arena, Shape shape, std::span<const float> values) {
   return upload(arena, shape, values);
 }
+Tensor Tensor::from_host(Arena& arena, Shape shape, std::span<const Bf16> values) {
+  return upload(arena, shape, values);
+}
 Tensor Tensor::from_host(Arena& arena, Shape shape, std::span<const std::uint8_t> values) {
   return upload(arena, shape, values);
 }

@@ -17,6 +17,7 @@ class Tensor {
   Tensor(Arena& arena, Shape shape, DType dtype = DType::f32);  // uninitialised
 
   static Tensor from_host(Arena& arena, Shape shape, std::span<const float> values);
+  static Tensor from_host(Arena& arena, Shape shape, std::span<const Bf16> values);
   static Tensor from_host(Arena& arena, Shape shape, std::span<const std::uint8_t> values);
   static Tensor from_host(Arena& arena, Shape shape, std::span<const std::int32_t> values);
 

@@ -10,6 +10,11 @@ namespace adwp::ops {
 
 namespace {
 
+// A tensor of this step, stored as x is.
+Tensor like(Tape& tape, const Variable& x, const Shape& shape) {
+  return tape.tensor(shape, x.unnormed().dtype());
+}
+
 // y, the convolution of x and w, as a variable of the tape.
 Variable record_conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w,
                        const Tensor& y) {
@@ -74,7 +79,7 @@ Variable record_conv2d_batch_norm(Tape& tape, const ConvBatchNormForward& op, co
 }  // namespace
 
 Variable conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w) {
-  const Tensor y = tape.tensor(conv2d_output(conv, x.shape(), w.shape()));
+  const Tensor y = tape.value(conv2d_output(conv, x.shape(), w.shape()));
   tape.backend().compute(ConvForward{conv, x.value(), w.value(), y});
   return record_conv2d(tape, conv, x, w, y);
 }
@@ -82,7 +87,7 @@ Variable conv2d(Tape& tape, const Conv2d& conv, const Variable& x, const Variabl
 Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const Variable& shift,
                     Activation act, BatchStatistics* statistics) {
   const BatchStatistics own = own_statistics(tape, x.shape().back(), statistics);
-  const Tensor y = tape.tensor(x.shape());
+  const Tensor y = like(tape, x, x.shape());
   tape.backend().compute(BatchNormForward{x.value(), scale.value(), shift.value(), batch_norm_epsilon, act, y,
                                           own.mean, own.var});
   return record_batch_norm(tape, x, scale, shift, act, y, own);
@@ -91,7 +96,7 @@ Variable batch_norm(Tape& tape, const Variable& x, const Variable& scale, const 
 Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, const Variable& w,
                            const Variable& scale, const Variable& shift, Activation act,
                            BatchStatistics* statistics) {
-  const Tensor y = tape.tensor(conv2d_output(conv, x.shape(), w.shape()));
+  const Tensor y = tape.value(conv2d_output(conv, x.shape(), w.shape()));
   const BatchStatistics own = own_statistics(tape, y.shape().back(), statistics);
   ConvBatchNormForward op{
       conv, x.unnormed(), w.value(), scale.value(), shift.value(), batch_norm_epsilon, act,
@@ -102,7 +107,7 @@ Variable conv2d_batch_norm(Tape& tape, const Conv2d& conv, const Variable& x, co
   }
   // Where the device can, the norm is left to whoever reads y.
   const bool leaves = tape.backend().fuses(op);
-  if (!leaves) op.z = tape.tensor(y.shape());
+  if (!leaves) op.z = tape.tensor(y.shape(), y.dtype());
   tape.backend().compute(op);
   const Variable result = record_conv2d_batch_norm(tape, op, x, w, scale, shift);
   if (!leaves) return result;
@@ -113,7 +118,7 @@ Variable conv2d_chain(Tape& tape, std::span<const ConvChain::Layer> layers, cons
                       const Variable& residual) {
   Shape shape = x.shape();
   for (const ConvChain::Layer& layer : layers) shape = layer.output(shape);
-  const Tensor y = tape.tensor(shape);
+  const Tensor y = tape.value(shape);
   tape.backend().compute(ConvChain{layers, x.value(), residual.value(), batch_norm_epsilon, y});
   return Variable::constant(y);
 }
@@ -167,7 +172,7 @@ Variable activation(Tape& tape, Activation act, const Variable& x) {
 }
 
 Variable add(Tape& tape, const Variable& a, const Variable& b) {
-  const Tensor y = tape.tensor(a.shape());
+  const Tensor y = like(tape, a, a.shape());
   const bool normed = a.norm().defined() || b.norm().defined();
   if (normed) {  // of what has a norm to go through, that is done on the way
     const Variable &first = a.norm().defined() ? a : b, &second = a.norm().defined() ? b : a;
@@ -187,7 +192,7 @@ Variable add(Tape& tape, const Variable& a, const Variable& b) {
 Variable concat(Tape& tape, const Variable& a, const Variable& b) {
   const Shape& s = a.shape();
   const std::int64_t split = s.back();
-  const Tensor y = tape.tensor(Shape{s[0], s[1], s[2], split + b.shape().back()});
+  const Tensor y = like(tape, a, Shape{s[0], s[1], s[2], split + b.shape().back()});
   tape.backend().compute(ConcatForward{a.value(), b.value(), y});
   return tape.record(
       y, {&a, &b},
@@ -198,7 +203,7 @@ Variable concat(Tape& tape, const Variable& a, const Variable& b) {
 }
 
 Variable channel_scale(Tape& tape, const Variable& x, const Variable& s) {
-  const Tensor y = tape.tensor(x.shape());
+  const Tensor y = like(tape, x, x.shape());
   tape.backend().compute(ChannelScaleForward{x.value(), s.value(), y});
   return tape.record(
       y, {&x, &s},

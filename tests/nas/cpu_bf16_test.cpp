@@ -24,16 +24,6 @@ std::unique_ptr<Backend> narrow_device() {
   }
 }
 
-Array rounded(Array array) {
-  for (double& value : array.values) {
-    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
-    const std::uint32_t low = bits & 0xFFFFu, high = bits >> 16;
-    const bool up = low > 0x8000u || (low == 0x8000u && (high & 1u) != 0);
-    value = std::bit_cast<float>((high + (up ? 1u : 0u)) << 16);
-  }
-  return array;
-}
-
 class CpuBf16 : public testing::Test {
  protected:
   void SetUp() override {

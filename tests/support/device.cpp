@@ -1,5 +1,6 @@
 #include "tests/support/device.h"
 
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -67,7 +68,36 @@ oracle::Array random_array(Shape shape, std::uint64_t stream, double low, double
   return array;
 }
 
+namespace {
+
+std::uint16_t bf16_of(double value) {
+  const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+  const std::uint32_t low = bits & 0xFFFFu, high = bits >> 16;
+  const bool up = low > 0x8000u || (low == 0x8000u && (high & 1u) != 0);
+  return static_cast<std::uint16_t>(high + (up ? 1u : 0u));
+}
+double value_of(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+
+}  // namespace
+
+oracle::Array rounded(oracle::Array array) {
+  for (double& value : array.values) value = value_of(bf16_of(value));
+  return array;
+}
+
+Tensor upload_bf16(Arena& arena, const oracle::Array& array) {
+  std::vector<Bf16> values;
+  for (double value : array.values) values.push_back({bf16_of(value)});
+  return Tensor::from_host(arena, array.shape, std::span<const Bf16>(values));
+}
+
 oracle::Array to_array(const Tensor& tensor) {
+  if (tensor.dtype() == DType::bf16) {
+    oracle::Array array(tensor.shape());
+    const std::vector<Bf16> stored = tensor.to_host<Bf16>();
+    for (std::size_t i = 0; i < stored.size(); ++i) array.values[i] = value_of(stored[i].bits);
+    return array;
+  }
   const std::vector<float> values = tensor.to_host<float>();
   return oracle::Array(tensor.shape(), std::vector<double>(values.begin(), values.end()));
 }

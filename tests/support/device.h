@@ -45,7 +45,9 @@ class DeviceTest : public ::testing::TestWithParam<std::string> {
 
 // Uniform in [low, high), rounded to f32 so that device and oracle read the same numbers.
 oracle::Array random_array(Shape shape, std::uint64_t stream, double low = -1, double high = 1);
-oracle::Array to_array(const Tensor& tensor);
+oracle::Array to_array(const Tensor& tensor);  // of f32 or bf16
+oracle::Array rounded(oracle::Array array);    // to bf16, halves to even
+Tensor upload_bf16(Arena& arena, const oracle::Array& array);
 std::vector<float> to_floats(const oracle::Array& array);
 
 // Normalised mean square error sum (a - b)^2 / sum b^2, with b what is expected; 0 when both are

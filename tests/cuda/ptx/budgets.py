@@ -7,7 +7,8 @@ KERNEL_COUNTS: the program (kernel_counts.cpp). It counts RUNS, training step an
 that executes at least one in 200 of a run's instructions is hot and must stand in budgets.txt, with the most that it
 may take of
 
-    instructions   PTX instructions of threads, for each element that its operators read or write (each operand once)
+    instructions   PTX instructions of threads, for each 4 bytes that its operators read or write (each operand once):
+                   an element of f32, two of bf16
     sectors        of global memory, over the fewest that hold the bytes of the same requests
     banks          rounds over shared memory, over the fewest that the same accesses could take
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 OPERATORS = "*Operators.Res*/cuda*:*Operators.Gradients*Finite*/cuda*:*Contract*/cuda*:*Fragments*/cuda*:*Ladder*cuda*"
+STORAGE = "*StorageTest*/cuda*"
 GRAPHS = "*ReplayTest*/cuda*:*Contract*/cuda*"
 KERNELS, RUNTIME = "cuda/kernels/", "cuda/runtime/"
 PTX = KERNELS + "ptx.cuh"
@@ -29,8 +30,8 @@ FAULTS = [
      "    __syncthreads();\n    load(step + 2);", "    load(step + 2);", OPERATORS),
     ("a norm is applied to copies that have not landed", KERNELS + "tile_product.cuh", "gemm.cu",
      "ptx::cp_async_wait<1>();\n    float* stage = tiles[step % stages];\n"
-     "    norm_a.apply(stage, begin + step * tile_k);",
-     "float* stage = tiles[step % stages];\n    norm_a.apply(stage, begin + step * tile_k);\n"
+     "    norm_a.apply(reinterpret_cast<InA*>(stage), begin + step * tile_k);",
+     "float* stage = tiles[step % stages];\n    norm_a.apply(reinterpret_cast<InA*>(stage), begin + step * tile_k);\n"
      "    ptx::cp_async_wait<1>();", OPERATORS),
     ("a norm is applied at the border of an image", KERNELS + "depthwise.cu", "depthwise.cu",
      "      if constexpr (Normed) line.apply(input.act, values);\n    }",
@@ -54,6 +55,13 @@ FAULTS = [
      "if (own < end)", "if (own + 1 < end)", OPERATORS),
     ("sums of warps are added before all are there", KERNELS + "hypernetwork.cu", "hypernetwork.cu",
      "sum);\n  __syncthreads();", "sum);", OPERATORS),
+    ("statistics of sums that have not been rounded", KERNELS + "tile_product.cuh", "convolution.cu",
+     "sums.at(i, j) = rounded<InC>(sums.at(i, j));", "sums.at(i, j) = sums.at(i, j);", STORAGE),
+    ("words of bf16 that stay with their lane", KERNELS + "tile_product.cuh", "gemm.cu",
+     "words[j] = upper ? other : words[j];", "words[j] = words[j];", STORAGE),
+    ("the first half of k twice", KERNELS + "tile_product.cuh", "gemm.cu", "k + lane() / 16 * 8", "k", STORAGE),
+    ("halves of eight channels exchanged", KERNELS + "depthwise.cu", "depthwise.cu",
+     "store(to + (odd ? 4 : 0), first);", "store(to + (odd ? 0 : 4), first);", STORAGE),
     # Inline PTX.
     ("registers 1 and 2 of A exchanged in mma", PTX, "fragments.cu",
      "{%4,%5,%6,%7}, {%8,%9}", "{%4,%6,%5,%7}, {%8,%9}", OPERATORS),
