@@ -1,5 +1,5 @@
-// Batches from stored images: a thread makes one number of one image. Each draws its image's random numbers
-// again (ten rounds of Philox), which costs less than sharing them.
+// Batches from stored images: a thread makes a few numbers of one image. Each thread draws its image's random
+// numbers again (ten rounds of Philox), which costs less than sharing them.
 #include "cuda/kernels/math.cuh"
 #include "cuda/runtime/gpu_backend.h"
 
@@ -15,28 +15,33 @@ struct BatchShape {
 __global__ void __launch_bounds__(threads_per_block)
     augment(BatchShape s, const std::uint8_t* images, const std::int32_t* labels, const std::int32_t* index,
             PixelNorm norm, Augmentation augmentation, AugmentKey key, bool gathered, float* x,
-            std::int32_t* y, std::int64_t n) {
-  const std::int64_t image = s.height * s.width * s.channels, span = 2 * augmentation.shift + 1;
-  for (std::int64_t e = first_index(); e < n; e += index_step()) {
-    const std::int64_t b = e / image, c = e % s.channels;
-    const std::int64_t j = e / s.channels % s.width, i = e / s.channels / s.width % s.height;
-    const std::int32_t row = index[b];
-    const Philox::Block r = augmentation_numbers(row, key);
-    const std::int64_t h = i + (r[1] >> 16) % span - augmentation.shift;
-    const std::int64_t w = j + (r[1] & 0xFFFFu) % span - augmentation.shift;
-    const std::int64_t top = (r[2] >> 16) % s.height - augmentation.cutout / 2;
-    const std::int64_t left = (r[2] & 0xFFFFu) % s.width - augmentation.cutout / 2;
-    const bool cut = i >= top && i < top + augmentation.cutout && j >= left && j < left + augmentation.cutout;
-    const bool inside = h >= 0 && h < s.height && w >= 0 && w < s.width;
+            std::int32_t* y) {
+  const int height = s.height, width = s.width, channels = s.channels, size = height * width * channels;
+  const int shift = augmentation.shift, cutout = augmentation.cutout, span = 2 * shift + 1;
+  const std::int64_t image = block_index();
+  const std::int32_t row = index[image];
+  const Philox::Block r = augmentation_numbers(row, key);
+  const int down = static_cast<int>((r[1] >> 16) % span) - shift;
+  const int right = static_cast<int>((r[1] & 0xFFFFu) % span) - shift;
+  const int top = static_cast<int>((r[2] >> 16) % height) - cutout / 2;
+  const int left = static_cast<int>((r[2] & 0xFFFFu) % width) - cutout / 2;
+  const bool mirrored = augmentation.flip && (r[0] & 1u) != 0;
+  const std::uint8_t* from = images + (gathered ? image : row) * size;
+  const int first = block_index_y() * threads_per_block + thread_index(),
+            step = gridDim.y * threads_per_block;
+  for (int e = first; e < size; e += step) {
+    const int pixel = e / channels, c = e - pixel * channels, i = pixel / width, j = pixel - i * width;
+    const int h = i + down, w = j + right;
+    const bool cut = i >= top && i < top + cutout && j >= left && j < left + cutout;
+    const bool inside = h >= 0 && h < height && w >= 0 && w < width;
     float value = 0;
     if (inside && !cut) {
-      const std::int64_t column = augmentation.flip && (r[0] & 1u) != 0 ? s.width - 1 - w : w;
-      const float stored = images[(gathered ? b : row) * image + (h * s.width + column) * s.channels + c];
+      const float stored = from[(h * width + (mirrored ? width - 1 - w : w)) * channels + c];
       value = stored * (1.0f / (255.0f * norm.deviation[c])) - norm.mean[c] / norm.deviation[c];
     }
-    x[e] = value;
-    if (e % image == 0) y[b] = labels[row];
+    x[image * size + e] = value;
   }
+  if (first == 0) y[image] = labels[row];
 }
 
 // A thread makes one number of a small image.
@@ -64,10 +69,12 @@ __global__ void __launch_bounds__(threads_per_block)
 
 void GpuBackend::compute(const LoadBatch& op, void*) {
   const Shape& s = op.x.shape();
-  const std::int64_t n = op.x.elements();
-  launch(op.name, augment, blocks_for(n), threads_per_block, 0, stream(), BatchShape{s[0], s[1], s[2], s[3]},
-         op.images.data<std::uint8_t>(), integers(op.labels), integers(op.index), op.norm, op.augmentation,
-         op.key, op.gathered, floats(op.x), op.y.data<std::int32_t>(), n);
+  constexpr std::int64_t of_a_thread = 4, most_parts = 1024;
+  const std::int64_t parts = ceil_divide(s[1] * s[2] * s[3], of_a_thread * threads_per_block);
+  launch(op.name, augment, {s[0], parts < most_parts ? parts : most_parts}, threads_per_block, 0, stream(),
+         BatchShape{s[0], s[1], s[2], s[3]}, op.images.data<std::uint8_t>(), integers(op.labels),
+         integers(op.index), op.norm, op.augmentation, op.key, op.gathered, floats(op.x),
+         op.y.data<std::int32_t>());
 }
 
 void GpuBackend::compute(const ShrinkImages& op, void*) {
