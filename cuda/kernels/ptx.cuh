@@ -57,6 +57,13 @@ __device__ __forceinline__ std::uint32_t to_bf16x2(float low, float high) {
 __device__ __forceinline__ float low_bf16(std::uint32_t bits) { return __uint_as_float(bits << 16); }
 __device__ __forceinline__ float high_bf16(std::uint32_t bits) { return __uint_as_float(bits & 0xFFFF0000u); }
 
+// 16 bytes to global memory in one access: of some that could be one, nvcc makes four.
+__device__ __forceinline__ void store_16(void* to, const std::uint32_t (&words)[4]) {
+  asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};\n" ::"l"(__cvta_generic_to_global(to)),
+               "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
+               : "memory");
+}
+
 // Four 8x8 matrices of 16-bit elements; lane i gives the address of row i % 8 of matrix i / 8.
 template <bool Transposed>
 __device__ __forceinline__ void ldmatrix_x4(std::uint32_t (&r)[4], const void* row) {

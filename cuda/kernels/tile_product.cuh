@@ -109,7 +109,7 @@ struct OutputOf {
   }
   // Of bf16 eight, which are not added to anything.
   __device__ void store_octet(T* row, std::int64_t column, const std::uint32_t (&words)[4]) const {
-    *reinterpret_cast<uint4*>(row + column) = make_uint4(words[0], words[1], words[2], words[3]);
+    ptx::store_16(row + column, words);
   }
   __device__ void store(std::int64_t row_index, std::int64_t column, float value) const {
     float values[1] = {value};

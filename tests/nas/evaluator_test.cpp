@@ -57,7 +57,8 @@ TEST(EvaluatorReplay, BatchesAreRecordedOncePerNetworkToTheSameBits) {
 }
 
 // Networks of both presets, batch norm by the batch and by given statistics: logits are those of f32, but for
-// what rounding leaves of some thirty values in a row; values between operators take half the memory.
+// what rounding leaves of some thirty values in a row; values between operators take little more than half
+// the memory.
 TEST(EvaluatorStorage, ValuesInBf16TakeHalfTheMemoryToTheSameLogits) {
   constexpr nas::Task task{8, 3, 10};
   constexpr std::int64_t batch = 16;
@@ -73,7 +74,7 @@ TEST(EvaluatorStorage, ValuesInBf16TakeHalfTheMemoryToTheSameLogits) {
     const auto logits = [&](Precision precision) {
       emulated::GpuBackend backend(GpuOptions{.precision = precision});
       Arena arena(backend, std::size_t{256} << 20);
-      nas::SharedWeights source(arena, space, task, 1);
+      nas::TrainedWeights source(arena, plan, 1);
       Tape tape(backend, arena, Tape::Recording::off);
       const nas::NetworkWeights weights = source.weights(tape, plan);
       const Tensor x = Tensor::from_host(arena, images.shape, std::span<const float>(to_floats(images)));
@@ -90,7 +91,8 @@ TEST(EvaluatorStorage, ValuesInBf16TakeHalfTheMemoryToTheSameLogits) {
     EXPECT_LT(nmse(narrow.by_batch, exact.by_batch), 2e-3) << preset;
     EXPECT_LT(nmse(narrow.given, exact.given), 2e-3) << preset;
     EXPECT_GT(nmse(narrow.given, exact.given), 1e-9) << preset;
-    EXPECT_LT(static_cast<double>(narrow.bytes), 0.6 * static_cast<double>(exact.bytes)) << preset;
+    // Moments and statistics stay f32.
+    EXPECT_LT(static_cast<double>(narrow.bytes), 0.65 * static_cast<double>(exact.bytes)) << preset;
   }
 }
 
