@@ -68,9 +68,10 @@ inline float low_bf16(std::uint32_t bits) { return std::bit_cast<float>(bits << 
 inline float high_bf16(std::uint32_t bits) { return std::bit_cast<float>(bits & 0xFFFF0000u); }
 
 // 16 bytes to global memory in one access.
-inline void store_16(void* to, const std::uint32_t (&words)[4], Location where = Location::current()) {
+template <typename T>
+void store_16(T* to, const auto (&values)[4], Location where = Location::current()) {
   if (reinterpret_cast<std::uintptr_t>(to) % 16 != 0) adwp::emulation::fault("misaligned store", where);
-  std::memcpy(to, words, 16);
+  std::memcpy(to, values, 16);
 }
 
 // Four 8x8 matrices of 16-bit elements; lane i gives the address of row i % 8 of matrix i / 8.

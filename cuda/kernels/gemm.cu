@@ -157,10 +157,9 @@ std::size_t GpuBackend::workspace(const Gemm& op) { return bytes_of(product_of(o
 
 void GpuBackend::compute(const Gemm& op, void* workspace) {
   const ProductShape shape = product_of(op);
-  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   const float *a = floats(op.a), *b = floats(op.b), *bias = op.bias.defined() ? floats(op.bias) : nullptr;
-  const Output<> out{floats(op.c), n, 1, bias, op.act, op.c.adds()};
-  const bool is_skinny = m <= most_skinny_rows && !op.transpose_a && op.transpose_b && !op.batch_invariant;
+  const Output<> out{floats(op.c), shape.n, 1, bias, op.act, op.c.adds()};
+  const bool is_skinny = shape.m <= most_skinny_rows && !op.transpose_a && op.transpose_b && !op.batch_invariant;
   if (options_.level == KernelLevel::fast && is_skinny) {
     return run_skinny<most_skinny_rows>(stream(), shape, a, b, out);
   }

@@ -118,13 +118,20 @@ __device__ __forceinline__ void store(Bf16* to, const float (&from)[V]) {
     UNROLL for (int i = 0; i < V; ++i) to[i] = as_stored<Bf16>(from[i]);
   }
 }
-// Writes, or adds to what stands there.
+// Writes to global memory, or adds to what stands there.
 template <int V, typename T>
 __device__ __forceinline__ void put(T* target, const float (&values)[V], bool accumulate) {
   float sums[V] = {};
   if (accumulate) load(sums, target);
   UNROLL for (int i = 0; i < V; ++i) sums[i] = accumulate ? sums[i] + values[i] : values[i];
-  store(target, sums);
+  if constexpr (V % 4 == 0 && std::is_same_v<T, float>) {
+    UNROLL for (int i = 0; i < V; i += 4) {
+      const float four[4] = {sums[i], sums[i + 1], sums[i + 2], sums[i + 3]};
+      ptx::store_16(target + i, four);
+    }
+  } else {
+    store(target, sums);
+  }
 }
 
 inline constexpr int threads_per_block = 256;

@@ -64,6 +64,12 @@ __device__ __forceinline__ void store_16(void* to, const std::uint32_t (&words)[
                : "memory");
 }
 
+__device__ __forceinline__ void store_16(float* to, const float (&values)[4]) {
+  asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};\n" ::"l"(__cvta_generic_to_global(to)),
+               "f"(values[0]), "f"(values[1]), "f"(values[2]), "f"(values[3])
+               : "memory");
+}
+
 // Four 8x8 matrices of 16-bit elements; lane i gives the address of row i % 8 of matrix i / 8.
 template <bool Transposed>
 __device__ __forceinline__ void ldmatrix_x4(std::uint32_t (&r)[4], const void* row) {
