@@ -69,7 +69,7 @@ inline float high_bf16(std::uint32_t bits) { return std::bit_cast<float>(bits & 
 
 // 16 bytes to global memory in one access.
 template <typename T>
-void store_16(T* to, const auto (&values)[4], Location where = Location::current()) {
+void store_16(T* to, const auto(&values)[4], Location where = Location::current()) {
   if (reinterpret_cast<std::uintptr_t>(to) % 16 != 0) adwp::emulation::fault("misaligned store", where);
   std::memcpy(to, values, 16);
 }
