@@ -15,8 +15,8 @@
 namespace adwp::data {
 namespace {
 
-ReadImages read_from(const ImageSet& set, std::span<const std::int32_t> indices, std::int64_t size,
-                     Inventory& inventory) {
+ReadImages read_from(const ImageSet& set, const MakeImage& make, std::span<const std::int32_t> indices,
+                     std::int64_t size, Inventory& inventory) {
   if (size == 0 && set.height != set.width) {
     fail("data", "images must be square, got {} x {}; give ?size=PIXELS", set.height, set.width);
   }
@@ -25,8 +25,10 @@ ReadImages read_from(const ImageSet& set, std::span<const std::int32_t> indices,
   ReadImages result;
   result.images = {.height = side, .width = side, .channels = set.channels};
   result.images.pixels.reserve(indices.size() * result.images.image_bytes());
+  std::vector<std::uint8_t> made(make ? set.image_bytes() : 0);
   for (const std::int32_t index : indices) {
-    const std::uint8_t* image = set.pixels.data() + index * set.image_bytes();
+    if (make) make(index, made.data());
+    const std::uint8_t* image = make ? made.data() : set.pixels.data() + index * set.image_bytes();
     std::vector<std::uint8_t>& pixels = result.images.pixels;
     if (side == set.height && side == set.width) {
       pixels.insert(pixels.end(), image, image + set.image_bytes());
@@ -43,15 +45,15 @@ ReadImages read_from(const ImageSet& set, std::span<const std::int32_t> indices,
 
 }  // namespace
 
-Listing listing_of(ImageSet images, std::vector<std::string> classes) {
+Listing listing_of(ImageSet images, std::vector<std::string> classes, MakeImage make) {
   Listing listing;
   listing.labels = images.labels;
   for (const std::string& name : classes) listing.inventory.classes.push_back({name, 0});
   for (const std::int32_t label : images.labels) ++listing.inventory.classes[label].images;
   listing.classes = std::move(classes);
-  listing.read = [set = std::make_shared<const ImageSet>(std::move(images))](
+  listing.read = [set = std::make_shared<const ImageSet>(std::move(images)), make = std::move(make)](
                      std::span<const std::int32_t> indices, std::int64_t size, Inventory& inventory,
-                     const Reading&) { return read_from(*set, indices, size, inventory); };
+                     const Reading&) { return read_from(*set, make, indices, size, inventory); };
   return listing;
 }
 

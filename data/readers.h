@@ -41,8 +41,12 @@ Listing list_synthetic(std::int64_t count, Split split);
 
 Listing list_split(const DataSpec& spec, Split split);
 
-// A listing of images that were read already. Names and labels of classes: `classes`, `images.labels`.
-Listing listing_of(ImageSet images, std::vector<std::string> classes);
+// Fills in the pixels of an image.
+using MakeImage = std::function<void(std::int32_t index, std::uint8_t* pixels)>;
+
+// A listing of images that were read already or, where `make` is given, have no pixels until they are read.
+// Names and labels of classes: `classes`, `images.labels`.
+Listing listing_of(ImageSet images, std::vector<std::string> classes, MakeImage make = {});
 
 // A class's name in Unicode's normal form C, in which equal names have equal bytes; others are left as they
 // are.

@@ -96,15 +96,17 @@ void draw(std::int32_t shape, Random random, std::uint8_t* out) {
   }
   const float noise = 0.02f + 0.04f * random.uniform();
 
+  const float tilt_x = std::cos(tilt), tilt_y = std::sin(tilt), turn_x = std::cos(turn),
+              turn_y = std::sin(turn);
   for (std::int64_t i = 0; i < side; ++i) {
     for (std::int64_t j = 0; j < side; ++j) {
       const float x = j + 0.5f, y = i + 0.5f;
-      const float along = ((x - 16) * std::cos(tilt) + (y - 16) * std::sin(tilt)) / 45 + 0.5f;
+      const float along = ((x - 16) * tilt_x + (y - 16) * tilt_y) / 45 + 0.5f;
       Colour pixel = low;
       blend(pixel, high, along);
       const float dx = (x - centre_x) / size, dy = (y - centre_y) / size;
-      const float u = dx * std::cos(turn) + dy * std::sin(turn);
-      const float v = dy * std::cos(turn) - dx * std::sin(turn);
+      const float u = dx * turn_x + dy * turn_y;
+      const float v = dy * turn_x - dx * turn_y;
       blend(pixel, ink, coverage(shape_distance(shape, u, v) * size));
       for (const Blob& blob : blobs) {
         blend(pixel, blob.colour, coverage(std::hypot(x - blob.x, y - blob.y) - blob.radius));
@@ -122,15 +124,13 @@ Listing list_synthetic(std::int64_t count, Split split) {
   ImageSet set;
   set.height = set.width = side;
   set.channels = 3;
-  set.pixels.resize(count * set.image_bytes());
   set.labels.resize(count);
+  for (std::int64_t n = 0; n < count; ++n) set.labels[n] = n % classes;
   const std::uint64_t stream = split == Split::train ? 0 : std::uint64_t{1} << 32;
-  for (std::int64_t n = 0; n < count; ++n) {
-    const std::int32_t shape = n % classes;
-    set.labels[n] = shape;
-    draw(shape, Random(data_seed, Purpose::synthetic, stream + n), set.pixels.data() + n * set.image_bytes());
-  }
-  return listing_of(std::move(set), {std::begin(names), std::end(names)});
+  return listing_of(std::move(set), {std::begin(names), std::end(names)},
+                    [stream](std::int32_t n, std::uint8_t* pixels) {
+                      draw(n % classes, Random(data_seed, Purpose::synthetic, stream + n), pixels);
+                    });
 }
 
 }  // namespace adwp::data
