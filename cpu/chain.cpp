@@ -16,8 +16,6 @@ namespace {
 
 using dnnl::memory;
 
-constexpr std::int64_t least_parts = 8;  // that a batch is cut into, for threads to share
-
 void append(dnnl::post_ops& epilogue, Activation act) {
   using dnnl::algorithm;
   switch (act) {
@@ -120,7 +118,7 @@ class ChainPlan {
   ChainPlan(const ConvChain& op, FoldedCache& cache) : op_(op), cache_(cache) {
     const std::int64_t batch = op.x.shape()[0];
     images_ = images_in_cache(batch, bytes_of_image());
-    images_ = std::max(images_, std::min(images_that_pay(), batch / least_parts));
+    images_ = std::max(images_, std::min(images_that_pay(), batch / most_groups));
     parts_ = (batch + images_ - 1) / images_;
     threads_ = std::min<std::int64_t>(parts_, omp_get_max_threads());
     const std::int64_t most_threads = std::min<std::int64_t>(parts_, threads_with_room());

@@ -87,8 +87,8 @@ class ConvolutionCache {
     std::size_t operator()(const Key& key) const;
   };
   enum class Way { direct, narrow, winograd };  // narrow: what is read is bf16
-  Convolution make(const Key& key,
-                   Way way);  // without a primitive where oneDNN has none, which only Winograd's may
+  // Without a primitive where oneDNN has none, which only Winograd's way may lack.
+  Convolution make(const Key& key, Way way);
 
   Products products_;
   dnnl::engine engine_;

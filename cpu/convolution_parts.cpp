@@ -14,7 +14,7 @@ using dnnl::memory;
 
 namespace {
 
-constexpr std::int64_t cache_bytes = 768 << 10, most_groups = 8;
+constexpr std::int64_t cache_bytes = 768 << 10;
 constexpr std::int64_t least_macs = 1'000'000;  // of a part, which costs a call
 
 std::byte* at(void* workspace, std::size_t offset) { return static_cast<std::byte*>(workspace) + offset; }

@@ -9,6 +9,10 @@ namespace adwp::cpu {
 
 inline std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 
+// Of a batch's parts, for threads to share. Where parts are made larger for Winograd's algorithm, there are
+// at least as many parts, too, if there are as many images.
+inline constexpr std::int64_t most_groups = 8;
+
 // Images that lie in a core's second-level cache together, `bytes` each: oneDNN is at the machine's peak
 // there, at a third of it or less where every operand comes from memory. Not the machine's own size: what is
 // computed must not change from one machine to the next of a kind. A batch is cut into at least `parts`,
