@@ -19,7 +19,7 @@ try_without() {  # FILE LINE CODE: prints whether the tests see that the line's 
   name=$(basename "$file")
   own=$work/$name-$line
   case $name in  # a kernel that is made of the header
-    tile_product.cuh) source=gemm.cu ;;
+    tile_product.cuh | tile_loader.cuh) source=gemm.cu ;;
     tile_moments.cuh) source=convolution.cu ;;
     column_reduce.cuh) source=batch_norm.cu ;;
     part_sums.cuh) source=depthwise.cu ;;
