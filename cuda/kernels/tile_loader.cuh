@@ -93,10 +93,21 @@ template <int Rows, Precision precision>
 struct SharedTile<true, Rows, precision, Bf16> {
   using Element = Bf16;
   static constexpr int pitch = tile_k, elements = Rows * pitch, floats = elements / 2;
+  static constexpr bool pairs_along_k = true;
   __device__ static constexpr int offset(int row, int k) {
     return row * pitch + ((k >> 3 ^ (row >> 2 & 1)) << 3) + (k & 7);
   }
   static constexpr int rows_on(int rows) { return rows * pitch; }  // of a multiple of 8
+};
+
+// The same across k: 16 bytes more for each k, so that eight of them begin in banks of their own.
+template <int Rows, Precision precision>
+struct SharedTile<false, Rows, precision, Bf16> {
+  using Element = Bf16;
+  static constexpr int pitch = Rows + 8, elements = tile_k * pitch, floats = elements / 2;
+  static constexpr bool pairs_along_k = false;
+  __device__ static constexpr int offset(int row, int k) { return k * pitch + row; }
+  static constexpr int rows_on(int rows) { return rows; }
 };
 
 // Elements of a copy, where V is that of f32.
@@ -104,12 +115,13 @@ template <typename T, int V>
 inline constexpr int chunk = V == 1 ? 1 : vector_width<T>;
 
 // Brings an operand's tiles to shared memory, one after the other down k; every thread has its chunks of V
-// elements, which along k are all of the same k.
+// elements, which along k are all of the same k. A tile of fewer chunks than threads is for the first warps.
 template <typename Operand, typename Tile, int Rows, int V>
 struct TileLoader {
-  static constexpr int chunks = Rows * tile_k / V / 256;
-  static_assert(Rows * tile_k % (V * 256) == 0);
+  static constexpr int all = Rows * tile_k / V, chunks = (all + 255) / 256;
+  static_assert(all % 256 == 0 || (chunks == 1 && all % 32 == 0));
 
+  __device__ static bool takes_part() { return all >= 256 || thread_index() < all; }
   __device__ static int row_in_tile(int chunk) {
     const int i = thread_index() + chunk * 256;
     return Operand::along_k ? i / (tile_k / V) : i % (Rows / V) * V;
@@ -128,6 +140,7 @@ struct TileLoader {
   }
   // `depth`: how many k the tile has.
   __device__ void load(typename Tile::Element* tile, int depth) {
+    if (!takes_part()) return;
     UNROLL for (int i = 0; i < chunks; ++i) {
       const int k = k_in_tile(i);
       const auto* from = k < depth ? operand_.at(rows_[i], depths_[Operand::along_k ? 0 : i]) : nullptr;
@@ -180,6 +193,7 @@ struct TileNorm<NormedOperand<AlongK, T>, Tile, Rows> {
   // What the operand has none of, rows or k, is zero before and need not be after: the other operand is zero
   // there, or nobody stores it.
   __device__ void apply(T* tile, std::int64_t first_k) const {
+    if (!Loader::takes_part()) return;
     NormLine<vector_width<T>> line;
     const int k = Loader::k_in_tile(0);
     const float* from = lines_ + (AlongK ? static_cast<int>(first_k) + k : Loader::row_in_tile(0));

@@ -31,6 +31,7 @@ __global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
   using TileA = SharedTile<A::along_k, tile_m, precision, typename A::Element>;
   using TileB = SharedTile<B::along_k, tile_n, precision, typename B::Element>;
   using InA = typename A::Element;
+  using InB = typename B::Element;
   SHARED(float, tiles, [stages][TileA::floats + TileB::floats]);
   // Tiles of a row of them follow each other, so that what they read of A is still in the cache.
   const unsigned across = static_cast<unsigned>((n + tile_n - 1) / tile_n), row_tile = blockIdx.x / across;
@@ -42,13 +43,13 @@ __global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
   const int last = end - begin - std::int64_t{steps - 1} * tile_k;  // k of the last tile
 
   TileLoader<A, TileA, tile_m, chunk<InA, V>> load_a(a, first_row, begin);
-  TileLoader<B, TileB, tile_n, V> load_b(b, first_column, begin);
+  TileLoader<B, TileB, tile_n, chunk<InB, V>> load_b(b, first_column, begin);
   auto load = [&](int step) {
     if (step < steps) {
       float* stage = tiles[step % stages];
       const int depth = step + 1 < steps ? tile_k : last;
       load_a.load(reinterpret_cast<InA*>(stage), depth);
-      load_b.load(stage + TileA::floats, depth);
+      load_b.load(reinterpret_cast<InB*>(stage + TileA::floats), depth);
     }
     ptx::cp_async_commit();  // empty groups keep the count right at the end
   };
@@ -62,10 +63,10 @@ __global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
     ptx::cp_async_wait<1>();
     float* stage = tiles[step % stages];
     norm_a.apply(reinterpret_cast<InA*>(stage), begin + step * tile_k);
-    norm_b.apply(stage + TileA::floats, begin + step * tile_k);
+    norm_b.apply(reinterpret_cast<InB*>(stage + TileA::floats), begin + step * tile_k);
     __syncthreads();
     load(step + 2);
-    sums.add(reinterpret_cast<InA*>(stage), stage + TileA::floats);
+    sums.add(reinterpret_cast<InA*>(stage), reinterpret_cast<InB*>(stage + TileA::floats));
   }
   using InC = typename Out::Element;
   constexpr bool leaves_moments = std::is_same_v<Out, OutputWithMoments<InC>>;
@@ -171,7 +172,7 @@ void run_product(const char* name, Stream stream, const GpuOptions& options, boo
     }
   }
   if constexpr (narrow || exact) {
-    if (options.level == KernelLevel::tiled || (!vector && !(Single && exact))) {
+    if (options.level == KernelLevel::tiled || (!vector && (narrow || !(Single && exact)))) {
       return launch(name, tiled_product<A, B, Output<T>>, {ceil_divide(m, 16), ceil_divide(n, 16)}, 256, 0,
                     stream, a, b, full, m, n, k);
     }
@@ -213,10 +214,16 @@ void pointwise_product(Stream stream, const GpuOptions& options, const T* x, con
 template <typename T>
 void pointwise_product(Stream stream, const GpuOptions& options, const T* x, const InputNorm& input,
                        const float* w, const PlainOutput<T>& out, const ProductShape& shape, float* scratch);
+// dy times w, for the gradient by x: dy (m, k), w (k, n).
+template <typename T>
+void pointwise_dgrad(Stream stream, const GpuOptions& options, const T* dy, const float* w,
+                     const PlainOutput<T>& out, const ProductShape& shape, float* scratch);
 // dy transposed times x, for its weights' gradient: dy (k, m), x (k, n), the latter with a norm or without.
-bool pointwise_wgrad_takes_norm(const GpuOptions& options, const ProductShape& shape, const float* dy,
-                                const float* x);
-void pointwise_wgrad(Stream stream, const GpuOptions& options, const float* dy, const float* x,
-                     const InputNorm& input, const Output<>& out, const ProductShape& shape, float* scratch);
+bool pointwise_wgrad_takes_norm(const GpuOptions& options, const ProductShape& shape, const Tensor& dy,
+                                const Tensor& x);
+template <typename T>
+void pointwise_wgrad(Stream stream, const GpuOptions& options, const T* dy, const T* x,
+                     const InputNorm& input, const PlainOutput<>& out, const ProductShape& shape,
+                     float* scratch);
 
 }  // namespace adwp::ADWP_GPU

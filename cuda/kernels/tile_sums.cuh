@@ -107,18 +107,33 @@ struct MmaSums {
     }
   }
 
-  // Fragments of A by ldmatrix, whose lane i names row i % 8 of matrix i / 8, in the registers' order.
+  // Fragments of A by ldmatrix, whose lane i names row i % 8 of matrix i / 8, in the registers' order; where
+  // the tile lies across k, rows are k, and come transposed.
   __device__ static void load_matrices(std::uint32_t (&x)[2][4], const Bf16* a, int k) {
-    const Bf16* from = a + TileA::offset(warp_row() + lane() % 16, k + lane() / 16 * 8);
-    UNROLL for (int i = 0; i < 2; ++i) ptx::ldmatrix_x4<false>(x[i], from + TileA::rows_on(16 * i));
+    constexpr bool along = TileA::pairs_along_k;
+    const int row = along ? lane() % 16 : lane() / 8 % 2 * 8, more = along ? 0 : lane() % 8;
+    const Bf16* from = a + TileA::offset(warp_row() + row, k + lane() / 16 * 8 + more);
+    UNROLL for (int i = 0; i < 2; ++i) ptx::ldmatrix_x4<!along>(x[i], from + TileA::rows_on(16 * i));
+  }
+  // Of B, across k: two fragments at a time.
+  __device__ static void load_matrices(std::uint32_t (&y)[4][2], const Bf16* b, int k) {
+    static_assert(!TileB::pairs_along_k);
+    const Bf16* from = b + TileB::offset(warp_column() + lane() / 16 * 8, k + lane() % 16);
+    UNROLL for (int j = 0; j < 4; j += 2) {
+      std::uint32_t four[4];
+      ptx::ldmatrix_x4<true>(four, from + TileB::rows_on(8 * j));
+      UNROLL for (int i = 0; i < 4; ++i) y[j + i / 2][i % 2] = four[i];
+    }
   }
 
-  __device__ void add(const typename TileA::Element* a, const float* b) {
+  __device__ void add(const typename TileA::Element* a, const typename TileB::Element* b) {
     constexpr bool matrices = std::is_same_v<typename TileA::Element, Bf16>;
+    constexpr bool matrices_b = std::is_same_v<typename TileB::Element, Bf16>;
     const int group = lane() / 4, in = lane() % 4 * (depth / 8);
     UNROLL for (int k = 0; k < tile_k; k += depth) {
       std::uint32_t x[2][4], y[4][2];
       if constexpr (matrices) load_matrices(x, a, k);
+      if constexpr (matrices_b) load_matrices(y, b, k);
       UNROLL for (int half = 0; half < 2; ++half) {  // of the fragment's k
         const int at = k + in + half * (depth / 2);
         if constexpr (!matrices) {
@@ -127,8 +142,10 @@ struct MmaSums {
             x[i / 2][half * 2 + i % 2] = fragment<TileA>(from_a + TileA::rows_on(8 * i));
           }
         }
-        const float* from_b = b + TileB::offset(warp_column() + group, at);
-        UNROLL for (int j = 0; j < 4; ++j) y[j][half] = fragment<TileB>(from_b + TileB::rows_on(8 * j));
+        if constexpr (!matrices_b) {
+          const float* from_b = b + TileB::offset(warp_column() + group, at);
+          UNROLL for (int j = 0; j < 4; ++j) y[j][half] = fragment<TileB>(from_b + TileB::rows_on(8 * j));
+        }
       }
       UNROLL for (int i = 0; i < 2; ++i) {
         UNROLL for (int j = 0; j < 4; ++j) {
@@ -150,11 +167,24 @@ struct MmaSums {
   __device__ static bool first_of_lanes() { return lane() < 4; }
   __device__ static int group() { return thread_index() / 32 % 4; }
 
-  // Of row i eight columns side by side, from octet_column() on, as the words of their bf16: of the four
-  // lanes that share the row, each has two of every eight; words change places as in a transpose. For all
-  // lanes of a warp.
-  __device__ void octet(int i, std::uint32_t (&words)[4]) const {
-    UNROLL for (int j = 0; j < 4; ++j) words[j] = ptx::to_bf16x2(at(i, 2 * j), at(i, 2 * j + 1));
+  // Of row i eight columns side by side, from octet_column() on, as the words of their bf16; `adds`: to those
+  // that `words` has. Of the four lanes that share the row, each has two of every eight. For all lanes of a
+  // warp.
+  __device__ void octet(int i, bool adds, std::uint32_t (&words)[4]) const {
+    if (adds) exchange(words);
+    UNROLL for (int j = 0; j < 4; ++j) {
+      float low = at(i, 2 * j), high = at(i, 2 * j + 1);
+      if (adds) {
+        low += ptx::low_bf16(words[j]);
+        high += ptx::high_bf16(words[j]);
+      }
+      words[j] = ptx::to_bf16x2(low, high);
+    }
+    exchange(words);
+  }
+  // Words change places as in a transpose: of two columns of each eight, four lanes get eight of their own,
+  // or the other way round.
+  __device__ static void exchange(std::uint32_t (&words)[4]) {
     UNROLL for (int bit = 1; bit < 4; bit *= 2) {
       const bool upper = (lane() & bit) != 0;
       UNROLL for (int pair = 0; pair < 2; ++pair) {

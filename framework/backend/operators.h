@@ -5,11 +5,11 @@
 // in tests/ obey them.
 //
 // Images are (N, H, W, C), kernels (K, R, S, C / groups), matrices (rows, columns); f32 unless said. Values
-// that forward passes of networks hand on, x, y, z, a, b and addends of convolutions, batch norm, Add,
-// ChannelScale, Concat and GlobalPool (there y is f32), may lie as bf16: all of an operator, or all but the x
-// of a convolution. A device that stores them so (Backend::storage) computes in f32, and its statistics are
-// those of y as stored. A Target is overwritten or added to. docs/operator.md follows one operator through
-// the house and adds another.
+// that networks hand on, x, y, z, a, b and addends of convolutions, batch norm, Add, ChannelScale, Concat and
+// GlobalPool (there y is f32), may lie as bf16, and gradients by them as they do: all of an operator, or all
+// but the x of a convolution. A device that stores them so (Backend::storage) computes in f32 and rounds what
+// it stores once; its statistics are those of y as stored. A Target is overwritten or added to, in f32 before
+// the sum is rounded. docs/operator.md follows one operator through the house and adds another.
 #pragma once
 
 #include <span>
@@ -96,8 +96,8 @@ struct ConvDgrad {
   Target dx;
   void check(Operands& o) const {
     o.input("w", w, 4);
-    o.input("dy", dy, conv2d_output(conv, dx.tensor.shape(), w.shape()));
-    o.output("dx", dx, dx.tensor.shape());
+    o.input("dy", dy, conv2d_output(conv, dx.tensor.shape(), w.shape()), value_type(dx.tensor, dy));
+    o.output("dx", dx, dx.tensor.shape(), value_type(dx.tensor));
   }
   double flops() const { return conv2d_flops(conv, dy.shape(), w.shape()); }
   std::string text() const { return conv2d_text(conv, dx.tensor.shape(), w.shape()); }
@@ -111,9 +111,9 @@ struct ConvWgrad {
   Target dw;
   PendingNorm pending = {};  // of x
   void check(Operands& o) const {
-    o.input("x", x, 4);
+    o.input("x", x, 4, value_type(x));
     pending.check(o, x);
-    o.input("dy", dy, conv2d_output(conv, x.shape(), dw.tensor.shape()));
+    o.input("dy", dy, conv2d_output(conv, x.shape(), dw.tensor.shape()), value_type(x, dy));
     o.output("dw", dw, dw.tensor.shape());
     if (x.elements() == 0) o.sum_of_nothing();
   }
@@ -155,13 +155,13 @@ struct BatchNormBackward {
   Target dx, dscale, dshift;
   void check(Operands& o) const {
     const Shape channels{x.shape().back()};
-    o.input("x", x);
+    o.input("x", x, value_type(x));
     o.input("scale", scale, channels);
     o.input("shift", shift, channels);
     o.input("mean", mean, channels);
     o.input("var", var, channels);
-    o.input("dy", dy, x.shape());
-    o.output("dx", dx, x.shape());
+    o.input("dy", dy, x.shape(), value_type(x));
+    o.output("dx", dx, x.shape(), value_type(x));
     o.output("dscale", dscale, channels);
     o.output("dshift", dshift, channels);
     o.reduces(x.shape().rows(), x.shape().back());
@@ -327,14 +327,14 @@ struct Add {
   }
 };
 
-// dx = or += dy.
+// dx = or += dy; dx in f32 of either.
 struct CopyGradient {
   static constexpr const char* name = "copy_gradient";
   Tensor dy;
   Target dx;
   void check(Operands& o) const {
-    o.input("dy", dy);
-    o.output("dx", dx, dy.shape());
+    o.input("dy", dy, value_type(dx.tensor, dy));
+    o.output("dx", dx, dy.shape(), value_type(dx.tensor));
   }
 };
 
@@ -355,10 +355,10 @@ struct ChannelScaleBackward {
   Tensor dy, x, s;
   Target dx, ds;
   void check(Operands& o) const {
-    o.input("x", x, 4);
+    o.input("x", x, 4, value_type(x));
     o.input("s", s, Shape{x.shape()[0], 1, 1, x.shape()[3]});
-    o.input("dy", dy, x.shape());
-    o.output("dx", dx, x.shape());
+    o.input("dy", dy, x.shape(), value_type(x));
+    o.output("dx", dx, x.shape(), value_type(x));
     o.output("ds", ds, s.shape());
   }
 };
@@ -402,7 +402,7 @@ struct GlobalPoolBackward {
   void check(Operands& o) const {
     const Shape& s = dx.tensor.shape();
     o.input("dy", dy, Shape{s[0], 1, 1, s[3]});
-    o.output("dx", dx, s);
+    o.output("dx", dx, s, value_type(dx.tensor));
   }
 };
 

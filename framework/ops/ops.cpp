@@ -46,7 +46,7 @@ Variable record_batch_norm(Tape& tape, const Variable& x, const Variable& scale,
       y, {&x, &scale, &shift},
       [&tape, act, own = statistics, xv = x.value(), scale_value = scale.value(), shift_value = shift.value(),
        dx = x.gradient(), dscale = scale.gradient(), dshift = shift.gradient()](const Tensor& dy) {
-        const Target to_x = tape.target(dx, xv.shape());
+        const Target to_x = tape.target(dx, xv.shape(), xv.dtype());
         const Target to_scale = tape.target(dscale, own.mean.shape());
         const Target to_shift = tape.target(dshift, own.mean.shape());
         tape.backend().compute(BatchNormBackward{dy, xv, own.mean, own.var, scale_value, shift_value,
@@ -208,7 +208,7 @@ Variable channel_scale(Tape& tape, const Variable& x, const Variable& s) {
   return tape.record(
       y, {&x, &s},
       [&tape, xv = x.value(), sv = s.value(), dx = x.gradient(), ds = s.gradient()](const Tensor& dy) {
-        const Target to_x = tape.target(dx, xv.shape());
+        const Target to_x = tape.target(dx, xv.shape(), xv.dtype());
         const Target to_s = tape.target(ds, sv.shape());
         tape.backend().compute(ChannelScaleBackward{dy, xv, sv, to_x, to_s});
       });
