@@ -62,10 +62,34 @@ void GpuBackend::compute(const ConvForward& op, void* workspace) {
   });
 }
 
+namespace {
+
+// The parts that the kernel which makes dx leaves of a norm's sums; 0 where none are wanted, or it takes
+// none.
+std::int64_t parts_of_sums(const GpuOptions& options, const ConvDgrad& op) {
+  if (!op.sums.defined() || op.conv.depthwise || options.level != KernelLevel::fast) return 0;
+  const ConvShape shape = shape_of(op);
+  const ProductShape product = dgrad_product(shape);
+  return shape.pointwise() && pointwise_dgrad_takes_sums(product, op) ? product.row_tiles() : 0;
+}
+
+}  // namespace
+
 std::size_t GpuBackend::workspace(const ConvDgrad& op) {
-  return op.conv.depthwise ? 0 : bytes_of(dgrad_product(shape_of(op)).scratch());
+  const std::int64_t product = op.conv.depthwise ? 0 : dgrad_product(shape_of(op)).scratch();
+  if (!op.sums.defined()) return bytes_of(product);
+  const Shape& x = op.dx.tensor.shape();
+  const std::int64_t parts = std::max(parts_of_sums(options_, op), reduction_parts(x.rows()));
+  return bytes_of(std::max(product, parts * 2 * x.back()));
 }
 void GpuBackend::compute(const ConvDgrad& op, void* workspace) {
+  const std::int64_t parts = parts_of_sums(options_, op);
+  dgrad(op, workspace, parts > 0);
+  if (!op.sums.defined()) return;
+  if (parts > 0) return add_norm_sums(stream(), op.sums, scratch(workspace), parts);
+  reduce_norm_sums(stream(), op.sums, op.dx.tensor, scratch(workspace));
+}
+void GpuBackend::dgrad(const ConvDgrad& op, void* workspace, bool sums_on_the_way) {
   if (op.conv.depthwise) return depthwise(stream(), options_.level, op);
   const ConvShape shape = shape_of(op);
   const ProductShape product = dgrad_product(shape);
@@ -73,6 +97,12 @@ void GpuBackend::compute(const ConvDgrad& op, void* workspace) {
     const T* dy = op.dy.data<T>();
     const PlainOutput<T> out{op.dx.tensor.data<T>(), shape.channels, 1, nullptr,
                              Activation::none,       op.dx.adds()};
+    if constexpr (std::is_same_v<T, Bf16>) {
+      if (sums_on_the_way) {
+        const OutputWithNormSums with_sums{out, sums_in_tiles(op.sums, scratch(workspace))};
+        return pointwise_dgrad(stream(), options_, dy, floats(op.w), with_sums, product, nullptr);
+      }
+    }
     if (shape.pointwise()) {
       return pointwise_dgrad(stream(), options_, dy, floats(op.w), out, product, scratch(workspace));
     }

@@ -119,9 +119,16 @@ void pointwise_product(Stream stream, const GpuOptions& options, const T* x, con
                        const float* w, const PlainOutput<T>& out, const ProductShape& shape, float* scratch) {
   run_pointwise<false>(stream, options, x, input, w, out, shape, scratch);
 }
-template <typename T>
-void pointwise_dgrad(Stream stream, const GpuOptions& options, const T* dy, const float* w,
-                     const PlainOutput<T>& out, const ProductShape& shape, float* scratch) {
+bool pointwise_dgrad_takes_sums(const ProductShape& shape, const ConvDgrad& op) {
+  const auto whole = [&](const Tensor& tensor, std::int64_t pitch) {
+    return aligned(tensor.data<Bf16>(), pitch);
+  };
+  return shape.splits() == 1 && whole(op.dy, shape.k) && whole(op.dx.tensor, shape.n) &&
+         whole(op.sums.x, shape.n) && aligned(floats(op.w), shape.n);
+}
+template <typename T, typename Out>
+void pointwise_dgrad(Stream stream, const GpuOptions& options, const T* dy, const float* w, const Out& out,
+                     const ProductShape& shape, float* scratch) {
   const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   run_product<false>("conv2d_dgrad", stream, options, aligned(dy, k) && aligned(w, n),
                      MatrixOperand<true, T>{dy, k, m, k}, MatrixOperand<false>{w, n, n, k}, out, shape,
@@ -161,6 +168,8 @@ void pointwise_wgrad(Stream stream, const GpuOptions& options, const T* dy, cons
 ADWP_POINTWISE(float)
 ADWP_POINTWISE(Bf16)
 #undef ADWP_POINTWISE
+template void pointwise_dgrad(Stream, const GpuOptions&, const Bf16*, const float*, const OutputWithNormSums&,
+                              const ProductShape&, float*);
 
 // --- operator ----------------------------------------------------------------------------------------
 

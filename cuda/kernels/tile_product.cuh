@@ -11,6 +11,7 @@
 
 #include "cuda/cuda_backend.h"
 #include "cuda/kernels/math.cuh"
+#include "cuda/kernels/norm_sums.cuh"
 #include "cuda/kernels/part_sums.cuh"
 #include "cuda/kernels/product.h"
 #include "cuda/kernels/tile_loader.cuh"
@@ -67,6 +68,9 @@ __global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
     __syncthreads();
     load(step + 2);
     sums.add(reinterpret_cast<InA*>(stage), reinterpret_cast<InB*>(stage + TileA::floats));
+  }
+  if constexpr (std::is_same_v<Out, OutputWithNormSums>) {
+    return store_with_sums(sums, tiles[0], out, row_tile, m, first_column, n);
   }
   using InC = typename Out::Element;
   constexpr bool leaves_moments = std::is_same_v<Out, OutputWithMoments<InC>>;
@@ -214,10 +218,12 @@ void pointwise_product(Stream stream, const GpuOptions& options, const T* x, con
 template <typename T>
 void pointwise_product(Stream stream, const GpuOptions& options, const T* x, const InputNorm& input,
                        const float* w, const PlainOutput<T>& out, const ProductShape& shape, float* scratch);
-// dy times w, for the gradient by x: dy (m, k), w (k, n).
-template <typename T>
-void pointwise_dgrad(Stream stream, const GpuOptions& options, const T* dy, const float* w,
-                     const PlainOutput<T>& out, const ProductShape& shape, float* scratch);
+// dy times w, for the gradient by x: dy (m, k), w (k, n). Out: PlainOutput<T>, or where it takes sums
+// OutputWithNormSums.
+bool pointwise_dgrad_takes_sums(const ProductShape& shape, const ConvDgrad& op);
+template <typename T, typename Out>
+void pointwise_dgrad(Stream stream, const GpuOptions& options, const T* dy, const float* w, const Out& out,
+                     const ProductShape& shape, float* scratch);
 // dy transposed times x, for its weights' gradient: dy (k, m), x (k, n), the latter with a norm or without.
 bool pointwise_wgrad_takes_norm(const GpuOptions& options, const ProductShape& shape, const Tensor& dy,
                                 const Tensor& x);

@@ -52,6 +52,15 @@ void Gradient::add(Backend& backend, const Tensor& gradient) const {
   slot_->written = slot_->borrowed = true;
 }
 
+bool Gradient::sole() const { return required() && slot_->readers == 1 && !slot_->base; }
+
+const Tensor& Gradient::sums() const {
+  static const Tensor none;
+  return slot_ ? slot_->sums : none;
+}
+
+void Gradient::leave_sums(const Tensor& sums) const { slot_->sums = sums; }
+
 Variable Variable::constant(Tensor value) {
   Variable variable;
   variable.value_ = std::move(value);
@@ -102,6 +111,7 @@ Variable Variable::view(std::int64_t offset, Shape shape) const {
     slot->shape = shape;
     slot->dtype = gradient_.slot_->dtype;
     slot->base = gradient_.slot_;
+    ++slot->base->readers;
     slot->base_offset = offset;
     result.gradient_ = Gradient(std::move(slot));
   }
@@ -127,6 +137,9 @@ Variable Tape::record(Tensor value, std::initializer_list<const Variable*> input
     slot->shape = output.shape();
     slot->dtype = output.value().dtype();
     output.gradient_ = Gradient(std::move(slot));
+    for (const Variable* input : inputs) {
+      if (input->requires_grad()) ++input->gradient_.slot_->readers;
+    }
     entries_.push_back({output.gradient(), std::move(backward)});
   }
   return output;

@@ -30,6 +30,12 @@ class Gradient {
   // its memory is shared until more is to be summed onto it.
   void add(Backend& backend, const Tensor& gradient) const;
 
+  // Has one operator alone read the value? What that one writes is the whole gradient.
+  bool sole() const;
+  // Sums over the gradient that its writer has left beside it (NormSums), or an empty tensor.
+  const Tensor& sums() const;
+  void leave_sums(const Tensor& sums) const;
+
  private:
   friend class Tape;
   friend class Variable;
@@ -38,8 +44,10 @@ class Gradient {
     Shape shape;
     DType dtype = DType::f32;
     Tensor gradient;
-    bool written = false;        // gradient holds something to be summed onto
-    bool borrowed = false;       // others may hold its memory and read what stands there
+    bool written = false;   // gradient holds something to be summed onto
+    bool borrowed = false;  // others may hold its memory and read what stands there
+    int readers = 0;        // operators and views that were given the value
+    Tensor sums;
     std::shared_ptr<Slot> base;  // of a view
     std::int64_t base_offset = 0;
 

@@ -72,7 +72,7 @@ void Backend::compute_apart(const ConvBatchNormBackward& op) {
   const Tensor dy(op.dw.tensor.arena(), op.y.shape(), op.y.dtype());
   compute(op.normalization(dy));
   compute(ConvWgrad{op.conv, op.x, dy, op.dw, op.pending});
-  if (op.dx.tensor.defined()) compute(ConvDgrad{op.conv, dy, op.w, op.dx});
+  if (op.dx.tensor.defined()) compute(ConvDgrad{op.conv, dy, op.w, op.dx, op.sums_of_input()});
 }
 
 void Backend::compute_apart(const ConvChain& op) {

@@ -144,6 +144,14 @@ void PendingNorm::check(Operands& o, const Tensor& x) const {
   }
 }
 
+void NormSums::check(Operands& o, const Target& dz) const {
+  if (!defined()) return;
+  require(norm.defined() && !dz.adds(), o.name(), "sums are those of a gradient by a norm, in one piece");
+  o.input("normed x", x, dz.tensor.shape(), DType::bf16);
+  norm.check(o, x);
+  o.output("sums", sums, Shape{2, x.shape().back()});
+}
+
 void ConvBatchNormBackward::check(Operands& o) const {
   const Shape channels{y.shape().back()};
   o.input("x", x, 4, value_type(x));
@@ -159,6 +167,8 @@ void ConvBatchNormBackward::check(Operands& o) const {
   if (dx.tensor.defined()) o.output("dx", dx, x.shape(), value_type(x));
   o.output("dscale", dscale, channels);
   o.output("dshift", dshift, channels);
+  if (sums.defined()) o.input("sums", sums, Shape{2, y.shape().back()});
+  sums_of_input().check(o, dx);
   if (x.elements() == 0) o.sum_of_nothing();
 }
 

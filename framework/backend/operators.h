@@ -72,6 +72,18 @@ struct PendingNorm {
   void check(Operands& o, const Tensor& x) const;  // of x
 };
 
+// What BatchNormBackward begins with, made by the ConvDgrad that makes its dy, while it holds it: for dz, the
+// gradient by the result of `norm` of x, and g = dz act'(that result before its activation),
+//   sums (2, C): sum over rows of g, and of g times the normalised x.
+struct NormSums {
+  Tensor x;
+  PendingNorm norm;
+  Tensor sums;
+
+  bool defined() const { return sums.defined(); }
+  void check(Operands& o, const Target& dz) const;  // of a device that stores values as bf16
+};
+
 // y (N, P, Q, K) from x (N, H, W, C) and w (K, R, R, C / groups).
 struct ConvForward {
   static constexpr const char* name = "conv2d_forward";
@@ -94,10 +106,12 @@ struct ConvDgrad {
   Conv2d conv;
   Tensor dy, w;
   Target dx;
+  NormSums sums = {};  // of dx
   void check(Operands& o) const {
     o.input("w", w, 4);
     o.input("dy", dy, conv2d_output(conv, dx.tensor.shape(), w.shape()), value_type(dx.tensor, dy));
     o.output("dx", dx, dx.tensor.shape(), value_type(dx.tensor));
+    sums.check(o, dx);
   }
   double flops() const { return conv2d_flops(conv, dy.shape(), w.shape()); }
   std::string text() const { return conv2d_text(conv, dx.tensor.shape(), w.shape()); }
@@ -153,6 +167,7 @@ struct BatchNormBackward {
   float epsilon;
   Activation act;
   Target dx, dscale, dshift;
+  Tensor sums = {};  // where there already are some (NormSums)
   void check(Operands& o) const {
     const Shape channels{x.shape().back()};
     o.input("x", x, value_type(x));
@@ -164,6 +179,7 @@ struct BatchNormBackward {
     o.output("dx", dx, x.shape(), value_type(x));
     o.output("dscale", dscale, channels);
     o.output("dshift", dshift, channels);
+    if (sums.defined()) o.input("sums", sums, Shape{2, x.shape().back()});
     o.reduces(x.shape().rows(), x.shape().back());
   }
   std::string text() const { return x.shape().text(); }
@@ -229,9 +245,14 @@ struct ConvBatchNormBackward {
   Activation act;
   Target dx, dw, dscale, dshift;  // dx may be empty
   PendingNorm pending = {};       // of x
+  Tensor sums = {};               // of the norm, where there already are some
+  Tensor input_sums = {};         // where those of dx are to go, for the norm that is pending
 
   BatchNormBackward normalization(const Tensor& dy) const {
-    return {dz, y, mean, var, scale, shift, epsilon, act, {dy}, dscale, dshift};
+    return {dz, y, mean, var, scale, shift, epsilon, act, {dy}, dscale, dshift, sums};
+  }
+  NormSums sums_of_input() const {
+    return input_sums.defined() ? NormSums{x, pending, input_sums} : NormSums{};
   }
   void check(Operands& o) const;
   double flops() const { return conv2d_flops(conv, y.shape(), w.shape()) * (dx.tensor.defined() ? 2 : 1); }

@@ -184,6 +184,52 @@ std::vector<Array> gradients(Backend& backend, Arena& arena, const OperatorCase&
   return result;
 }
 
+// The sums of batch norm's backward from the dgrad that makes its gradient: the gradient as without them, and
+// what the norm makes of it.
+TEST_P(StorageGradientsTest, DgradLeavesTheSumsOfANorm) {
+  for (const Convolution& c : convolutions()) {
+    for (const Activation act : all_activations) {
+      if (act != Activation::relu && c.conv.kernel > 3) continue;
+      const Arena::Frame frame(memory());
+      const Shape channels{c.x[3]};
+      const Tensor x = bf16(values(c.x, 1)), dy = bf16(values(c.y(), 2)), w = f32(random_array(c.w(), 3));
+      const oracle::Moments moments = oracle::moments(to_array(x));
+      const PendingNorm norm{f32(moments.mean),
+                             f32(moments.var),
+                             f32(random_array(channels, 6, 0.5, 1.5)),
+                             f32(random_array(channels, 7)),
+                             1e-5f,
+                             act};
+      const Tensor plain(memory(), c.x, DType::bf16), dz(memory(), c.x, DType::bf16);
+      const Tensor sums(memory(), Shape{2, c.x[3]});
+      narrow().compute(ConvDgrad{c.conv, dy, w, {plain}});
+      narrow().compute(ConvDgrad{c.conv, dy, w, {dz}, {x, norm, sums}});
+      EXPECT_EQ(to_array(dz).values, to_array(plain).values) << c.name();
+      const auto backward = [&](const Tensor& given) {
+        const Tensor dx(memory(), c.x, DType::bf16);
+        const Tensor dscale = f32(Array(channels)), dshift = f32(Array(channels));
+        narrow().compute(BatchNormBackward{dz,
+                                           x,
+                                           norm.mean,
+                                           norm.var,
+                                           norm.scale,
+                                           norm.shift,
+                                           norm.epsilon,
+                                           act,
+                                           {dx},
+                                           {dscale, GradMode::accumulate},
+                                           {dshift},
+                                           given});
+        return std::vector<Array>{to_array(dscale), to_array(dshift), to_array(dx)};
+      };
+      const std::vector<Array> expected = backward({}), found = backward(sums);
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        EXPECT_LE(nmse(found[i], expected[i]), i < 2 ? 1e-9 : rounding) << c.name() << " " << name_of(act);
+      }
+    }
+  }
+}
+
 // A product of two roundings is off by 1.0e-5, a case has up to five of them one behind the other. A kink
 // adds to that: what lies so near it that rounding moves it across has another derivative. Of two norms in a
 // row the second takes away most of what the first one's scale and shift do: what is left is a small

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 OPERATORS = "*Operators.Res*/cuda*:*Operators.Gradients*Finite*/cuda*:*Contract*/cuda*:*Fragments*/cuda*:*Ladder*cuda*"
-STORAGE = "*StorageTest*/cuda*"
+STORAGE = "*Storage*/cuda*"
 GRAPHS = "*ReplayTest*/cuda*:*Contract*/cuda*"
 KERNELS, RUNTIME = "cuda/kernels/", "cuda/runtime/"
 PTX = KERNELS + "ptx.cuh"
@@ -62,6 +62,14 @@ FAULTS = [
     ("the first half of k twice", KERNELS + "tile_sums.cuh", "gemm.cu", "k + lane() / 16 * 8", "k", STORAGE),
     ("halves of eight channels exchanged", KERNELS + "depthwise.cu", "depthwise.cu",
      "store(to + (odd ? 4 : 0), first);", "store(to + (odd ? 0 : 4), first);", STORAGE),
+    ("fragments across k that are not turned", KERNELS + "tile_sums.cuh", "gemm.cu",
+     "ldmatrix_x4<!along>", "ldmatrix_x4<false>", STORAGE),
+    ("columns of another lane are added to", KERNELS + "tile_sums.cuh", "gemm.cu",
+     "if (adds) exchange(words);", "", STORAGE),
+    ("sums of a norm's backward before all warps have theirs", KERNELS + "norm_sums.cuh", "gemm.cu",
+     "    }\n  }\n  __syncthreads();", "    }\n  }", STORAGE),
+    ("sums of a norm's backward without its activation", KERNELS + "norm_sums.cuh", "gemm.cu",
+     "derive_all(act, z, g);", "", STORAGE),
     # Inline PTX.
     ("registers 1 and 2 of A exchanged in mma", PTX, "fragments.cu",
      "{%4,%5,%6,%7}, {%8,%9}", "{%4,%6,%5,%7}, {%8,%9}", OPERATORS),
