@@ -21,14 +21,20 @@ namespace {
 template <int V, typename T>
 struct Moments {
   const T* x;
-  float pivot[V];
 
-  __device__ void begin(std::int64_t channel) { load(pivot, x + channel); }
-  __device__ void add(std::int64_t at, float (&first)[V], float (&second)[V]) const {
+  struct Pivot {
+    float of[V];
+  };
+  __device__ Pivot begin(std::int64_t channel) const {
+    Pivot pivot;
+    load(pivot.of, x + channel);
+    return pivot;
+  }
+  __device__ void add(const Pivot& pivot, std::int64_t at, float (&first)[V], float (&second)[V]) const {
     float value[V];
     load(value, x + at);
     UNROLL for (int v = 0; v < V; ++v) {
-      const float difference = value[v] - pivot[v];
+      const float difference = value[v] - pivot.of[v];
       first[v] += difference;
       second[v] = fmaf(difference, difference, second[v]);
     }
@@ -136,10 +142,10 @@ template <Activation act, int V, typename T>
 struct Gradients {
   Normalised norm;
   const T *dy, *x;
-  NormalisedChannels<V> own;
 
-  __device__ void begin(std::int64_t channel) { own = NormalisedChannels<V>(norm, channel); }
-  __device__ void add(std::int64_t at, float (&first)[V], float (&second)[V]) const {
+  __device__ NormalisedChannels<V> begin(std::int64_t channel) const { return {norm, channel}; }
+  __device__ void add(const NormalisedChannels<V>& own, std::int64_t at, float (&first)[V],
+                      float (&second)[V]) const {
     float value[V], gradient[V];
     load(value, x + at);
     load(gradient, dy + at);
@@ -291,7 +297,7 @@ void reduce_norm_sums(Stream stream, const NormSums& sums, const Tensor& gradien
   const Bf16 *dy = gradient.data<Bf16>(), *x = sums.x.data<Bf16>();
   const auto run = [&]<int V>() {
     dispatch(sums.norm.act, [&]<Activation act>() {
-      column_reduce<V>("batch_norm_sums", stream, Gradients<act, V, Bf16>{norm, dy, x, {}},
+      column_reduce<V>("batch_norm_sums", stream, Gradients<act, V, Bf16>{norm, dy, x},
                        StoreSums{floats(sums.sums), channels}, scratch, rows, channels);
     });
   };
@@ -332,7 +338,7 @@ void GpuBackend::compute(const BatchNormBackward& op, void* workspace) {
     const auto run = [&]<int V>() {
       dispatch(op.act, [&]<Activation act>() {
         if (!given) {
-          column_reduce<V>("batch_norm_gradients", stream(), Gradients<act, V, T>{norm, dy, x, {}}, store,
+          column_reduce<V>("batch_norm_gradients", stream(), Gradients<act, V, T>{norm, dy, x}, store,
                            scratch(workspace), rows, channels);
         }
         in_pieces(rows, channels, [&](std::int64_t at, std::int64_t in_piece) {

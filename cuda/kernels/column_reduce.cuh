@@ -13,8 +13,9 @@
 
 namespace adwp::ADWP_GPU {
 
-// partial (parts, 2, channels). Term: term.begin(channel) is told the first of its V channels, then
-// term.add(at, first, second) adds to V sums each from the elements at and behind it.
+// partial (parts, 2, channels). Term: term.begin(channel) gives what a thread keeps of its V channels, from
+// that one on, and term.add(kept, at, first, second) adds to V sums each from the elements at and behind
+// `at`.
 template <int V, typename Term>
 __global__ void __launch_bounds__(256)
     column_partials(Term term, float* partial, std::int64_t rows, std::int64_t channels) {
@@ -25,10 +26,10 @@ __global__ void __launch_bounds__(256)
   const std::int64_t part = blockIdx.y, parts = gridDim.y;
   float first[V] = {}, second[V] = {};
   if (channel < channels) {
-    term.begin(channel);
+    const auto kept = term.begin(channel);
     const std::int64_t end = rows * (part + 1) / parts;
     std::int64_t row = rows * part / parts + thread_index() / lanes, at = row * channels + channel;
-    for (; row < end; row += rows_a_step, at += rows_a_step * channels) term.add(at, first, second);
+    for (; row < end; row += rows_a_step, at += rows_a_step * channels) term.add(kept, at, first, second);
   }
   UNROLL for (int v = 0; v < V; ++v) {
     first[v] = over_lanes<lanes>(first[v]);

@@ -91,16 +91,20 @@ __device__ __forceinline__ void unpack(float (&to)[V], int first, std::uint32_t 
   to[first] = ptx::low_bf16(word);
   to[first + 1] = ptx::high_bf16(word);
 }
-__device__ __forceinline__ void unpack(float (&to)[8], uint4 words) {
-  unpack(to, 0, words.x);
-  unpack(to, 2, words.y);
-  unpack(to, 4, words.z);
-  unpack(to, 6, words.w);
+// 16 bytes as they lie.
+__device__ __forceinline__ void load_16(std::uint32_t (&to)[4], const Bf16* from) {
+  const uint4 v = *reinterpret_cast<const uint4*>(from);
+  to[0] = v.x;
+  to[1] = v.y;
+  to[2] = v.z;
+  to[3] = v.w;
 }
 template <int V>
 __device__ __forceinline__ void load(float (&to)[V], const Bf16* from) {
   if constexpr (V == 8) {
-    unpack(to, *reinterpret_cast<const uint4*>(from));
+    std::uint32_t words[4];
+    load_16(words, from);
+    UNROLL for (int i = 0; i < 4; ++i) unpack(to, 2 * i, words[i]);
   } else if constexpr (V == 4) {
     const uint2 v = *reinterpret_cast<const uint2*>(from);
     unpack(to, 0, v.x);

@@ -10,9 +10,10 @@ namespace {
 struct Elements {
   const float* x;
 
-  __device__ void begin(std::int64_t) const {}
+  struct Nothing {};
+  __device__ Nothing begin(std::int64_t) const { return {}; }
   template <int V>
-  __device__ void add(std::int64_t at, float (&first)[V], float (&)[V]) const {
+  __device__ void add(Nothing, std::int64_t at, float (&first)[V], float (&)[V]) const {
     float value[V];
     load(value, x + at);
     UNROLL for (int v = 0; v < V; ++v) first[v] += value[v];

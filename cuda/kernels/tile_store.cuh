@@ -20,6 +20,8 @@ struct OutputOf {
   bool accumulate;
   std::int64_t split_pitch = 0;  // elements from one split's c to the next's
 
+  static constexpr bool may_add = true;  // to what stands in c, where `accumulate` says so
+
   bool plain() const { return bias == nullptr && act == Activation::none && column_pitch == 1; }
   // May V columns be stored in one access, where V divides their number?
   bool aligned() const { return reinterpret_cast<std::uintptr_t>(c) % 16 == 0; }
@@ -54,6 +56,7 @@ using PlainOutput = OutputOf<false, T>;
 // split. moments: (tiles of rows, 3, n).
 template <typename T = float>
 struct OutputWithMoments : PlainOutput<T> {
+  static constexpr bool may_add = false;
   float* moments;
 };
 // Stores what a thread has of a row; `wide`: all columns side by side in one access.
@@ -76,19 +79,15 @@ __device__ __forceinline__ void store_row(const Sums& sums, int i, const Out& ou
   }
 }
 
-// The same of bf16, eight columns side by side. For all lanes of a warp; row: nullptr where there is none.
+// The same of bf16, eight columns side by side. For all lanes of a warp; `inside`: are there row and columns?
 template <typename Sums, typename Out>
-__device__ __forceinline__ void store_octet(const Sums& sums, int i, const Out& out, Bf16* row,
-                                            std::int64_t first_column, std::int64_t n) {
-  const std::int64_t column = first_column + Sums::octet_column();
-  const bool inside = row != nullptr && column < n;
+__device__ __forceinline__ void store_octet(const Sums& sums, int i, const Out& out, std::int64_t row,
+                                            std::int64_t column, bool inside) {
   std::uint32_t words[4] = {};
-  if (out.accumulate && inside) {
-    const uint4 there = *reinterpret_cast<const uint4*>(row + column);
-    words[0] = there.x, words[1] = there.y, words[2] = there.z, words[3] = there.w;
-  }
-  sums.octet(i, out.accumulate, words);
-  if (inside) out.store_octet(row, column, words);
+  const bool adds = Out::may_add && out.accumulate;
+  if (adds && inside) load_16(words, out.row(row) + column);
+  sums.octet(i, adds, words);
+  if (inside) out.store_octet(out.row(row), column, words);
 }
 
 // For all threads of a block.
@@ -100,7 +99,8 @@ __device__ __forceinline__ void store_tile(const Sums& sums, const Out& out, std
     const std::int64_t row = first_row + sums.row(i);
     if constexpr (Sums::has_octets && std::is_same_v<typename Out::Element, Bf16>) {
       if (wide) {
-        store_octet(sums, i, out, row < m ? out.row(row) : nullptr, first_column, n);
+        const std::int64_t column = first_column + sums.octet_column();
+        store_octet(sums, i, out, row, column, row < m && column < n);
         continue;
       }
     }
