@@ -14,7 +14,7 @@ namespace adwp::apps {
 //   threads    of the CPU device; 0: one per core
 //   precision  in which convolutions and matrix products multiply: f32, tf32 or bf16; cpu has no tf32,
 //              and bf16 for dense convolutions in training (cpu/cpu_backend.h); cuda and emulated store
-//              values that record no gradients in bf16 then (Backend::storage)
+//              values and gradients by them in bf16 then (Backend::storage)
 //   engine     whose kernels compute them (cuda/cuda_backend.h): hand, vendor or auto; only cuda has other
 //              engines than hand
 Registry devices(int threads = 0, const std::string& precision = "f32", const std::string& engine = "hand");

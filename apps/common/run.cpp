@@ -80,7 +80,7 @@ void declare_run(Settings& settings, RunOptions& o, double least_validation) {
   settings.choice(
       "precision", o.precision,
       "Convolutions and matrix products multiply in f32, or on the matrix units in tf32 or bf16 "
-      "(cuda and emulated; with bf16, values that record no gradients lie so in memory); on cpu, bf16 is "
+      "(cuda and emulated; with bf16, values and gradients by them lie so in memory); on cpu, bf16 is "
       "for dense convolutions in training",
       {"f32", "tf32", "bf16"});
   settings.choice("engine", o.engine,

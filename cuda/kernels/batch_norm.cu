@@ -8,6 +8,7 @@
 // in 32 bits (docs/results/cuda_counts.md).
 #include "cuda/kernels/column_reduce.cuh"
 #include "cuda/kernels/input_norm.cuh"
+#include "cuda/kernels/norm_sums.cuh"
 #include "cuda/kernels/tile_moments.cuh"
 #include "cuda/runtime/gpu_backend.h"
 
@@ -131,10 +132,10 @@ __global__ void __launch_bounds__(threads_per_block)
 }
 
 // The gradient by the normalised value, before scale: dy act'(..), and its product with that value.
-template <Activation act, int V>
+template <Activation act, int V, typename T>
 struct Gradients {
   Normalised norm;
-  const float *dy, *x;
+  const T *dy, *x;
   NormalisedChannels<V> own;
 
   __device__ void begin(std::int64_t channel) { own = NormalisedChannels<V>(norm, channel); }
@@ -164,31 +165,78 @@ struct StoreGradients {
   }
 };
 
-// share: 1 / rows of the whole.
-template <Activation act, int V>
-__global__ void __launch_bounds__(threads_per_block)
-    input_gradient(Normalised norm, const float* dy, const float* x, const float* totals, float* dx,
-                   bool accumulate, float share, int channels, int count) {
-  const int channel = own_channel<V>(channels);
-  const NormalisedChannels<V> own(norm, channel);
-  float factor[V], first[V], second[V];
-  load(first, totals + channel);
-  load(second, totals + channels + channel);
-  UNROLL for (int v = 0; v < V; ++v) {
-    factor[v] = own.scale[v] * own.inverse[v];
-    first[v] *= share;
-    second[v] *= share;
+struct StoreSums {
+  float* sums;  // (2, channels)
+  std::int64_t channels;
+  __device__ void operator()(std::int64_t channel, double first, double second) const {
+    sums[channel] = first;
+    sums[channels + channel] = second;
   }
-  const int step = index_step();
+};
+
+// Of V channels, what takes the gradient to that of x: factor (g - first - unit second), g as above, the sums
+// over the rows as means. share: 1 / rows of the whole.
+template <Activation act, int V, typename T>
+struct InputGradient {
+  NormalisedChannels<V> own;
+  float factor[V], first[V], second[V];
+
+  __device__ InputGradient(const Normalised& norm, const float* totals, float share, int channels,
+                           int channel)
+      : own(norm, channel) {
+    load(first, totals + channel);
+    load(second, totals + channels + channel);
+    UNROLL for (int v = 0; v < V; ++v) {
+      factor[v] = own.scale[v] * own.inverse[v];
+      first[v] *= share;
+      second[v] *= share;
+    }
+  }
+  __device__ float of(float gradient, float x, int v) const {
+    const float unit = own.unit(x, v);
+    const float g = gradient * derivative<act>(fmaf(unit, own.scale[v], own.shift[v]));
+    return factor[v] * (g - fmaf(unit, second[v], first[v]));
+  }
+};
+// Of bf16, which has no digits to lose (TileNorm): g factor + x slope + rest, in half the registers.
+template <Activation act, int V>
+struct InputGradient<act, V, Bf16> {
+  float factor[V], shift[V], slope[V], rest[V];
+
+  __device__ InputGradient(const Normalised& norm, const float* totals, float share, int channels,
+                           int channel) {
+    const InputGradient<act, V, float> exact(norm, totals, share, channels, channel);
+    UNROLL for (int v = 0; v < V; ++v) {
+      factor[v] = exact.factor[v];
+      shift[v] = exact.own.shift[v] - exact.own.mean[v] * factor[v];
+      slope[v] = -factor[v] * exact.second[v] * exact.own.inverse[v];
+      rest[v] = -factor[v] * exact.first[v] - slope[v] * exact.own.mean[v];
+    }
+  }
+  __device__ float of(float gradient, float x, int v) const {
+    const float g = gradient * derivative<act>(fmaf(x, factor[v], shift[v]));
+    return fmaf(g, factor[v], fmaf(x, slope[v], rest[v]));
+  }
+};
+
+// `late`: totals (2, channels), and where they have yet to go; or null.
+template <Activation act, int V, typename T>
+__global__ void __launch_bounds__(threads_per_block)
+    input_gradient(Normalised norm, const T* dy, const T* x, StoreGradients late, const float* totals, T* dx,
+                   bool accumulate, float share, int channels, int count) {
+  const int channel = own_channel<V>(channels), step = index_step();
+  const InputGradient<act, V, T> own(norm, totals, share, channels, channel);
+  if (late.dscale != nullptr && first_index() < channels / V) {
+    UNROLL for (int c = channel; c < channel + V; ++c) {
+      put(late.dshift[c], totals[c], late.add_dshift);
+      put(late.dscale[c], totals[channels + c], late.add_dscale);
+    }
+  }
   for (int i = first_index(); i < count; i += step) {
     float value[V], gradient[V];
     load(value, x + std::int64_t{i} * V);
     load(gradient, dy + std::int64_t{i} * V);
-    UNROLL for (int v = 0; v < V; ++v) {
-      const float unit = own.unit(value[v], v);
-      const float g = gradient[v] * derivative<act>(fmaf(unit, own.scale[v], own.shift[v]));
-      value[v] = factor[v] * (g - fmaf(unit, second[v], first[v]));
-    }
+    UNROLL for (int v = 0; v < V; ++v) value[v] = own.of(gradient[v], value[v], v);
     put(dx + std::int64_t{i} * V, value, accumulate);
   }
 }
@@ -232,6 +280,24 @@ void batch_norm_of_moments(Stream stream, const BatchNormForward& op, const floa
   dispatch_stored(op.y, [&]<typename T>() { run_normalise<T>(stream, op); });
 }
 
+void add_norm_sums(Stream stream, const NormSums& sums, const float* parts, std::int64_t count) {
+  const std::int64_t channels = sums.x.shape().back();
+  launch("batch_norm_sums", column_totals<1024, StoreSums>, ceil_divide(channels, 8), 1024, 0, stream,
+         StoreSums{floats(sums.sums), channels}, parts, count, channels);
+}
+void reduce_norm_sums(Stream stream, const NormSums& sums, const Tensor& gradient, float* scratch) {
+  const std::int64_t rows = sums.x.shape().rows(), channels = sums.x.shape().back();
+  const Normalised norm = normalised(sums.norm);
+  const Bf16 *dy = gradient.data<Bf16>(), *x = sums.x.data<Bf16>();
+  const auto run = [&]<int V>() {
+    dispatch(sums.norm.act, [&]<Activation act>() {
+      column_reduce<V>("batch_norm_sums", stream, Gradients<act, V, Bf16>{norm, dy, x, {}},
+                       StoreSums{floats(sums.sums), channels}, scratch, rows, channels);
+    });
+  };
+  dispatch_norm_width<Bf16>(norm, channels, run, dy, x);
+}
+
 // --- operators ---------------------------------------------------------------------------------------
 
 void GpuBackend::compute(const BatchNormForward& op, void* workspace) {
@@ -255,25 +321,31 @@ void GpuBackend::compute(const BatchNormInference& op, void*) {
 
 void GpuBackend::compute(const BatchNormBackward& op, void* workspace) {
   const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
-  const float *dy = floats(op.dy), *x = floats(op.x);
-  float* dx = floats(op.dx);
   const Normalised norm = normalised(op);
-  float* totals = scratch(workspace) + reduction_parts(rows) * 2 * channels;
+  const bool given = op.sums.defined();
+  float* totals = given ? floats(op.sums) : scratch(workspace) + reduction_parts(rows) * 2 * channels;
   const StoreGradients store{floats(op.dscale), floats(op.dshift), op.dscale.adds(), op.dshift.adds(), totals,
                              channels};
-  const auto run = [&]<int V>() {
-    dispatch(op.act, [&]<Activation act>() {
-      column_reduce<V>("batch_norm_gradients", stream(), Gradients<act, V>{norm, dy, x, {}}, store,
-                       scratch(workspace), rows, channels);
-      in_pieces(rows, channels, [&](std::int64_t at, std::int64_t in_piece) {
-        const std::int64_t count = in_piece * channels / V;
-        launch("batch_norm_input_gradient", input_gradient<act, V>, blocks_in_step(count, channels / V),
-               threads_per_block, 0, stream(), norm, dy + at, x + at, totals, dx + at, op.dx.adds(),
-               1.0f / rows, channels, count);
+  dispatch_stored(op.x, [&]<typename T>() {
+    const T *dy = op.dy.data<T>(), *x = op.x.data<T>();
+    T* dx = op.dx.tensor.data<T>();
+    const auto run = [&]<int V>() {
+      dispatch(op.act, [&]<Activation act>() {
+        if (!given) {
+          column_reduce<V>("batch_norm_gradients", stream(), Gradients<act, V, T>{norm, dy, x, {}}, store,
+                           scratch(workspace), rows, channels);
+        }
+        in_pieces(rows, channels, [&](std::int64_t at, std::int64_t in_piece) {
+          const std::int64_t count = in_piece * channels / V;
+          launch("batch_norm_input_gradient", input_gradient<act, V, T>, blocks_in_step(count, channels / V),
+                 threads_per_block, 0, stream(), norm, dy + at, x + at,
+                 given && at == 0 ? store : StoreGradients{}, totals, dx + at, op.dx.adds(), 1.0f / rows,
+                 channels, count);
+        });
       });
-    });
-  };
-  dispatch_norm_width(norm, channels, run, dy, x, dx, totals);
+    };
+    dispatch_norm_width<T>(norm, channels, run, dy, x, dx, totals);
+  });
 }
 
 }  // namespace adwp::ADWP_GPU

@@ -48,10 +48,10 @@ __global__ void __launch_bounds__(256)
 }
 
 // finish(channel, first, second) for every channel, with the sums over all parts.
-template <typename Finish>
-__global__ void __launch_bounds__(256)
+template <int Threads = 256, typename Finish>
+__global__ void __launch_bounds__(Threads)
     column_totals(Finish finish, const float* partial, std::int64_t parts, std::int64_t channels) {
-  using Sums = PartSums<8, 256, double, 2>;
+  using Sums = PartSums<8, Threads, double, 2>;
   const std::int64_t channel = block_index() * 8 + Sums::column();
   double totals[2] = {};
   if (channel < channels) {
@@ -71,7 +71,7 @@ void column_reduce(const char* name, Stream stream, const Term& term, const Fini
   const std::int64_t parts = reduction_parts(rows);
   launch(name, column_partials<V, Term>, {ceil_divide(channels, 32), parts}, 256, 0, stream, term, scratch,
          rows, channels);
-  launch(name, column_totals<Finish>, ceil_divide(channels, 8), 256, 0, stream, finish, scratch, parts,
+  launch(name, column_totals<256, Finish>, ceil_divide(channels, 8), 256, 0, stream, finish, scratch, parts,
          channels);
 }
 

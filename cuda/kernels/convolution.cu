@@ -20,8 +20,8 @@ ProductShape wgrad_product(const ConvShape& s) {
   return {s.taps() * s.channels, s.filters, s.outputs()};
 }
 
-bool few_channels_have_wgrad(const GpuOptions& options, const ConvShape& shape) {
-  return options.level == KernelLevel::fast && has_few_channels_wgrad(shape);
+bool few_channels_have_wgrad(const GpuOptions& options, const ConvShape& shape, const ConvWgrad& op) {
+  return options.level == KernelLevel::fast && has_few_channels_wgrad(shape) && op.x.dtype() == DType::f32;
 }
 
 MatrixOperand<true> weights(const Tensor& w, const ProductShape& product) {
@@ -62,46 +62,82 @@ void GpuBackend::compute(const ConvForward& op, void* workspace) {
   });
 }
 
+namespace {
+
+// The parts that the kernel which makes dx leaves of a norm's sums; 0 where none are wanted, or it takes
+// none.
+std::int64_t parts_of_sums(const GpuOptions& options, const ConvDgrad& op) {
+  if (!op.sums.defined() || op.conv.depthwise || options.level != KernelLevel::fast) return 0;
+  const ConvShape shape = shape_of(op);
+  const ProductShape product = dgrad_product(shape);
+  return shape.pointwise() && pointwise_dgrad_takes_sums(product, op) ? product.row_tiles() : 0;
+}
+
+}  // namespace
+
 std::size_t GpuBackend::workspace(const ConvDgrad& op) {
-  return op.conv.depthwise ? 0 : bytes_of(dgrad_product(shape_of(op)).scratch());
+  const std::int64_t product = op.conv.depthwise ? 0 : dgrad_product(shape_of(op)).scratch();
+  if (!op.sums.defined()) return bytes_of(product);
+  const Shape& x = op.dx.tensor.shape();
+  const std::int64_t parts = std::max(parts_of_sums(options_, op), reduction_parts(x.rows()));
+  return bytes_of(std::max(product, parts * 2 * x.back()));
 }
 void GpuBackend::compute(const ConvDgrad& op, void* workspace) {
+  const std::int64_t parts = parts_of_sums(options_, op);
+  dgrad(op, workspace, parts > 0);
+  if (!op.sums.defined()) return;
+  if (parts > 0) return add_norm_sums(stream(), op.sums, scratch(workspace), parts);
+  reduce_norm_sums(stream(), op.sums, op.dx.tensor, scratch(workspace));
+}
+void GpuBackend::dgrad(const ConvDgrad& op, void* workspace, bool sums_on_the_way) {
   if (op.conv.depthwise) return depthwise(stream(), options_.level, op);
   const ConvShape shape = shape_of(op);
-  if (shape.pointwise()) {
-    const Output<> out{floats(op.dx), shape.channels, 1, nullptr, Activation::none, op.dx.adds()};
-    return matrix_product("conv2d_dgrad", stream(), options_, false, false, floats(op.dy), floats(op.w), out,
-                          dgrad_product(shape), scratch(workspace));
-  }
-  const PlainOutput<> out{floats(op.dx), shape.channels, 1, nullptr, Activation::none, op.dx.adds()};
-  run_product<false>("conv2d_dgrad", stream(), options_, shape.channels % 4 == 0 && shape.filters % 4 == 0,
-                     GradientOperand{floats(op.dy), shape}, KernelOperand{floats(op.w), shape}, out,
-                     dgrad_product(shape), scratch(workspace));
+  const ProductShape product = dgrad_product(shape);
+  dispatch_stored(op.dx.tensor, [&]<typename T>() {
+    const T* dy = op.dy.data<T>();
+    const PlainOutput<T> out{op.dx.tensor.data<T>(), shape.channels, 1, nullptr,
+                             Activation::none,       op.dx.adds()};
+    if constexpr (std::is_same_v<T, Bf16>) {
+      if (sums_on_the_way) {
+        const OutputWithNormSums with_sums{out, sums_in_tiles(op.sums, scratch(workspace))};
+        return pointwise_dgrad(stream(), options_, dy, floats(op.w), with_sums, product, nullptr);
+      }
+    }
+    if (shape.pointwise()) {
+      return pointwise_dgrad(stream(), options_, dy, floats(op.w), out, product, scratch(workspace));
+    }
+    run_product<false>(
+        "conv2d_dgrad", stream(), options_, shape.channels % 4 == 0 && shape.filters % vector_width<T> == 0,
+        GradientOperand<T>{dy, shape}, KernelOperand{floats(op.w), shape}, out, product, scratch(workspace));
+  });
 }
 
 std::size_t GpuBackend::workspace(const ConvWgrad& op) {
   const ConvShape shape = shape_of(op);
   if (op.conv.depthwise) return bytes_of(depthwise_wgrad_scratch(shape));
-  return bytes_of(few_channels_have_wgrad(options_, shape) ? few_channels_wgrad_scratch(shape)
-                                                           : wgrad_product(shape).scratch());
+  return bytes_of(few_channels_have_wgrad(options_, shape, op) ? few_channels_wgrad_scratch(shape)
+                                                               : wgrad_product(shape).scratch());
 }
 void GpuBackend::compute(const ConvWgrad& op, void* workspace) {
   if (op.conv.depthwise) return depthwise(stream(), options_.level, op, scratch(workspace));
   const ConvShape shape = shape_of(op);
-  if (few_channels_have_wgrad(options_, shape)) {
+  if (few_channels_have_wgrad(options_, shape, op)) {
     return few_channels_wgrad(stream(), shape, op, scratch(workspace));
   }
   const ProductShape product = wgrad_product(shape);
-  if (shape.pointwise()) {
-    const Output<> out{floats(op.dw), product.n, 1, nullptr, Activation::none, op.dw.adds()};
-    return pointwise_wgrad(stream(), options_, floats(op.dy), floats(op.x), input_norm(op.pending), out,
-                           product, scratch(workspace));
-  }
-  const Output<> out{floats(op.dw), 1, product.m, nullptr, Activation::none, op.dw.adds()};
-  run_product<true>("conv2d_wgrad", stream(), options_, shape.channels % 4 == 0 && shape.filters % 4 == 0,
-                    TransposedWindowOperand{floats(op.x), shape},
-                    MatrixOperand<false>{floats(op.dy), product.n, product.n, product.k}, out, product,
-                    scratch(workspace));
+  dispatch_stored(op.x, [&]<typename T>() {
+    const T *dy = op.dy.data<T>(), *x = op.x.data<T>();
+    if (shape.pointwise()) {
+      const PlainOutput<> out{floats(op.dw), product.n, 1, nullptr, Activation::none, op.dw.adds()};
+      return pointwise_wgrad(stream(), options_, dy, x, input_norm(op.pending), out, product,
+                             scratch(workspace));
+    }
+    const Output<> out{floats(op.dw), 1, product.m, nullptr, Activation::none, op.dw.adds()};
+    run_product<true>(
+        "conv2d_wgrad", stream(), options_, whole_chunks<T>(shape) && shape.filters % vector_width<T> == 0,
+        TransposedWindowOperand<T>{x, shape}, MatrixOperand<false, T>{dy, product.n, product.n, product.k},
+        out, product, scratch(workspace));
+  });
 }
 
 bool GpuBackend::fuses(const ConvForward& op) const {
@@ -112,11 +148,14 @@ bool GpuBackend::fuses(const ConvForward& op) const {
          pointwise_takes_norm(options_, forward_product(shape), op.x, floats(op.w));
 }
 bool GpuBackend::fuses(const ConvWgrad& op) const {
-  if (!op.pending.defined()) return true;
   const ConvShape shape = shape_of(op);
-  if (op.conv.depthwise) return depthwise_has_code(options_.level, shape);
-  return shape.pointwise() &&
-         pointwise_wgrad_takes_norm(options_, wgrad_product(shape), floats(op.dy), floats(op.x));
+  const bool alike = op.x.dtype() == op.dy.dtype();
+  if (!op.pending.defined()) {
+    return alike || (!op.conv.depthwise && few_channels_have_wgrad(options_, shape, op));
+  }
+  if (op.conv.depthwise) return alike && depthwise_has_code(options_.level, shape);
+  return alike && shape.pointwise() &&
+         pointwise_wgrad_takes_norm(options_, wgrad_product(shape), op.dy, op.x);
 }
 bool GpuBackend::fuses(const ConvBatchNormForward& op) const {
   const ConvForward convolution = op.convolution();

@@ -60,14 +60,15 @@ struct WindowOperand {
 };
 
 // Rows: input pixels (n, h, w). k: (r, s, filter). Elements of dy whose windows hold the pixel at (r, s).
+template <typename T = float>
 struct GradientOperand {
-  using Element = float;
+  using Element = T;
   static constexpr bool along_k = true;
-  const float* data;
+  const T* data;
   ConvShape s;
 
   struct Row {
-    const float* image;
+    const T* image;
     int h, w;  // with padding
   };
   __device__ Row row(std::int64_t index) const {
@@ -81,7 +82,7 @@ struct GradientOperand {
   using Depth = TapDepth;
   __device__ Depth depth(std::int64_t k) const { return tap_depth(k, s.filters, s.kernel); }
   __device__ void advance(Depth& depth) const { advance_tap(depth, s.filters, s.kernel); }
-  __device__ const float* at(const Row& row, const Depth& depth) const {
+  __device__ const T* at(const Row& row, const Depth& depth) const {
     int p = row.h - depth.r, q = row.w - depth.s;
     if (row.image == nullptr || depth.r >= s.kernel || p < 0 || q < 0) return nullptr;
     if (s.stride != 1) {
@@ -119,10 +120,11 @@ struct KernelOperand {
 };
 
 // Rows: (r, s, c). k: output pixels (n, p, q). Elements of x.
+template <typename T = float>
 struct TransposedWindowOperand {
-  using Element = float;
+  using Element = T;
   static constexpr bool along_k = false;
-  const float* data;
+  const T* data;
   ConvShape s;
 
   struct Row {
@@ -151,7 +153,7 @@ struct TransposedWindowOperand {
       }
     }
   }
-  __device__ const float* at(const Row& row, const Depth& depth) const {
+  __device__ const T* at(const Row& row, const Depth& depth) const {
     if (!row.valid || depth.n >= s.images) return nullptr;
     const int h = depth.p * s.stride + row.top, w = depth.q * s.stride + row.left;
     if (h < 0 || h >= s.height || w < 0 || w >= s.width) return nullptr;

@@ -41,16 +41,16 @@ __global__ void __launch_bounds__(threads_per_block)
 }
 
 // Gathers what reaches V channels of an input; K and S of 0: any kernel, any stride.
-template <int K, int S, int V>
+template <int K, int S, int V, typename T>
 __global__ void __launch_bounds__(threads_per_block)
-    dgrad_gather(ConvShape s, const float* dy, const float* w, float* dx, bool accumulate, int count) {
+    dgrad_gather(ConvShape s, const T* dy, const float* w, T* dx, bool accumulate, int count) {
   const int kernel = K > 0 ? K : s.kernel, stride = S > 0 ? S : s.stride, width = s.channels / V;
   const int step = index_step();
   for (int i = first_index(); i < count; i += step) {
     const int c = i % width * V, at = i / width, row = at / s.width;
     const int v = at % s.width + s.padding, h = row % s.height + s.padding;
     const std::int64_t n = row / s.height;
-    const float* image = dy + n * s.out_height * s.out_width * s.channels + c;
+    const T* image = dy + n * s.out_height * s.out_width * s.channels + c;
     float sums[V] = {};
     for (int r = h % stride; r < kernel && r <= h; r += stride) {
       const int p = (h - r) / stride;
@@ -187,10 +187,10 @@ __global__ void __launch_bounds__(256, K == 7 ? 3 : 4)  // told nothing, ptxas s
 // First on: of windows whose first row is `top`. The inputs that the taps see stand in registers; from output
 // to output they move by S, so that of a row S are read where K would be. `image` and `gradients` are those
 // of the thread's channel.
-template <int K, int S, int First, int Count, typename Norm>
-__device__ __forceinline__ void wgrad_rows(const ConvShape& s, const float* gradients, const float* image,
-                                           int top, const Norm& norm, float (&own)[K][K]) {
-  const float* lines[Count];
+template <int K, int S, int First, int Count, typename T, typename Norm>
+__device__ __forceinline__ void wgrad_rows(const ConvShape& s, const T* gradients, const T* image, int top,
+                                           const Norm& norm, float (&own)[K][K]) {
+  const T* lines[Count];
   bool there[Count];
   UNROLL for (int r = 0; r < Count; ++r) {
     const int h = top + First + r;
@@ -200,7 +200,7 @@ __device__ __forceinline__ void wgrad_rows(const ConvShape& s, const float* grad
   const auto column = [&](int v, float(&inputs)[Count]) {
     const bool within = v >= 0 && v < s.width;
     UNROLL for (int r = 0; r < Count; ++r) {
-      inputs[r] = within && there[r] ? lines[r][std::int64_t{v} * s.channels] : 0.0f;
+      inputs[r] = within && there[r] ? value_of(lines[r][std::int64_t{v} * s.channels]) : 0.0f;
     }
     norm(inputs);
     UNROLL for (int r = 0; r < Count; ++r) inputs[r] = within && there[r] ? inputs[r] : 0.0f;
@@ -208,7 +208,7 @@ __device__ __forceinline__ void wgrad_rows(const ConvShape& s, const float* grad
   float window[K][Count] = {};
   UNROLL for (int t = S; t < K; ++t) column(t - S - s.padding, window[t]);
   UNROLL_BY(K == 3 ? 2 : 1) for (int q = 0; q < s.out_width; ++q, gradients += s.channels) {
-    const float gradient = *gradients;
+    const float gradient = value_of(*gradients);
     float fresh[S][Count];
     UNROLL for (int t = 0; t < S; ++t) column(q * S - s.padding + K - S + t, fresh[t]);
     UNROLL for (int t = 0; t < K; ++t) {
@@ -222,9 +222,9 @@ __device__ __forceinline__ void wgrad_rows(const ConvShape& s, const float* grad
 
 // partial (parts, taps, channels) from one part of the output rows (n, p): 32 lanes (channels) by 8 rows.
 // `Normed`: x goes through its norm first.
-template <int K, int S, bool Normed>
+template <int K, int S, bool Normed, typename T>
 __global__ void __launch_bounds__(256, 2)  // told nothing of blocks an SM, ptxas for sm_80 spills at K = 5
-    wgrad_partials(ConvShape s, const float* x, InputNorm input, const float* dy, float* partial) {
+    wgrad_partials(ConvShape s, const T* x, InputNorm input, const T* dy, float* partial) {
   const int lane = threadIdx.x, c = blockIdx.x * 32 + lane;
   const bool inside = c < s.channels;
   const std::int64_t rows = s.images * s.out_height, part = blockIdx.y, parts = gridDim.y;
@@ -238,8 +238,8 @@ __global__ void __launch_bounds__(256, 2)  // told nothing of blocks an SM, ptxa
   for (std::int64_t row = rows * part / parts + threadIdx.y; row < end; row += 8) {
     const std::int64_t n = row / s.out_height;
     const int p = row % s.out_height, top = p * S - s.padding;
-    const float* image = x + n * s.height * s.width * s.channels + c;
-    const float* gradients = dy + row * s.out_width * s.channels + c;
+    const T* image = x + n * s.height * s.width * s.channels + c;
+    const T* gradients = dy + row * s.out_width * s.channels + c;
     constexpr int at_once = K <= 5 ? K : 3;  // all 7 would take more registers than two blocks have
     wgrad_rows<K, S, 0, at_once>(s, gradients, image, top, norm, own);
     if constexpr (at_once < K) {
@@ -251,8 +251,8 @@ __global__ void __launch_bounds__(256, 2)  // told nothing of blocks an SM, ptxa
 }
 
 // The same for any kernel and stride, the first step of the ladder: one tap, blockIdx.z, at a time.
-__global__ void __launch_bounds__(256)
-    wgrad_naive(ConvShape s, const float* x, const float* dy, float* partial) {
+template <typename T>
+__global__ void __launch_bounds__(256) wgrad_naive(ConvShape s, const T* x, const T* dy, float* partial) {
   SHARED(float, sums, [8][32]);
   const int lane = threadIdx.x, c = blockIdx.x * 32 + lane;
   const bool inside = c < s.channels;
@@ -264,11 +264,12 @@ __global__ void __launch_bounds__(256)
     const std::int64_t n = row / s.out_height;
     const int p = row % s.out_height, h = p * s.stride - s.padding + r;
     if (h < 0 || h >= s.height) continue;
-    const float* line = x + (n * s.height + h) * s.width * s.channels + c;
-    const float* gradients = dy + row * s.out_width * s.channels + c;
+    const T* line = x + (n * s.height + h) * s.width * s.channels + c;
+    const T* gradients = dy + row * s.out_width * s.channels + c;
     for (int q = 0; q < s.out_width; ++q) {
       const int v = q * s.stride - s.padding + t;
-      if (v >= 0 && v < s.width) own = fmaf(gradients[q * s.channels], line[v * s.channels], own);
+      if (v >= 0 && v < s.width)
+        own = fmaf(value_of(gradients[q * s.channels]), value_of(line[v * s.channels]), own);
     }
   }
   sums[threadIdx.y][lane] = own;
@@ -302,19 +303,19 @@ void run_tiled(const char* name, Stream stream, const ConvShape& s, const T* x, 
   }
 }
 
-template <int K, int S>
-void run_gather(const char* name, Stream stream, const ConvShape& s, const float* dy, const float* w,
-                float* dx, bool accumulate) {
+template <int K, int S, typename T>
+void run_gather(const char* name, Stream stream, const ConvShape& s, const T* dy, const float* w, T* dx,
+                bool accumulate) {
   const std::int64_t input = std::int64_t{s.height} * s.width * s.channels;
   const std::int64_t output = std::int64_t{s.out_height} * s.out_width * s.channels;
   const auto run = [&]<int V>() {
     in_pieces(s.images, input, [&](std::int64_t at, std::int64_t images) {
       const std::int64_t count = images * input / V;
-      launch(name, dgrad_gather<K, S, V>, blocks_for(count), threads_per_block, 0, stream, s,
+      launch(name, dgrad_gather<K, S, V, T>, blocks_for(count), threads_per_block, 0, stream, s,
              dy + at / input * output, w, dx + at, accumulate, count);
     });
   };
-  dispatch_width(s.channels, run, dy, dx);
+  dispatch_width<T>(s.channels, run, dy, dx);
 }
 
 // Calls body.template operator()<K>() for the kernels that have code of their own, or <0>.
@@ -344,12 +345,17 @@ bool depthwise_has_code(KernelLevel level, const ConvShape& s) {
   return level == KernelLevel::fast && has_code && s.stride <= 2;
 }
 
+namespace {
+
+bool aligned(const Tensor& tensor) {
+  return !tensor.defined() || reinterpret_cast<std::uintptr_t>(tensor.address()) % 16 == 0;
+}
+
+}  // namespace
+
 // In bf16 only whole accesses, and only from bf16.
 bool depthwise_has_code(KernelLevel level, const ConvShape& s, const ConvForward& op) {
   if (!depthwise_has_code(level, s) || op.y.dtype() == DType::f32) return depthwise_has_code(level, s);
-  const auto aligned = [](const Tensor& tensor) {
-    return !tensor.defined() || reinterpret_cast<std::uintptr_t>(tensor.address()) % 16 == 0;
-  };
   const PendingNorm& norm = op.pending;
   return op.x.dtype() == DType::bf16 && s.channels % vector_width<Bf16> == 0 && aligned(op.x) &&
          aligned(norm.mean) && aligned(norm.var) && aligned(norm.scale) && aligned(norm.shift);
@@ -381,22 +387,26 @@ void depthwise(Stream stream, KernelLevel level, const ConvForward& op, float* m
 void depthwise(Stream stream, KernelLevel level, const ConvDgrad& op) {
   const char* name = "depthwise_dgrad";
   const ConvShape s = shape_of(op);
-  const float *dy = floats(op.dy), *w = floats(op.w);
-  float* dx = floats(op.dx);
-  dispatch_kernel(level, s.kernel, [&]<int K>() {
-    if constexpr (K > 0) {
-      if (s.stride == 1) {
-        ConvShape turned = s;
-        turned.height = s.out_height;
-        turned.width = s.out_width;
-        turned.out_height = s.height;
-        turned.out_width = s.width;
-        turned.padding = s.kernel - 1 - s.padding;
-        return run_tiled<K, 1, true>(name, stream, turned, dy, w, dx, op.dx.adds());
+  const float* w = floats(op.w);
+  dispatch_stored(op.dy, [&]<typename T>() {
+    const T* dy = op.dy.data<T>();
+    T* dx = op.dx.tensor.data<T>();
+    const bool whole = sizeof(T) == sizeof(float) || (s.channels % vector_width<T> == 0 && aligned(op.dy));
+    dispatch_kernel(level, s.kernel, [&]<int K>() {
+      if constexpr (K > 0) {
+        if (s.stride == 1 && whole) {
+          ConvShape turned = s;
+          turned.height = s.out_height;
+          turned.width = s.out_width;
+          turned.out_height = s.height;
+          turned.out_width = s.width;
+          turned.padding = s.kernel - 1 - s.padding;
+          return run_tiled<K, 1, true>(name, stream, turned, dy, w, dx, op.dx.adds());
+        }
       }
-    }
-    if (s.stride == 2) return run_gather<K, 2>(name, stream, s, dy, w, dx, op.dx.adds());
-    run_gather<K, 0>(name, stream, s, dy, w, dx, op.dx.adds());
+      if (s.stride == 2) return run_gather<K, 2>(name, stream, s, dy, w, dx, op.dx.adds());
+      run_gather<K, 0>(name, stream, s, dy, w, dx, op.dx.adds());
+    });
   });
 }
 
@@ -409,19 +419,22 @@ void depthwise(Stream stream, KernelLevel level, const ConvWgrad& op, float* scr
   const ConvShape s = shape_of(op);
   const std::int64_t parts = wgrad_parts(s.images * s.out_height), taps = s.taps();
   const InputNorm input = input_norm(op.pending);
-  const auto run = [&](auto* kernel) {
-    launch(name, kernel, {ceil_divide(s.channels, 32), parts}, dim3(32, 8), 0, stream, s, floats(op.x), input,
-           floats(op.dy), scratch);
-  };
-  dispatch_kernel(level, s.kernel, [&]<int K>() {
-    if constexpr (K > 0) {
-      if (s.stride == 1)
-        return run(input.defined() ? wgrad_partials<K, 1, true> : wgrad_partials<K, 1, false>);
-      if (s.stride == 2)
-        return run(input.defined() ? wgrad_partials<K, 2, true> : wgrad_partials<K, 2, false>);
-    }
-    launch(name, wgrad_naive, {ceil_divide(s.channels, 32), parts, taps}, dim3(32, 8), 0, stream, s,
-           floats(op.x), floats(op.dy), scratch);
+  dispatch_stored(op.x, [&]<typename T>() {
+    const T *x = op.x.data<T>(), *dy = op.dy.data<T>();
+    const auto run = [&](auto* kernel) {
+      launch(name, kernel, {ceil_divide(s.channels, 32), parts}, dim3(32, 8), 0, stream, s, x, input, dy,
+             scratch);
+    };
+    dispatch_kernel(level, s.kernel, [&]<int K>() {
+      if constexpr (K > 0) {
+        if (s.stride == 1)
+          return run(input.defined() ? wgrad_partials<K, 1, true, T> : wgrad_partials<K, 1, false, T>);
+        if (s.stride == 2)
+          return run(input.defined() ? wgrad_partials<K, 2, true, T> : wgrad_partials<K, 2, false, T>);
+      }
+      launch(name, wgrad_naive<T>, {ceil_divide(s.channels, 32), parts, taps}, dim3(32, 8), 0, stream, s, x,
+             dy, scratch);
+    });
   });
   run_add_parts(name, stream, StoreTaps{floats(op.dw), op.dw.adds(), s.taps(), s.channels}, scratch, parts,
                 taps * s.channels);

@@ -48,16 +48,16 @@ struct Towards {  // what moves b towards a
   __device__ float operator()(float a, float b) const { return t * (a - b); }
 };
 
-// y[i] = a[i] + b[i] of bf16, V at a time.
-template <int V>
+// y[i] = or += a[i] + b[i] where a and b are bf16, V at a time; b may be null.
+template <int V, typename T>
 __global__ void __launch_bounds__(threads_per_block)
-    add_narrow(const Bf16* a, const Bf16* b, Bf16* y, std::int64_t count) {
+    add_narrow(const Bf16* a, const Bf16* b, T* y, bool accumulate, std::int64_t count) {
   for (std::int64_t i = first_index(); i < count; i += index_step()) {
-    float u[V], v[V];
+    float u[V], v[V] = {};
     load(u, a + i * V);
-    load(v, b + i * V);
+    if (b != nullptr) load(v, b + i * V);
     UNROLL for (int j = 0; j < V; ++j) u[j] += v[j];
-    store(y + i * V, u);
+    put(y + i * V, u, accumulate);
   }
 }
 
@@ -75,9 +75,9 @@ __global__ void __launch_bounds__(threads_per_block)
 }
 
 // dx (rows, channels) from the first columns of dy (rows, width).
-template <int V>
+template <int V, typename T>
 __global__ void __launch_bounds__(threads_per_block)
-    cut(const float* dy, int width, float* dx, bool accumulate, int channels, int count) {
+    cut(const T* dy, int width, T* dx, bool accumulate, int channels, int count) {
   const int own = channels / V, step = index_step();
   for (int i = first_index(); i < count; i += step) {
     float values[V];
@@ -96,6 +96,16 @@ void run_map(const char* name, Stream stream, F f, const float* a, const float* 
   const std::int64_t quads = aligned(a) && aligned(b) && aligned(y) ? n / 4 : 0;
   launch(name, map<F>, blocks_for(quads > 0 ? quads : n), threads_per_block, 0, stream, f, a, b, y,
          accumulate, quads, n);
+}
+
+template <typename T>
+void run_add_narrow(const char* name, Stream stream, const Bf16* a, const Bf16* b, T* y, bool accumulate,
+                    std::int64_t n) {
+  const auto run = [&]<int V>() {
+    launch(name, add_narrow<V, T>, blocks_for(n / V), threads_per_block, 0, stream, a, b, y, accumulate,
+           n / V);
+  };
+  dispatch_width<Bf16>(n, run, a, b, y);
 }
 
 }  // namespace
@@ -120,17 +130,18 @@ void GpuBackend::compute(const Add& op, void*) {
     return run_map(op.name, stream(), Sum{}, floats(op.a), floats(op.b), floats(op.y), false,
                    op.a.elements());
   }
-  const Bf16 *a = op.a.data<Bf16>(), *b = op.b.data<Bf16>();
-  Bf16* y = op.y.data<Bf16>();
-  const auto run = [&]<int V>() {
-    const std::int64_t count = op.a.elements() / V;
-    launch(op.name, add_narrow<V>, blocks_for(count), threads_per_block, 0, stream(), a, b, y, count);
-  };
-  dispatch_width<Bf16>(op.a.elements(), run, a, b, y);
+  run_add_narrow(op.name, stream(), op.a.data<Bf16>(), op.b.data<Bf16>(), op.y.data<Bf16>(), false,
+                 op.a.elements());
 }
 
 void GpuBackend::compute(const CopyGradient& op, void*) {
-  run_map(op.name, stream(), Same{}, floats(op.dy), nullptr, floats(op.dx), op.dx.adds(), op.dy.elements());
+  const std::int64_t n = op.dy.elements();
+  if (op.dy.dtype() == DType::f32) {
+    return run_map(op.name, stream(), Same{}, floats(op.dy), nullptr, floats(op.dx), op.dx.adds(), n);
+  }
+  dispatch_stored(op.dx.tensor, [&]<typename T>() {
+    run_add_narrow(op.name, stream(), op.dy.data<Bf16>(), nullptr, op.dx.tensor.data<T>(), op.dx.adds(), n);
+  });
 }
 
 void GpuBackend::compute(const Lerp& op, void*) {
@@ -156,16 +167,18 @@ void GpuBackend::compute(const ConcatForward& op, void*) {
 
 void GpuBackend::compute(const ConcatBackward& op, void*) {
   const std::int64_t channels = op.dx.tensor.shape().back(), width = op.dy.shape().back();
-  const float* dy = floats(op.dy) + op.channel;
-  float* dx = floats(op.dx);
-  const auto run = [&]<int V>() {
-    in_pieces(op.dy.shape().rows(), width, [&](std::int64_t at, std::int64_t rows) {
-      const std::int64_t count = rows * channels / V;
-      launch(op.name, cut<V>, blocks_for(count), threads_per_block, 0, stream(), dy + at, width,
-             dx + at / width * channels, op.dx.adds(), channels, count);
-    });
-  };
-  dispatch_width(width % 4 == 0 ? channels : width, run, dy, dx);
+  dispatch_stored(op.dy, [&]<typename T>() {
+    const T* dy = op.dy.data<T>() + op.channel;
+    T* dx = op.dx.tensor.data<T>();
+    const auto run = [&]<int V>() {
+      in_pieces(op.dy.shape().rows(), width, [&](std::int64_t at, std::int64_t rows) {
+        const std::int64_t count = rows * channels / V;
+        launch(op.name, cut<V, T>, blocks_for(count), threads_per_block, 0, stream(), dy + at, width,
+               dx + at / width * channels, op.dx.adds(), channels, count);
+      });
+    };
+    dispatch_width<T>(width % vector_width<T> == 0 ? channels : width, run, dy, dx);
+  });
 }
 
 }  // namespace adwp::ADWP_GPU

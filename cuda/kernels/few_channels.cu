@@ -105,9 +105,9 @@ constexpr int segment = 32;  // outputs of a row that a warp takes at a time
 // each of which goes along rows of its own. The rows of x that a segment sees come to shared memory; all
 // lanes read the same element there. The window stands in registers, and moves by S pixels from output to
 // output.
-template <int S>
+template <int S, typename T>
 __global__ void __launch_bounds__(256, 2)  // told nothing, ptxas spills to fit a third block an SM
-    wgrad_few_channels(ConvShape s, const float* x, const float* dy, float* partial) {
+    wgrad_few_channels(ConvShape s, const float* x, const T* dy, float* partial) {
   constexpr int wide = ((segment - 1) * S + window) * channels, row_of_window = window * channels;
   SHARED(float, lines, [8][window][wide]);
   const int lane = thread_index() % 32, warp = thread_index() / 32, filter = blockIdx.x * 32 + lane;
@@ -126,14 +126,14 @@ __global__ void __launch_bounds__(256, 2)  // told nothing, ptxas spills to fit 
       }
       __syncwarp();
       const int outputs = s.out_width - first < segment ? s.out_width - first : segment;
-      const float* gradients = dy + (row * s.out_width + first) * s.filters + filter;
+      const T* gradients = dy + (row * s.out_width + first) * s.filters + filter;
       float seen[window][row_of_window] = {};
       UNROLL for (int r = 0; r < window; ++r) {
         UNROLL for (int k = S * channels; k < row_of_window; ++k) seen[r][k] =
             lines[warp][r][k - S * channels];
       }
       UNROLL_BY(3) for (int q = 0; q < outputs; ++q, gradients += s.filters) {
-        const float gradient = *gradients;
+        const float gradient = value_of(*gradients);
         UNROLL for (int r = 0; r < window; ++r) {
           UNROLL for (int k = 0; k < row_of_window; ++k) {
             constexpr int step = S * channels;
@@ -175,8 +175,10 @@ std::int64_t few_channels_wgrad_scratch(const ConvShape& s) {
 void few_channels_wgrad(Stream stream, const ConvShape& s, const ConvWgrad& op, float* scratch) {
   const char* name = "conv2d_few_channels_wgrad";
   const std::int64_t parts = wgrad_parts(s.images * s.out_height);
-  launch(name, s.stride == 1 ? wgrad_few_channels<1> : wgrad_few_channels<2>,
-         {s.filters / filters_a_block, parts}, 256, 0, stream, s, floats(op.x), floats(op.dy), scratch);
+  dispatch_stored(op.dy, [&]<typename T>() {
+    launch(name, s.stride == 1 ? wgrad_few_channels<1, T> : wgrad_few_channels<2, T>,
+           {s.filters / filters_a_block, parts}, 256, 0, stream, s, floats(op.x), op.dy.data<T>(), scratch);
+  });
   run_add_parts(name, stream, StoreTaps{floats(op.dw), op.dw.adds(), depth, s.filters}, scratch, parts,
                 depth * s.filters);
 }

@@ -119,31 +119,57 @@ void pointwise_product(Stream stream, const GpuOptions& options, const T* x, con
                        const float* w, const PlainOutput<T>& out, const ProductShape& shape, float* scratch) {
   run_pointwise<false>(stream, options, x, input, w, out, shape, scratch);
 }
-#define ADWP_POINTWISE(T)                                                                              \
-  template void pointwise_product(Stream, const GpuOptions&, const T*, const InputNorm&, const float*, \
-                                  const OutputWithMoments<T>&, const ProductShape&);                   \
-  template void pointwise_product(Stream, const GpuOptions&, const T*, const InputNorm&, const float*, \
-                                  const PlainOutput<T>&, const ProductShape&, float*);
+bool pointwise_dgrad_takes_sums(const ProductShape& shape, const ConvDgrad& op) {
+  const auto whole = [&](const Tensor& tensor, std::int64_t pitch) {
+    return aligned(tensor.data<Bf16>(), pitch);
+  };
+  return shape.splits() == 1 && whole(op.dy, shape.k) && whole(op.dx.tensor, shape.n) &&
+         whole(op.sums.x, shape.n) && aligned(floats(op.w), shape.n);
+}
+template <typename T, typename Out>
+void pointwise_dgrad(Stream stream, const GpuOptions& options, const T* dy, const float* w, const Out& out,
+                     const ProductShape& shape, float* scratch) {
+  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
+  run_product<false>("conv2d_dgrad", stream, options, aligned(dy, k) && aligned(w, n),
+                     MatrixOperand<true, T>{dy, k, m, k}, MatrixOperand<false>{w, n, n, k}, out, shape,
+                     scratch);
+}
+
+bool pointwise_wgrad_takes_norm(const GpuOptions& options, const ProductShape& shape, const Tensor& dy,
+                                const Tensor& x) {
+  bool whole = false;
+  dispatch_stored(
+      x, [&]<typename T>() { whole = aligned(dy.data<T>(), shape.m) && aligned(x.data<T>(), shape.n); });
+  return options.level == KernelLevel::fast && whole;
+}
+template <typename T>
+void pointwise_wgrad(Stream stream, const GpuOptions& options, const T* dy, const T* x,
+                     const InputNorm& input, const PlainOutput<>& out, const ProductShape& shape,
+                     float* scratch) {
+  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
+  const MatrixOperand<false, T> left{dy, m, m, k}, right{x, n, n, k};
+  const auto run = [&](const auto& b) {
+    run_product<false>("conv2d_wgrad", stream, options, aligned(dy, m) && aligned(x, n), left, b, out, shape,
+                       scratch);
+  };
+  if (input.defined()) return run(NormedOperand<false, T>{right, input});
+  run(right);
+}
+
+#define ADWP_POINTWISE(T)                                                                                 \
+  template void pointwise_product(Stream, const GpuOptions&, const T*, const InputNorm&, const float*,    \
+                                  const OutputWithMoments<T>&, const ProductShape&);                      \
+  template void pointwise_product(Stream, const GpuOptions&, const T*, const InputNorm&, const float*,    \
+                                  const PlainOutput<T>&, const ProductShape&, float*);                    \
+  template void pointwise_dgrad(Stream, const GpuOptions&, const T*, const float*, const PlainOutput<T>&, \
+                                const ProductShape&, float*);                                             \
+  template void pointwise_wgrad(Stream, const GpuOptions&, const T*, const T*, const InputNorm&,          \
+                                const PlainOutput<>&, const ProductShape&, float*);
 ADWP_POINTWISE(float)
 ADWP_POINTWISE(Bf16)
 #undef ADWP_POINTWISE
-
-bool pointwise_wgrad_takes_norm(const GpuOptions& options, const ProductShape& shape, const float* dy,
-                                const float* x) {
-  return options.level == KernelLevel::fast && aligned(dy, shape.m) && aligned(x, shape.n);
-}
-void pointwise_wgrad(Stream stream, const GpuOptions& options, const float* dy, const float* x,
-                     const InputNorm& input, const Output<>& out, const ProductShape& shape, float* scratch) {
-  const char* name = "conv2d_wgrad";
-  if (!input.defined()) {
-    return matrix_product(name, stream, options, true, false, dy, x, out, shape, scratch);
-  }
-  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
-  const NormedOperand<false> right{{x, n, n, k}, input};
-  run_product<false>(name, stream, options, true, MatrixOperand<false>{dy, m, m, k}, right,
-                     PlainOutput<>{out.c, out.row_pitch, 1, nullptr, Activation::none, out.accumulate}, shape,
-                     scratch);
-}
+template void pointwise_dgrad(Stream, const GpuOptions&, const Bf16*, const float*, const OutputWithNormSums&,
+                              const ProductShape&, float*);
 
 // --- operator ----------------------------------------------------------------------------------------
 
@@ -159,7 +185,8 @@ void GpuBackend::compute(const Gemm& op, void* workspace) {
   const ProductShape shape = product_of(op);
   const float *a = floats(op.a), *b = floats(op.b), *bias = op.bias.defined() ? floats(op.bias) : nullptr;
   const Output<> out{floats(op.c), shape.n, 1, bias, op.act, op.c.adds()};
-  const bool is_skinny = shape.m <= most_skinny_rows && !op.transpose_a && op.transpose_b && !op.batch_invariant;
+  const bool is_skinny =
+      shape.m <= most_skinny_rows && !op.transpose_a && op.transpose_b && !op.batch_invariant;
   if (options_.level == KernelLevel::fast && is_skinny) {
     return run_skinny<most_skinny_rows>(stream(), shape, a, b, out);
   }

@@ -91,14 +91,16 @@ __device__ __forceinline__ void unpack(float (&to)[V], int first, std::uint32_t 
   to[first] = ptx::low_bf16(word);
   to[first + 1] = ptx::high_bf16(word);
 }
+__device__ __forceinline__ void unpack(float (&to)[8], uint4 words) {
+  unpack(to, 0, words.x);
+  unpack(to, 2, words.y);
+  unpack(to, 4, words.z);
+  unpack(to, 6, words.w);
+}
 template <int V>
 __device__ __forceinline__ void load(float (&to)[V], const Bf16* from) {
   if constexpr (V == 8) {
-    const uint4 v = *reinterpret_cast<const uint4*>(from);
-    unpack(to, 0, v.x);
-    unpack(to, 2, v.y);
-    unpack(to, 4, v.z);
-    unpack(to, 6, v.w);
+    unpack(to, *reinterpret_cast<const uint4*>(from));
   } else if constexpr (V == 4) {
     const uint2 v = *reinterpret_cast<const uint2*>(from);
     unpack(to, 0, v.x);

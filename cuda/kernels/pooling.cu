@@ -32,9 +32,9 @@ __global__ void __launch_bounds__(256)
 }
 
 // Of the kernels below, a thread takes V channels of a pixel; image: of so many such, width: of a pixel.
-template <int V>
+template <int V, typename T>
 __global__ void __launch_bounds__(threads_per_block)
-    spread(const float* dy, float* dx, bool accumulate, float share, int image, int width, int count) {
+    spread(const float* dy, T* dx, bool accumulate, float share, int image, int width, int count) {
   const int step = index_step();
   for (int i = first_index(); i < count; i += step) {
     float values[V];
@@ -58,16 +58,16 @@ __global__ void __launch_bounds__(threads_per_block)
 }
 
 // ds[n, c] = sum over pixels of dy x: the sums of 8 rows of pixels in ascending order.
-__global__ void __launch_bounds__(256)
-    scale_gradient(const float* dy, const float* x, float* ds, bool accumulate, std::int64_t pixels,
-                   std::int64_t channels) {
+template <typename T>
+__global__ void __launch_bounds__(256) scale_gradient(const T* dy, const T* x, float* ds, bool accumulate,
+                                                      std::int64_t pixels, std::int64_t channels) {
   SHARED(float, sums, [8][32]);
   const std::int64_t channel = own_channel(), image = block_index() * pixels * channels;
   float sum = 0;
   if (channel < channels) {
     for (std::int64_t p = threadIdx.y; p < pixels; p += 8) {
       const std::int64_t i = image + p * channels + channel;
-      sum += dy[i] * x[i];
+      sum += value_of(dy[i]) * value_of(x[i]);
     }
   }
   sums[threadIdx.y][threadIdx.x] = sum;
@@ -117,15 +117,18 @@ void GpuBackend::compute(const GlobalPoolForward& op, void*) {
 void GpuBackend::compute(const GlobalPoolBackward& op, void*) {
   const Images shape(op.dx.tensor.shape());
   const float* dy = floats(op.dy);
-  float* dx = floats(op.dx);
-  const auto run = [&]<int V>() {
-    in_pieces(shape.count, shape.size(), [&](std::int64_t at, std::int64_t images) {
-      const std::int64_t count = images * shape.size() / V;
-      launch(op.name, spread<V>, blocks_for(count), threads_per_block, 0, stream(), dy + at / shape.pixels,
-             dx + at, op.dx.adds(), 1.0f / shape.pixels, shape.size() / V, shape.channels / V, count);
-    });
-  };
-  dispatch_width(shape.channels, run, dy, dx);
+  dispatch_stored(op.dx.tensor, [&]<typename T>() {
+    T* dx = op.dx.tensor.data<T>();
+    const auto run = [&]<int V>() {
+      in_pieces(shape.count, shape.size(), [&](std::int64_t at, std::int64_t images) {
+        const std::int64_t count = images * shape.size() / V;
+        launch(op.name, spread<V, T>, blocks_for(count), threads_per_block, 0, stream(),
+               dy + at / shape.pixels, dx + at, op.dx.adds(), 1.0f / shape.pixels, shape.size() / V,
+               shape.channels / V, count);
+      });
+    };
+    dispatch_width<T>(shape.channels, run, dy, dx);
+  });
 }
 
 void GpuBackend::compute(const ChannelScaleForward& op, void*) {
@@ -137,9 +140,11 @@ void GpuBackend::compute(const ChannelScaleForward& op, void*) {
 
 void GpuBackend::compute(const ChannelScaleBackward& op, void*) {
   const Images x(op.x.shape());
-  run_scale<float>(op.name, stream(), x, floats(op.dy), floats(op.s), floats(op.dx), op.dx.adds());
-  launch("channel_scale_gradient", scale_gradient, x.grid(), dim3(32, 8), 0, stream(), floats(op.dy),
-         floats(op.x), floats(op.ds), op.ds.adds(), x.pixels, x.channels);
+  dispatch_stored(op.x, [&]<typename T>() {
+    run_scale<T>(op.name, stream(), x, op.dy.data<T>(), floats(op.s), op.dx.tensor.data<T>(), op.dx.adds());
+    launch("channel_scale_gradient", scale_gradient<T>, x.grid(), dim3(32, 8), 0, stream(), op.dy.data<T>(),
+           op.x.data<T>(), floats(op.ds), op.ds.adds(), x.pixels, x.channels);
+  });
 }
 
 }  // namespace adwp::ADWP_GPU

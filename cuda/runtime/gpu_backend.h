@@ -55,6 +55,8 @@ class GpuBackend : public Backend {
   Device device_;
 
  private:
+  void dgrad(const ConvDgrad& op, void* workspace, bool sums_on_the_way);
+
   void* do_allocate(std::size_t bytes) override { return device_.allocate(bytes); }
   void do_release(void* pointer) noexcept override { device_.release(pointer); }
   void do_write(void* device, const void* host, std::size_t bytes) override {

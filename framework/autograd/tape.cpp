@@ -18,7 +18,7 @@ const Tensor& Gradient::Slot::as_base() {
   if (base) {
     gradient = base->as_base().view(base_offset, shape);
   } else if (!gradient.defined()) {
-    gradient = Tensor(*arena, shape);
+    gradient = Tensor(*arena, shape, dtype);
     gradient.zero();
   }
   stop_borrowing();
@@ -28,7 +28,7 @@ const Tensor& Gradient::Slot::as_base() {
 
 void Gradient::Slot::stop_borrowing() {
   if (!std::exchange(borrowed, false) || !gradient.shared()) return;
-  const Tensor own(*arena, shape);
+  const Tensor own(*arena, shape, dtype);
   own.copy_from(gradient);
   gradient = own;
 }
@@ -36,7 +36,7 @@ void Gradient::Slot::stop_borrowing() {
 Target Gradient::target() const {
   require(required(), "autograd", "the gradient of a value that requires none");
   if (slot_->base) slot_->as_base();
-  if (!slot_->gradient.defined()) slot_->gradient = Tensor(*slot_->arena, slot_->shape);
+  if (!slot_->gradient.defined()) slot_->gradient = Tensor(*slot_->arena, slot_->shape, slot_->dtype);
   slot_->stop_borrowing();
   const bool written = std::exchange(slot_->written, true);
   return {slot_->gradient, written ? GradMode::accumulate : GradMode::overwrite};
@@ -45,11 +45,21 @@ Target Gradient::target() const {
 void Gradient::add(Backend& backend, const Tensor& gradient) const {
   const bool first = !slot_->written && !slot_->base && !slot_->gradient.defined();
   if (!first) return backend.compute(CopyGradient{gradient, target()});
-  require(gradient.shape() == slot_->shape, "autograd", "a gradient of another shape, got {}, expected {}",
-          gradient.text(), slot_->shape.text());
+  require(gradient.shape() == slot_->shape && gradient.dtype() == slot_->dtype, "autograd",
+          "a gradient unlike its value, got {}, expected {} {}", gradient.text(), name_of(slot_->dtype),
+          slot_->shape.text());
   slot_->gradient = gradient;
   slot_->written = slot_->borrowed = true;
 }
+
+bool Gradient::sole() const { return required() && slot_->readers == 1 && !slot_->base; }
+
+const Tensor& Gradient::sums() const {
+  static const Tensor none;
+  return slot_ ? slot_->sums : none;
+}
+
+void Gradient::leave_sums(const Tensor& sums) const { slot_->sums = sums; }
 
 Variable Variable::constant(Tensor value) {
   Variable variable;
@@ -99,7 +109,9 @@ Variable Variable::view(std::int64_t offset, Shape shape) const {
     auto slot = std::make_shared<Gradient::Slot>();
     slot->arena = gradient_.slot_->arena;
     slot->shape = shape;
+    slot->dtype = gradient_.slot_->dtype;
     slot->base = gradient_.slot_;
+    ++slot->base->readers;
     slot->base_offset = offset;
     result.gradient_ = Gradient(std::move(slot));
   }
@@ -123,7 +135,11 @@ Variable Tape::record(Tensor value, std::initializer_list<const Variable*> input
     auto slot = std::make_shared<Gradient::Slot>();
     slot->arena = &output.value().arena();
     slot->shape = output.shape();
+    slot->dtype = output.value().dtype();
     output.gradient_ = Gradient(std::move(slot));
+    for (const Variable* input : inputs) {
+      if (input->requires_grad()) ++input->gradient_.slot_->readers;
+    }
     entries_.push_back({output.gradient(), std::move(backward)});
   }
   return output;

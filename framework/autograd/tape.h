@@ -22,12 +22,19 @@ class Gradient {
   // What has arrived so far, or an empty tensor when nothing has.
   const Tensor& tensor() const;
 
-  // Where an operator's backward writes: the gradient tensor, made on first use with the value's shape, and
-  // whether to overwrite it or to add to what has arrived. Whoever asks must write. Only when required().
+  // Where an operator's backward writes: the gradient tensor, made on first use with the value's shape and
+  // type, and whether to overwrite it or to add to what has arrived: of bf16 each sum is rounded. Whoever
+  // asks must write. Only when required().
   Target target() const;
   // Adds a gradient that arrives as it is, as an operator's that only adds or copies. Where it is the first,
   // its memory is shared until more is to be summed onto it.
   void add(Backend& backend, const Tensor& gradient) const;
+
+  // Has one operator alone read the value? What that one writes is the whole gradient.
+  bool sole() const;
+  // Sums over the gradient that its writer has left beside it (NormSums), or an empty tensor.
+  const Tensor& sums() const;
+  void leave_sums(const Tensor& sums) const;
 
  private:
   friend class Tape;
@@ -35,9 +42,12 @@ class Gradient {
   struct Slot {
     Arena* arena = nullptr;
     Shape shape;
+    DType dtype = DType::f32;
     Tensor gradient;
-    bool written = false;        // gradient holds something to be summed onto
-    bool borrowed = false;       // others may hold its memory and read what stands there
+    bool written = false;   // gradient holds something to be summed onto
+    bool borrowed = false;  // others may hold its memory and read what stands there
+    int readers = 0;        // operators and views that were given the value
+    Tensor sums;
     std::shared_ptr<Slot> base;  // of a view
     std::int64_t base_offset = 0;
 
@@ -109,14 +119,14 @@ class Tape {
   // An uninitialised tensor of this step.
   Tensor tensor(Shape shape, DType dtype = DType::f32) const { return Tensor(arena_, shape, dtype); }
 
-  // One for a value that a convolution makes of images or of other values; operators behind it keep its type.
-  // As the device stores such values, but f32 for the sake of gradients.
-  Tensor value(Shape shape) const { return tensor(shape, recording() ? DType::f32 : backend_.storage()); }
+  // One for a value that a convolution makes of images or of other values, stored as the device has it;
+  // operators behind it keep its type, and so do gradients.
+  Tensor value(Shape shape) const { return tensor(shape, backend_.storage()); }
 
   // Where a backward that writes several gradients in one pass writes this one: one that nobody asked for
   // goes into a tensor of this step.
-  Target target(const Gradient& gradient, const Shape& shape) const {
-    return gradient.required() ? gradient.target() : Target{tensor(shape)};
+  Target target(const Gradient& gradient, const Shape& shape, DType dtype = DType::f32) const {
+    return gradient.required() ? gradient.target() : Target{tensor(shape, dtype)};
   }
 
   // Does an operator on these inputs have to record?

@@ -43,9 +43,21 @@ void Backend::compute_apart(ConvForward op) {
   compute(op);
 }
 
+void Backend::compute_apart(ConvDgrad op) {
+  const Tensor dy(op.dx.tensor.arena(), op.dy.shape());
+  compute(CopyGradient{std::exchange(op.dy, dy), {dy}});
+  compute(op);
+}
+
 void Backend::compute_apart(ConvWgrad op) {
-  const Tensor x(op.dw.tensor.arena(), op.x.shape());
-  compute(std::exchange(op.pending, {}).applied(std::exchange(op.x, x), x));
+  Arena& arena = op.dw.tensor.arena();
+  if (op.pending.defined()) {
+    const Tensor x(arena, op.x.shape(), op.x.dtype());
+    compute(std::exchange(op.pending, {}).applied(std::exchange(op.x, x), x));
+  } else {
+    const Tensor dy(arena, op.dy.shape());
+    compute(CopyGradient{std::exchange(op.dy, dy), {dy}});
+  }
   compute(op);
 }
 
@@ -57,10 +69,10 @@ void Backend::compute_apart(const ConvBatchNormForward& op) {
 }
 
 void Backend::compute_apart(const ConvBatchNormBackward& op) {
-  const Tensor dy(op.dw.tensor.arena(), op.y.shape());
+  const Tensor dy(op.dw.tensor.arena(), op.y.shape(), op.y.dtype());
   compute(op.normalization(dy));
   compute(ConvWgrad{op.conv, op.x, dy, op.dw, op.pending});
-  if (op.dx.tensor.defined()) compute(ConvDgrad{op.conv, dy, op.w, op.dx});
+  if (op.dx.tensor.defined()) compute(ConvDgrad{op.conv, dy, op.w, op.dx, op.sums_of_input()});
 }
 
 void Backend::compute_apart(const ConvChain& op) {

@@ -28,8 +28,8 @@ class Backend : public Memory {
   // What the end of a run should say of how the device worked, beyond its description; one entry per line.
   virtual std::vector<std::string> notes() const { return {}; }
 
-  // How values lie between the operators of a forward pass that records no gradients: f32, or bf16. Weights,
-  // statistics, sums and logits are f32 either way.
+  // How values lie between the operators of networks, and gradients by them: f32, or bf16. Weights and their
+  // gradients, statistics, sums and logits are f32 either way.
   virtual DType storage() const { return DType::f32; }
 
   // Whether the device computes what the operator joins as one, for these shapes. What it does not is
@@ -39,6 +39,8 @@ class Backend : public Memory {
   virtual bool fuses(const ConvBatchNormForward&) const { return false; }
   virtual bool fuses(const ConvBatchNormBackward&) const { return false; }
   virtual bool fuses(const ConvChain&) const { return false; }
+  // A gradient in bf16 by an x in f32, as first layers have it, is made f32 first: on every device.
+  bool fuses(const ConvDgrad& op) const { return op.dy.dtype() == op.dx.tensor.dtype(); }
 
   // Whether the device obeys Gemm::batch_invariant. Other operators on rows have bits by row everywhere.
   virtual bool batch_invariant() const { return false; }
@@ -96,6 +98,7 @@ class Backend : public Memory {
  private:
   // What the device does not fuse, one after the other.
   void compute_apart(ConvForward op);
+  void compute_apart(ConvDgrad op);
   void compute_apart(ConvWgrad op);
   void compute_apart(const ConvBatchNormForward& op);
   void compute_apart(const ConvBatchNormBackward& op);

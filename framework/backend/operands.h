@@ -12,7 +12,8 @@ namespace adwp {
 inline DType value_type(const Tensor& value) {
   return value.defined() && value.dtype() == DType::bf16 ? DType::bf16 : DType::f32;
 }
-// Of y, which an operator makes of x: what x has; of x in f32, either.
+// Of y, which an operator makes of x, and of a gradient by y beside one by x: what x has; of x in f32,
+// either.
 inline DType value_type(const Tensor& x, const Tensor& y) {
   return value_type(x) == DType::bf16 ? DType::bf16 : value_type(y);
 }
@@ -34,7 +35,7 @@ class Operands {
   void output(const char* operand, const Tensor& tensor, const Shape& shape, DType dtype = DType::f32);
   void output(const char* operand, const Tensor& tensor, DType dtype = DType::f32);
   // What it overwrites or adds to.
-  void output(const char* operand, const Target& target, const Shape& shape);
+  void output(const char* operand, const Target& target, const Shape& shape, DType dtype = DType::f32);
   void output(const char* operand, const Target& target);
 
   // Says that the operator sums over the rows of (rows, channels), for which the device needs workspace.

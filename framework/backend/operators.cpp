@@ -58,8 +58,8 @@ void Operands::output(const char* operand, const Tensor& tensor, DType dtype) {
   written(tensor);
 }
 
-void Operands::output(const char* operand, const Target& target, const Shape& shape) {
-  input(operand, target.tensor, shape);
+void Operands::output(const char* operand, const Target& target, const Shape& shape, DType dtype) {
+  input(operand, target.tensor, shape, dtype);
   written(target);
 }
 
@@ -144,21 +144,31 @@ void PendingNorm::check(Operands& o, const Tensor& x) const {
   }
 }
 
+void NormSums::check(Operands& o, const Target& dz) const {
+  if (!defined()) return;
+  require(norm.defined() && !dz.adds(), o.name(), "sums are those of a gradient by a norm, in one piece");
+  o.input("normed x", x, dz.tensor.shape(), DType::bf16);
+  norm.check(o, x);
+  o.output("sums", sums, Shape{2, x.shape().back()});
+}
+
 void ConvBatchNormBackward::check(Operands& o) const {
   const Shape channels{y.shape().back()};
-  o.input("x", x, 4);
+  o.input("x", x, 4, value_type(x));
   pending.check(o, x);
   o.input("w", w, 4);
-  o.input("y", y, conv2d_output(conv, x.shape(), w.shape()));
-  o.input("dz", dz, y.shape());
+  o.input("y", y, conv2d_output(conv, x.shape(), w.shape()), value_type(x, y));
+  o.input("dz", dz, y.shape(), value_type(y));
   for (const auto& [operand, tensor] :
        {std::pair{"mean", &mean}, {"var", &var}, {"scale", &scale}, {"shift", &shift}}) {
     o.input(operand, *tensor, channels);
   }
   o.output("dw", dw, w.shape());
-  if (dx.tensor.defined()) o.output("dx", dx, x.shape());
+  if (dx.tensor.defined()) o.output("dx", dx, x.shape(), value_type(x));
   o.output("dscale", dscale, channels);
   o.output("dshift", dshift, channels);
+  if (sums.defined()) o.input("sums", sums, Shape{2, y.shape().back()});
+  sums_of_input().check(o, dx);
   if (x.elements() == 0) o.sum_of_nothing();
 }
 
@@ -214,8 +224,8 @@ std::string Gemm::text() const { return fmt::format("{} x {} x {}", m(), n(), k(
 void ConcatBackward::check(Operands& o) const {
   const Shape& s = dy.shape();
   const std::int64_t channels = dx.tensor.shape()[3];
-  o.input("dy", dy, 4);
-  o.output("dx", dx, Shape{s[0], s[1], s[2], channels});
+  o.input("dy", dy, 4, value_type(dy));
+  o.output("dx", dx, Shape{s[0], s[1], s[2], channels}, value_type(dy));
   require(channel >= 0 && channel + channels <= s[3], name, "channels out of range, got {} from {} on, of {}",
           channels, channel, dy.text());
 }

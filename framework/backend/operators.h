@@ -5,11 +5,11 @@
 // in tests/ obey them.
 //
 // Images are (N, H, W, C), kernels (K, R, S, C / groups), matrices (rows, columns); f32 unless said. Values
-// that forward passes of networks hand on, x, y, z, a, b and addends of convolutions, batch norm, Add,
-// ChannelScale, Concat and GlobalPool (there y is f32), may lie as bf16: all of an operator, or all but the x
-// of a convolution. A device that stores them so (Backend::storage) computes in f32, and its statistics are
-// those of y as stored. A Target is overwritten or added to. docs/operator.md follows one operator through
-// the house and adds another.
+// that networks hand on, x, y, z, a, b and addends of convolutions, batch norm, Add, ChannelScale, Concat and
+// GlobalPool (there y is f32), may lie as bf16, and gradients by them as they do: all of an operator, or all
+// but the x of a convolution. A device that stores them so (Backend::storage) computes in f32 and rounds what
+// it stores once; its statistics are those of y as stored. A Target is overwritten or added to, in f32 before
+// the sum is rounded. docs/operator.md follows one operator through the house and adds another.
 #pragma once
 
 #include <span>
@@ -72,6 +72,18 @@ struct PendingNorm {
   void check(Operands& o, const Tensor& x) const;  // of x
 };
 
+// What BatchNormBackward begins with, made by the ConvDgrad that makes its dy, while it holds it: for dz, the
+// gradient by the result of `norm` of x, and g = dz act'(that result before its activation),
+//   sums (2, C): sum over rows of g, and of g times the normalised x.
+struct NormSums {
+  Tensor x;
+  PendingNorm norm;
+  Tensor sums;
+
+  bool defined() const { return sums.defined(); }
+  void check(Operands& o, const Target& dz) const;  // of a device that stores values as bf16
+};
+
 // y (N, P, Q, K) from x (N, H, W, C) and w (K, R, R, C / groups).
 struct ConvForward {
   static constexpr const char* name = "conv2d_forward";
@@ -94,10 +106,12 @@ struct ConvDgrad {
   Conv2d conv;
   Tensor dy, w;
   Target dx;
+  NormSums sums = {};  // of dx
   void check(Operands& o) const {
     o.input("w", w, 4);
-    o.input("dy", dy, conv2d_output(conv, dx.tensor.shape(), w.shape()));
-    o.output("dx", dx, dx.tensor.shape());
+    o.input("dy", dy, conv2d_output(conv, dx.tensor.shape(), w.shape()), value_type(dx.tensor, dy));
+    o.output("dx", dx, dx.tensor.shape(), value_type(dx.tensor));
+    sums.check(o, dx);
   }
   double flops() const { return conv2d_flops(conv, dy.shape(), w.shape()); }
   std::string text() const { return conv2d_text(conv, dx.tensor.shape(), w.shape()); }
@@ -111,9 +125,9 @@ struct ConvWgrad {
   Target dw;
   PendingNorm pending = {};  // of x
   void check(Operands& o) const {
-    o.input("x", x, 4);
+    o.input("x", x, 4, value_type(x));
     pending.check(o, x);
-    o.input("dy", dy, conv2d_output(conv, x.shape(), dw.tensor.shape()));
+    o.input("dy", dy, conv2d_output(conv, x.shape(), dw.tensor.shape()), value_type(x, dy));
     o.output("dw", dw, dw.tensor.shape());
     if (x.elements() == 0) o.sum_of_nothing();
   }
@@ -153,17 +167,19 @@ struct BatchNormBackward {
   float epsilon;
   Activation act;
   Target dx, dscale, dshift;
+  Tensor sums = {};  // where there already are some (NormSums)
   void check(Operands& o) const {
     const Shape channels{x.shape().back()};
-    o.input("x", x);
+    o.input("x", x, value_type(x));
     o.input("scale", scale, channels);
     o.input("shift", shift, channels);
     o.input("mean", mean, channels);
     o.input("var", var, channels);
-    o.input("dy", dy, x.shape());
-    o.output("dx", dx, x.shape());
+    o.input("dy", dy, x.shape(), value_type(x));
+    o.output("dx", dx, x.shape(), value_type(x));
     o.output("dscale", dscale, channels);
     o.output("dshift", dshift, channels);
+    if (sums.defined()) o.input("sums", sums, Shape{2, x.shape().back()});
     o.reduces(x.shape().rows(), x.shape().back());
   }
   std::string text() const { return x.shape().text(); }
@@ -229,9 +245,14 @@ struct ConvBatchNormBackward {
   Activation act;
   Target dx, dw, dscale, dshift;  // dx may be empty
   PendingNorm pending = {};       // of x
+  Tensor sums = {};               // of the norm, where there already are some
+  Tensor input_sums = {};         // where those of dx are to go, for the norm that is pending
 
   BatchNormBackward normalization(const Tensor& dy) const {
-    return {dz, y, mean, var, scale, shift, epsilon, act, {dy}, dscale, dshift};
+    return {dz, y, mean, var, scale, shift, epsilon, act, {dy}, dscale, dshift, sums};
+  }
+  NormSums sums_of_input() const {
+    return input_sums.defined() ? NormSums{x, pending, input_sums} : NormSums{};
   }
   void check(Operands& o) const;
   double flops() const { return conv2d_flops(conv, y.shape(), w.shape()) * (dx.tensor.defined() ? 2 : 1); }
@@ -327,14 +348,14 @@ struct Add {
   }
 };
 
-// dx = or += dy.
+// dx = or += dy; dx in f32 of either.
 struct CopyGradient {
   static constexpr const char* name = "copy_gradient";
   Tensor dy;
   Target dx;
   void check(Operands& o) const {
-    o.input("dy", dy);
-    o.output("dx", dx, dy.shape());
+    o.input("dy", dy, value_type(dx.tensor, dy));
+    o.output("dx", dx, dy.shape(), value_type(dx.tensor));
   }
 };
 
@@ -355,10 +376,10 @@ struct ChannelScaleBackward {
   Tensor dy, x, s;
   Target dx, ds;
   void check(Operands& o) const {
-    o.input("x", x, 4);
+    o.input("x", x, 4, value_type(x));
     o.input("s", s, Shape{x.shape()[0], 1, 1, x.shape()[3]});
-    o.input("dy", dy, x.shape());
-    o.output("dx", dx, x.shape());
+    o.input("dy", dy, x.shape(), value_type(x));
+    o.output("dx", dx, x.shape(), value_type(x));
     o.output("ds", ds, s.shape());
   }
 };
@@ -402,7 +423,7 @@ struct GlobalPoolBackward {
   void check(Operands& o) const {
     const Shape& s = dx.tensor.shape();
     o.input("dy", dy, Shape{s[0], 1, 1, s[3]});
-    o.output("dx", dx, s);
+    o.output("dx", dx, s, value_type(dx.tensor));
   }
 };
 

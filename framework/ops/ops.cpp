@@ -46,7 +46,7 @@ Variable record_batch_norm(Tape& tape, const Variable& x, const Variable& scale,
       y, {&x, &scale, &shift},
       [&tape, act, own = statistics, xv = x.value(), scale_value = scale.value(), shift_value = shift.value(),
        dx = x.gradient(), dscale = scale.gradient(), dshift = shift.gradient()](const Tensor& dy) {
-        const Target to_x = tape.target(dx, xv.shape());
+        const Target to_x = tape.target(dx, xv.shape(), xv.dtype());
         const Target to_scale = tape.target(dscale, own.mean.shape());
         const Target to_shift = tape.target(dshift, own.mean.shape());
         tape.backend().compute(BatchNormBackward{dy, xv, own.mean, own.var, scale_value, shift_value,
@@ -62,18 +62,28 @@ Variable record_conv2d_batch_norm(Tape& tape, const ConvBatchNormForward& op, co
     const Variable y = record_conv2d(tape, op.conv, x, w, op.y);
     return record_batch_norm(tape, y, scale, shift, op.act, result, {op.mean, op.var});
   }
-  return tape.record(
+  const auto own_gradient = std::make_shared<Gradient>();  // by the result: it may come with sums
+  Variable recorded = tape.record(
       result, {&x, &w, &scale, &shift},
-      [&tape, conv = op.conv, act = op.act, xv = op.x, pending = op.pending, wv = op.w, y = op.y,
-       own = BatchStatistics{op.mean, op.var}, scale_value = op.scale, shift_value = op.shift,
+      [&tape, own_gradient, conv = op.conv, act = op.act, xv = op.x, pending = op.pending, wv = op.w,
+       y = op.y, own = BatchStatistics{op.mean, op.var}, scale_value = op.scale, shift_value = op.shift,
        dx = x.gradient(), dw = w.gradient(), dscale = scale.gradient(),
        dshift = shift.gradient()](const Tensor& dz) {
         const Target to_scale = tape.target(dscale, own.mean.shape());
         const Target to_shift = tape.target(dshift, own.mean.shape());
+        const Target to_x = dx.required() ? dx.target() : Target{};
+        // A gradient by a norm that nobody else adds to: the dgrad makes the sums that the norm will ask for.
+        Tensor sums_of_x;
+        if (pending.defined() && xv.dtype() == DType::bf16 && dx.sole() && !to_x.adds()) {
+          sums_of_x = tape.tensor(Shape{2, xv.shape().back()});
+          dx.leave_sums(sums_of_x);
+        }
         tape.backend().compute(ConvBatchNormBackward{
-            conv, dz, xv, wv, y, own.mean, own.var, scale_value, shift_value, batch_norm_epsilon, act,
-            dx.required() ? dx.target() : Target{}, dw.target(), to_scale, to_shift, pending});
+            conv, dz, xv, wv, y, own.mean, own.var, scale_value, shift_value, batch_norm_epsilon, act, to_x,
+            dw.target(), to_scale, to_shift, pending, own_gradient->sums(), sums_of_x});
       });
+  *own_gradient = recorded.gradient();
+  return recorded;
 }
 
 }  // namespace
@@ -208,7 +218,7 @@ Variable channel_scale(Tape& tape, const Variable& x, const Variable& s) {
   return tape.record(
       y, {&x, &s},
       [&tape, xv = x.value(), sv = s.value(), dx = x.gradient(), ds = s.gradient()](const Tensor& dy) {
-        const Target to_x = tape.target(dx, xv.shape());
+        const Target to_x = tape.target(dx, xv.shape(), xv.dtype());
         const Target to_s = tape.target(ds, sv.shape());
         tape.backend().compute(ChannelScaleBackward{dy, xv, sv, to_x, to_s});
       });

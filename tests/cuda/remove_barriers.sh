@@ -20,7 +20,7 @@ try_without() {  # FILE LINE CODE: prints whether the tests see that the line's 
   name=$(basename "$file")
   own=$work/$name-$line
   case $name in  # a kernel that is made of the header
-    tile_product.cuh) source=gemm.cu ;;
+    tile_product.cuh | tile_loader.cuh | norm_sums.cuh) source=gemm.cu ;;
     tile_moments.cuh) source=convolution.cu ;;
     column_reduce.cuh) source=batch_norm.cu ;;
     part_sums.cuh) source=depthwise.cu ;;
@@ -34,7 +34,7 @@ try_without() {  # FILE LINE CODE: prints whether the tests see that the line's 
   (cd "$build" && eval "${link/-o tests\/adwp_tests/"$own/mutant.o" -o $own/mutant}")
   for (( seed = 0; seed <= schedules; ++seed )); do
     if ! ADWPNAS_EMULATION_SEED=$seed timeout 300 "$own/mutant" --gtest_brief=1 --gtest_fail_fast \
-        --gtest_filter='*Operators.Res*emulated:*Operators.Gradients*emulated:*Contract*emulated:*Fragments*emulated:*TrivialAugment*emulated' \
+        --gtest_filter='*Operators.Res*emulated:*Operators.Gradients*emulated:*Contract*emulated:*Fragments*emulated:*Storage*emulated:*TrivialAugment*emulated' \
         > "$own/log" 2>&1; then
       result="caught under schedule $seed"
       break

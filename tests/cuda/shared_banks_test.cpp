@@ -61,6 +61,37 @@ TEST(SharedBanks, FragmentsMeetInNoBank) {
   check_fragments<Precision::tf32, false, tile_n>();
 }
 
+// Tiles of bf16: copies of 8 elements, and the rows that lanes name for ldmatrix (MmaSums::load_matrices).
+template <int Rows>
+void check_matrices() {
+  using Along = SharedTile<true, Rows, Precision::bf16, Bf16>;
+  using Across = SharedTile<false, Rows, Precision::bf16, Bf16>;
+  const auto check = [](const char* what, const std::function<int(int)>& element) {
+    expect_no_conflicts(what, 4, [&](int lane) { return element(lane) / 2; });
+  };
+  for (int first = 0; first < Rows * tile_k / 8; first += 32) {
+    check("cp.async along k", [&](int lane) {
+      const int i = first + lane;
+      return Along::offset(i / 2, i % 2 * 8);
+    });
+    check("cp.async across k", [&](int lane) {
+      const int i = first + lane;
+      return Across::offset(i % (Rows / 8) * 8, i / (Rows / 8));
+    });
+  }
+  for (int row = 0; row < Rows; row += 16) {
+    check("A along k", [&](int lane) { return Along::offset(row + lane % 16, lane / 16 * 8); });
+    check("A across k",
+          [&](int lane) { return Across::offset(row + lane / 8 % 2 * 8, lane / 16 * 8 + lane % 8); });
+    check("B across k", [&](int lane) { return Across::offset(row + lane / 16 * 8, lane % 16); });
+  }
+}
+
+TEST(SharedBanks, MatricesOfBf16MeetInNoBank) {
+  check_matrices<tile_m>();
+  check_matrices<tile_n>();
+}
+
 TEST(SharedBanks, VectorLoadsOfTheF32PathMeetInNoBank) {
   using Along = SharedTile<true, tile_m, Precision::f32>;
   using Across = SharedTile<false, tile_m, Precision::f32>;

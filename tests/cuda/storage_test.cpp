@@ -1,13 +1,9 @@
-// Values that lie as bf16 between operators (Backend::storage), on the devices whose kernels are written
-// here: every operator of a forward pass against the oracle, and to the bit against f32 where only the
-// rounding of what is stored differs.
-#include <fmt/format.h>
+// Values and gradients that lie as bf16 between operators (Backend::storage), on the devices whose kernels
+// are written here: every operator of a forward pass against the oracle, and to the bit against f32 where
+// only the rounding of what is stored differs. Gradients: storage_gradients_test.cpp.
+#include "tests/cuda/storage.h"
 
-#include "cuda/cuda_backend.h"
 #include "framework/core/error.h"
-#include "framework/ops/ops.h"
-#include "tests/support/device.h"
-#include "tests/support/operator_case.h"
 
 namespace adwp::test {
 namespace {
@@ -16,72 +12,24 @@ using oracle::Array;
 
 constexpr double tolerance = 1e-4;  // rounding to 7 bits of mantissa: 1.3e-6 a value, 1.0e-5 a product
 
-class StorageTest : public DeviceTest {
+class StorageTest : public StorageFixture {
  protected:
-  void SetUp() override {
-    if (GetParam() == "cpu") GTEST_SKIP() << "values are f32 on this device";
-    DeviceTest::SetUp();
-    if (IsSkipped()) return;
-    narrow_ = open({.precision = Precision::bf16});
-    narrow_arena_ = std::make_unique<Arena>(*narrow_, std::size_t{64} << 20, Arena::Options{.guard = true});
-  }
-  static std::unique_ptr<Backend> open(const GpuOptions& options) {
-#if defined(ADWP_HAS_CUDA)
-    if (GetParam() == "cuda") return cuda::open(options);
-#endif
-    return emulated::open(options);
-  }
-
-  Backend& narrow() { return *narrow_; }
-  Arena& memory() { return *narrow_arena_; }
-  Tensor f32(const Array& array) {
-    return Tensor::from_host(memory(), array.shape, std::span<const float>(to_floats(array)));
-  }
-  Tensor bf16(const Array& array) { return upload_bf16(memory(), array); }
-
   // What a convolution of values in f32 makes when only products are in bf16.
   Array unstored(const Conv2d& conv, const Array& x, const Array& w) {
     const Tensor y(memory(), conv2d_output(conv, x.shape, w.shape));
     narrow().compute(ConvForward{conv, f32(x), f32(w), y});
     return to_array(y);
   }
-
- private:
-  std::unique_ptr<Backend> narrow_;
-  std::unique_ptr<Arena> narrow_arena_;
 };
-
-struct Convolution {
-  Conv2d conv;
-  Shape x;
-  std::int64_t filters;
-
-  Shape w() const { return {filters, conv.kernel, conv.kernel, conv.depthwise ? 1 : x[3]}; }
-  std::string name() const { return conv2d_text(conv, x, w()); }
-};
-
-// Of every kernel, tiles that are whole and ragged; k that is split.
-std::vector<Convolution> convolutions() {
-  std::vector<Convolution> all = {
-      {{1, 1, 0, false}, Shape{3, 9, 9, 40}, 72}, {{1, 1, 0, false}, Shape{2, 4, 4, 16}, 66},
-      {{3, 1, 1, false}, Shape{3, 9, 9, 16}, 40}, {{3, 2, 1, false}, Shape{2, 9, 9, 8}, 24},
-      {{1, 2, 0, false}, Shape{2, 8, 8, 24}, 8},  {{3, 1, 1, false}, Shape{2, 6, 6, 64}, 8}};
-  for (std::int64_t kernel : {3, 5, 7}) {
-    for (std::int64_t stride : {1, 2}) {
-      all.push_back({{kernel, stride, kernel / 2, true}, Shape{2, 11, 9, 40}, 40});
-    }
-  }
-  return all;
-}
 
 TEST_P(StorageTest, IsOneOfThePrecision) {
   EXPECT_EQ(narrow().storage(), DType::bf16);
   EXPECT_EQ(backend().storage(), DType::f32);
   EXPECT_EQ(open({.precision = Precision::tf32})->storage(), DType::f32);
   EXPECT_EQ(open({.precision = Precision::bf16, .level = KernelLevel::tiled})->storage(), DType::f32);
-  // Gradients are f32, and what they are taken of.
-  EXPECT_EQ(Tape(narrow(), memory(), Tape::Recording::on).value(Shape{1}).dtype(), DType::f32);
-  EXPECT_EQ(Tape(narrow(), memory(), Tape::Recording::off).value(Shape{1}).dtype(), DType::bf16);
+  for (const auto recording : {Tape::Recording::on, Tape::Recording::off}) {
+    EXPECT_EQ(Tape(narrow(), memory(), recording).value(Shape{1}).dtype(), DType::bf16);
+  }
 }
 
 TEST_P(StorageTest, ResultsAreTheOracles) {
@@ -185,7 +133,9 @@ TEST_P(StorageTest, TypesThatDoNotFitAreRefused) {
   const Tensor w(memory(), Shape{8, 3, 3, 8});
   EXPECT_THROW(narrow().compute(ConvForward{{3, 1, 1, false}, narrow_x, w, x}), Error);
   EXPECT_THROW(narrow().compute(Add{narrow_x, x, x}), Error);
-  EXPECT_THROW(narrow().compute(ConvDgrad{{3, 1, 1, false}, narrow_x, w, {x}}), Error);
+  EXPECT_THROW(narrow().compute(ConvDgrad{{3, 1, 1, false}, x, w, {narrow_x}}), Error);
+  EXPECT_THROW(narrow().compute(ConvWgrad{{3, 1, 1, false}, narrow_x, x, {w}}), Error);
+  EXPECT_THROW(narrow().compute(CopyGradient{x, {narrow_x}}), Error);
 }
 
 ADWP_ON_EVERY_DEVICE(StorageTest);

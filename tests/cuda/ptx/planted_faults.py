@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 OPERATORS = "*Operators.Res*/cuda*:*Operators.Gradients*Finite*/cuda*:*Contract*/cuda*:*Fragments*/cuda*:*Ladder*cuda*"
-STORAGE = "*StorageTest*/cuda*"
+STORAGE = "*Storage*/cuda*"
 GRAPHS = "*ReplayTest*/cuda*:*Contract*/cuda*"
 KERNELS, RUNTIME = "cuda/kernels/", "cuda/runtime/"
 PTX = KERNELS + "ptx.cuh"
@@ -39,7 +39,7 @@ FAULTS = [
      "    }\n    if constexpr (Normed) line.apply(input.act, values);", OPERATORS),
     ("a tile is read before it has landed", KERNELS + "tile_product.cuh", "gemm.cu",
      "cp_async_wait<1>();", "cp_async_wait<2>();", OPERATORS),
-    ("a row more than there are is stored", KERNELS + "tile_product.cuh", "gemm.cu",
+    ("a row more than there are is stored", KERNELS + "tile_store.cuh", "gemm.cu",
      "if (row < m) store_row(", "if (row <= m) store_row(", OPERATORS),
     ("grid of column sums the wrong way round", KERNELS + "column_reduce.cuh", "batch_norm.cu",
      "{ceil_divide(channels, 32), parts}", "{parts, ceil_divide(channels, 32)}", OPERATORS),
@@ -58,11 +58,19 @@ FAULTS = [
      "sum);\n  __syncthreads();", "sum);", OPERATORS),
     ("statistics of sums that have not been rounded", KERNELS + "tile_product.cuh", "convolution.cu",
      "sums.at(i, j) = rounded<InC>(sums.at(i, j));", "sums.at(i, j) = sums.at(i, j);", STORAGE),
-    ("words of bf16 that stay with their lane", KERNELS + "tile_product.cuh", "gemm.cu",
+    ("words of bf16 that stay with their lane", KERNELS + "tile_sums.cuh", "gemm.cu",
      "words[j] = upper ? other : words[j];", "words[j] = words[j];", STORAGE),
-    ("the first half of k twice", KERNELS + "tile_product.cuh", "gemm.cu", "k + lane() / 16 * 8", "k", STORAGE),
+    ("the first half of k twice", KERNELS + "tile_sums.cuh", "gemm.cu", "k + lane() / 16 * 8", "k", STORAGE),
     ("halves of eight channels exchanged", KERNELS + "depthwise.cu", "depthwise.cu",
      "store(to + (odd ? 4 : 0), first);", "store(to + (odd ? 0 : 4), first);", STORAGE),
+    ("fragments across k that are not turned", KERNELS + "tile_sums.cuh", "gemm.cu",
+     "ldmatrix_x4<!along>", "ldmatrix_x4<false>", STORAGE),
+    ("columns of another lane are added to", KERNELS + "tile_sums.cuh", "gemm.cu",
+     "if (adds) exchange(words);", "", STORAGE),
+    ("sums of a norm's backward before all warps have theirs", KERNELS + "norm_sums.cuh", "gemm.cu",
+     "    }\n  }\n  __syncthreads();", "    }\n  }", STORAGE),
+    ("sums of a norm's backward without its activation", KERNELS + "norm_sums.cuh", "gemm.cu",
+     "derive_all(act, z, g);", "", STORAGE),
     # Inline PTX.
     ("registers 1 and 2 of A exchanged in mma", PTX, "fragments.cu",
      "{%4,%5,%6,%7}, {%8,%9}", "{%4,%6,%5,%7}, {%8,%9}", OPERATORS),
