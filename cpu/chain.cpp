@@ -9,6 +9,7 @@
 #include "cpu/convolution_parts.h"
 #include "cpu/cpu_class.h"
 #include "cpu/loops.h"
+#include "cpu/winograd_kernel.h"
 #include "framework/core/error.h"
 
 namespace adwp::cpu {
@@ -35,20 +36,15 @@ void append(dnnl::post_ops& epilogue, Activation act) {
   }
 }
 
-// The kernel times the norm's factor, as (K, R, S, C) or, with channels first, (K, C, R, S), and the rest of
-// the norm as a bias.
-void fold(const ConvChain::Layer& layer, float epsilon, bool channels_first, float* kernel, float* bias) {
+// The kernel times the norm's factor, and the rest of the norm as a bias.
+void fold(const ConvChain::Layer& layer, float epsilon, float* kernel, float* bias) {
   const std::int64_t channels = layer.w.shape()[0], inner = layer.w.elements() / channels;
-  const std::int64_t depth = layer.w.shape()[3], taps = inner / depth;
   const float *w = layer.w.data<float>(), *mean = layer.mean.data<float>(), *var = layer.var.data<float>();
   const float *scale = layer.scale.data<float>(), *shift = layer.shift.data<float>();
   for (std::int64_t k = 0; k < channels; ++k) {
     const float factor = scale[k] / std::sqrt(var[k] + epsilon);
     bias[k] = shift[k] - mean[k] * factor;
-    for (std::int64_t i = 0; i < inner; ++i) {
-      const std::int64_t at = channels_first ? i % depth * taps + i / depth : i;
-      kernel[k * inner + at] = w[k * inner + i] * factor;
-    }
+    for (std::int64_t i = 0; i < inner; ++i) kernel[k * inner + i] = w[k * inner + i] * factor;
   }
 }
 
@@ -77,7 +73,7 @@ const FoldedConvolution& FoldedCache::get(const ConvChain::Layer& layer, const S
 FoldedConvolution FoldedCache::make(const ConvChain::Layer& layer, const Shape& x, Way way) {
   const OneThread alone;
   const ConvolutionDescription d(layer.conv, x, layer.w.shape());
-  const bool winograd = way != Way::direct, ahead = way == Way::winograd_ahead;
+  const bool winograd = way == Way::winograd;
   FoldedConvolution result;
   result.x.outside = d.x;
   result.y.outside = d.y;
@@ -87,9 +83,7 @@ FoldedConvolution FoldedCache::make(const ConvChain::Layer& layer, const Shape& 
     result.x.change(x_taken, engine_);
     result.y.change(y_taken, engine_);
   }
-  result.channels_first = ahead;  // oneDNN transforms from nothing else
-  result.kernel =
-      ahead ? memory::desc(d.krsc.dims(), memory::data_type::f32, memory::format_tag::oihw) : d.krsc;
+  result.kernel = d.krsc;
   result.bias = memory::desc({layer.w.shape()[0]}, memory::data_type::f32, memory::format_tag::a);
   dnnl::post_ops epilogue;
   append(epilogue, layer.act);
@@ -97,15 +91,15 @@ FoldedConvolution FoldedCache::make(const ConvChain::Layer& layer, const Shape& 
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attributes.set_post_ops(epilogue);
   const dnnl::convolution_forward::primitive_desc description(
-      {way == Way::winograd ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference,
+      {dnnl::prop_kind::forward_inference,
        winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct, x_taken, d.any,
        result.bias, y_taken, d.strides, d.low, d.high},
       attributes, engine_, winograd);
-  const auto too_large = [&] { return description.scratchpad_desc().get_size() > most_winograd_scratchpad; };
-  if (winograd && (!description || too_large())) return {};
+  if (winograd && (!description || !takes_winograd(description))) return {};
   result.primitive = dnnl::convolution_forward(description);
   result.packed = description.weights_desc();
   result.scratchpad = description.scratchpad_desc();
+  if (winograd) return result;
   result.pack =
       dnnl::reorder(memory(result.kernel, engine_, nullptr), memory(result.packed, engine_, nullptr));
   return result;
@@ -165,12 +159,9 @@ class ChainPlan {
   }
 
   Way way(const ConvChain::Layer& layer, const Shape& part) const {
-    const Shape batch{op_.x.shape()[0], part[1], part[2], part[3]};
-    if (winograd_pays_ahead(layer.conv, batch, layer.w.shape())) return Way::winograd_ahead;
     return winograd_pays(ConvPass::forward, layer.conv, part, layer.w.shape()) ? Way::winograd : Way::direct;
   }
 
-  // For the layers whose kernel is transformed for each part.
   std::int64_t images_that_pay() const {
     std::int64_t most = 1;
     Shape shape = op_.x.shape();
@@ -219,8 +210,12 @@ class ChainPlan {
   void prepare(const ConvChain::Layer& layer, const Placed& placed, std::byte* workspace) {
     if (placed.packed_already) return;
     const FoldedConvolution& c = *placed.convolution;
-    fold(layer, op_.epsilon, c.channels_first, reinterpret_cast<float*>(workspace + placed.kernel),
-         reinterpret_cast<float*>(workspace + placed.bias));
+    auto* folded = reinterpret_cast<float*>(workspace + placed.kernel);
+    fold(layer, op_.epsilon, folded, reinterpret_cast<float*>(workspace + placed.bias));
+    if (!c.pack) {
+      return pack_for_winograd(folded, layer.w.shape(), KernelUse::forward, c.packed,
+                               reinterpret_cast<float*>(workspace + placed.packed));
+    }
     memory kernel(c.kernel, cache_.engine(), workspace + placed.kernel);
     memory packed(c.packed, cache_.engine(), workspace + placed.packed);
     c.pack.execute(cache_.stream(), kernel, packed);

@@ -6,15 +6,14 @@
 
 namespace adwp::cpu {
 
-enum class Way { direct, winograd, winograd_ahead };  // ahead: with a kernel that is packed for many parts
+enum class Way { direct, winograd };
 
 // Holds no operands: threads may execute it at once.
 struct FoldedConvolution {
   dnnl::primitive primitive;
   ImageLayout x, y;
   dnnl::memory::desc kernel, packed, bias, scratchpad;  // packed: the kernel as the primitive wants it
-  bool channels_first = false;                          // kernel: (K, C, R, S), not (K, R, S, C)
-  dnnl::reorder pack;
+  dnnl::reorder pack;                                   // none where pack_for_winograd does it
 };
 
 class FoldedCache {

@@ -88,11 +88,12 @@ bool winograd_pays(ConvPass pass, const Conv2d& conv, const Shape& x, const Shap
   if (!fills_tiles(conv, x)) return false;
   const std::int64_t all = x[0] * tiles(x), channels = std::min(x[3], w[0]);
   if (pass == ConvPass::wgrad) return channels >= 48 && channels * all >= 2048;
-  return channels >= 32 && all >= (channels < 64 ? 64 : 40);
+  return channels >= 32 && all >= 16;
 }
 
-bool winograd_pays_ahead(const Conv2d& conv, const Shape& x, const Shape& w) {
-  return fills_tiles(conv, x) && std::min(x[3], w[0]) >= 32 && x[0] * x[1] * x[2] >= 16'384;
+bool takes_winograd(const dnnl::convolution_forward::primitive_desc& description) {
+  return description.scratchpad_desc().get_size() <= most_winograd_scratchpad &&
+         packs_for_winograd(description.weights_desc());
 }
 
 ConvolutionCache::ConvolutionCache(Products products)
@@ -131,7 +132,9 @@ const Convolution& ConvolutionCache::get(ConvPass pass, const Conv2d& conv, cons
   if (products_ == Products::bf16 && !conv.depthwise) made = make(key, Way::narrow);
   if (!made.primitive || made.general) {
     made = {};
-    if (key.threads == 1 && by_winograd(pass, conv, x, w)) made = make(key, Way::winograd);
+    if (key.threads == 1 && by_winograd(pass, conv, x, w)) {
+      made = pass == ConvPass::wgrad ? make(key, Way::winograd) : make_winograd(key);
+    }
     if (!made.primitive) made = make(key, Way::direct);
   }
   return entries_.emplace(key, std::move(made)).first->second;
@@ -159,6 +162,28 @@ ConvolutionDescription::ConvolutionDescription(const Conv2d& conv, const Shape& 
   high = {behind(in[1], out[1]), behind(in[2], out[2])};
 }
 
+Convolution ConvolutionCache::make_winograd(const Key& key) {
+  const ConvolutionDescription d(key.conv, key.x, key.w);
+  const bool dgrad = key.pass == ConvPass::dgrad;
+  Convolution result{.krsc = d.krsc, .winograd = dgrad ? KernelUse::dgrad : KernelUse::forward};
+  const memory::desc x = blocked(d.x), y = blocked(d.y);
+  const memory::dims kernel{key.w[dgrad ? 3 : 0], key.w[dgrad ? 0 : 3], 3, 3};
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const dnnl::convolution_forward::primitive_desc description(
+      {dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_winograd, dgrad ? y : x,
+       memory::desc(kernel, memory::data_type::f32, memory::format_tag::any), dgrad ? x : y, d.strides, d.low,
+       d.high},
+      attributes, engine_, true);
+  if (!description || !takes_winograd(description)) return {};
+  take<dnnl::convolution_forward>(result, description, description.weights_desc());
+  result.x.outside = d.x;
+  result.y.outside = d.y;
+  result.x.change(x, engine_);
+  result.y.change(y, engine_);
+  return result;
+}
+
 Convolution ConvolutionCache::make(const Key& key, Way way) {
   const ConvolutionDescription d(key.conv, key.x, key.w);
   const auto& [x, out, krsc, any, strides, low, high] = d;
@@ -171,23 +196,21 @@ Convolution ConvolutionCache::make(const Key& key, Way way) {
     return winograd ? blocked(image) : memory::desc(image.dims(), type, memory::format_tag::nhwc);
   };
   const memory::desc x_read = read(x), y_read = read(out), w_read(any.dims(), type, memory::format_tag::any);
-  const memory::desc &x_written = winograd ? x_read : x, &y_written = winograd ? y_read : out;
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const bool or_empty = winograd;
   Convolution result;
   const dnnl::convolution_forward::primitive_desc forward(
       {dnnl::prop_kind::forward_training, algorithm, x_read, w_read,
-       key.pass == ConvPass::forward ? y_written : y_read, strides, low, high},
+       key.pass == ConvPass::forward ? out : y_read, strides, low, high},
       attributes, engine_, or_empty);
   if (!forward) return result;
   if (key.pass == ConvPass::forward) {
     take<dnnl::convolution_forward>(result, forward, forward.weights_desc());
   } else if (key.pass == ConvPass::dgrad) {
     using Backward = dnnl::convolution_backward_data;
-    const Backward::primitive_desc backward({algorithm, x_written, w_read, y_read, strides, low, high},
-                                            attributes, engine_, forward, or_empty);
-    if (!backward) return result;
+    const Backward::primitive_desc backward({algorithm, x, w_read, y_read, strides, low, high}, attributes,
+                                            engine_, forward);
     take<Backward>(result, backward, backward.weights_desc());
   } else {
     using Backward = dnnl::convolution_backward_weights;

@@ -3,9 +3,11 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include <optional>
 #include <unordered_map>
 
 #include "cpu/cpu_backend.h"
+#include "cpu/winograd_kernel.h"
 #include "framework/backend/backend.h"
 
 namespace adwp::cpu {
@@ -42,18 +44,20 @@ struct Convolution {
   dnnl::memory::desc krsc, packed, scratchpad;  // packed: the kernel as the primitive wants it
   bool general = false;                         // by oneDNN's way for what it has no kernel for
   bool depthwise = false;                       // by one of oneDNN's kernels for that
+  // Where pack_for_winograd packs the kernel. For dgrad the primitive is then a forward convolution of dy.
+  std::optional<KernelUse> winograd;
 };
 
 // Whether a part of a batch, x, takes less time by Winograd's algorithm F(4x4, 3x3) on one thread, which
-// multiplies a quarter as often and transforms tiles of 4 x 4 pixels and the kernel besides: so where there
-// are enough channels, and enough tiles for one kernel. Measured (docs/results/cpu.md); by shapes alone.
+// multiplies a quarter as often and transforms tiles of 4 x 4 pixels besides, and the kernel: once for all
+// parts, in wgrad for each. So where there are enough channels, and tiles. Measured (docs/results/cpu.md); by
+// shapes alone.
 bool winograd_pays(ConvPass pass, const Conv2d& conv, const Shape& x, const Shape& w);
-// The same of forward for a whole batch, x, when the kernel is transformed once for all of it, by a routine
-// of oneDNN that takes long.
-bool winograd_pays_ahead(const Conv2d& conv, const Shape& x, const Shape& w);
 // Bytes that oneDNN may want for it besides, of each thread: 7 to 15 MiB for most layers, hundreds for large
 // images.
 inline constexpr std::size_t most_winograd_scratchpad = 16 << 20;
+// Whether this primitive for inference wants no more than that, and a kernel that we can pack.
+bool takes_winograd(const dnnl::convolution_forward::primitive_desc& description);
 // The layout that its kernels want: 16 channels of a pixel side by side.
 dnnl::memory::desc blocked(const dnnl::memory::desc& image);
 // Images of x that share the transforms of a kernel well.
@@ -86,9 +90,10 @@ class ConvolutionCache {
   struct Hash {
     std::size_t operator()(const Key& key) const;
   };
-  enum class Way { direct, narrow, winograd };  // narrow: what is read is bf16
+  enum class Way { direct, narrow, winograd };  // narrow: what is read is bf16; winograd: of wgrad
   // Without a primitive where oneDNN has none, which only Winograd's way may lack.
   Convolution make(const Key& key, Way way);
+  Convolution make_winograd(const Key& key);  // forward or dgrad
 
   Products products_;
   dnnl::engine engine_;

@@ -119,9 +119,12 @@ void ConvolutionParts::execute(const Part& part, float* x, float* y, void* w, st
   std::byte *x_buffer = scratchpad + scratchpad_bytes_, *y_buffer = x_buffer + inside_x_bytes_;
   const memory images = dgrad ? c.x.writes(stream, x, x_buffer) : c.x.reads(stream, x, x_buffer);
   const memory results = forward ? c.y.writes(stream, y, y_buffer) : c.y.reads(stream, y, y_buffer);
-  c.primitive.execute(stream, {{dgrad ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, images},
+  const bool exchanged = dgrad && c.winograd;
+  const int to_x = exchanged ? DNNL_ARG_DST : DNNL_ARG_DIFF_SRC;
+  const int from_y = exchanged ? DNNL_ARG_SRC : DNNL_ARG_DIFF_DST;
+  c.primitive.execute(stream, {{dgrad ? to_x : DNNL_ARG_SRC, images},
                                {wgrad ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, operand(c.packed, w)},
-                               {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, results},
+                               {forward ? DNNL_ARG_DST : from_y, results},
                                {DNNL_ARG_SCRATCHPAD, operand(c.scratchpad, scratchpad)}});
   if (dgrad) c.x.written(stream, x, x_buffer);
   if (forward) c.y.written(stream, y, y_buffer);
@@ -132,7 +135,13 @@ void ConvolutionParts::pack(void* w, void* workspace) const {
     const Convolution& c = *parts_[i].convolution;
     const bool packed = std::any_of(parts_.begin(), parts_.begin() + i,
                                     [&](const Part& other) { return other.packed == parts_[i].packed; });
-    if (c.packed != c.krsc && !packed) cache_.reorder(c.krsc, w, c.packed, at(workspace, parts_[i].packed));
+    if (packed || c.packed == c.krsc) continue;
+    void* to = at(workspace, parts_[i].packed);
+    if (c.winograd) {
+      pack_for_winograd(static_cast<float*>(w), w_, *c.winograd, c.packed, static_cast<float*>(to));
+    } else {
+      cache_.reorder(c.krsc, w, c.packed, to);
+    }
   }
 }
 

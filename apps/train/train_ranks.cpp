@@ -39,7 +39,7 @@ void TrainHelper::run(parallel::Group& group) {
                         [&](double) {
                           if (trainer.stopping()) throw SilentEnd{interrupted_status};
                         },
-                        {batches, 0});
+                        {batches, {}});
       batches = 0;
     }
     group.barrier();

@@ -118,6 +118,10 @@ void TrainRun::record(const nas::NetworkTrainer& trainer, std::int64_t epochs) {
                               {"learning_rate", rate},
                               {"validation_loss", score.loss},
                               {"validation_accuracy", score.accuracy}};
+  if (const auto auxiliary = trainer.auxiliary_loss()) {
+    scalars.emplace_back("train/auxiliary_loss", *auxiliary);
+    line["auxiliary_loss"] = *auxiliary;
+  }
   if (!setup_.options.recipe.progressive.empty()) line["image_size"] = trainer.image_size(epochs - 1);
   if (const auto& raw = outcome_.raw_validation) {
     scalars.insert(scalars.end(),

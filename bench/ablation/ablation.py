@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """What is each part of the recipe `paper` worth? Trainings of one network, with the recipe `standard` and each part.
 
-    bench/ablation/ablation.py run BUILD DATA NETWORK.json WORK ROWS.jsonl [TEACHER]   # hours; goes on where it stopped
-    bench/ablation/ablation.py tables ROWS.jsonl                                       # needs numpy
+    bench/ablation/ablation.py run BUILD DATA NETWORK.json WORK ROWS.jsonl   # hours; goes on where it stopped
+    bench/ablation/ablation.py tables ROWS.jsonl                             # needs numpy
 
-DATA as for `train`, e.g. 'folder:cifar10'. TEACHER: a run of `train` on the same images, for the part `distillation`.
-As many trainings as there are cores run side by side, with one thread each. Each part is added to `standard` by
+DATA as for `train`, e.g. 'folder:cifar10'. `run --help` names the options: the epochs, some of the parts alone, a
+teacher for the part `distillation`. As many trainings as there are cores run side by side, with one thread each. Each part is added to `standard` by
 itself, then all together as `paper` has them; all trainings have the same epochs and batches, so that a row differs
 from the first by its part alone. The test images are read once, at the end of a training; nothing is chosen by them.
 """
+import argparse
 import json
 import os
 import subprocess
@@ -16,7 +17,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-EPOCHS = 40
 SEEDS = (1, 2)
 # Values of the recipe `paper`, but for the average's decay: 0.9998 remembers 5,000 steps, too many for 40 epochs.
 PARTS = {
@@ -47,22 +47,24 @@ def finished(run, command):
     return json.loads((run / "result.json").read_text())
 
 
-def run(build, data, network, work, rows, teacher=None):
+def run(build, data, network, work, rows, epochs, teacher, only):
     done = {(row["part"], row["seed"]) for row in read(rows)} if rows.exists() else set()
     parts = {**PARTS, **({"distillation": ["--teacher", teacher]} if teacher else {})}
+    if unknown := set(only) - set(parts):
+        sys.exit(f"error: [ablation] no such part, got {', '.join(sorted(unknown))}, expected {', '.join(parts)}")
     work.mkdir(parents=True, exist_ok=True)
 
     def train(seed, part):
         found = finished(work / f"{part.replace(' ', '_')}-{seed}",
                          [Path(build) / "apps/train", "--architecture", network, "--data", data, "--recipe", "standard",
-                          "--epochs", EPOCHS, "--test-flip", "--seed", seed, "--threads", 1, "--quiet", *parts[part]])
-        row = {"part": part, "seed": seed, "epochs": EPOCHS, "params": found["params"],
+                          "--epochs", epochs, "--test-flip", "--seed", seed, "--threads", 1, "--quiet", *parts[part]])
+        row = {"part": part, "seed": seed, "epochs": epochs, "params": found["params"],
                **{key: found[key] for key in ("test_accuracy", "test_flip", "raw", "seconds") if key in found}}
         with rows.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda job: train(*job), [(seed, part) for seed in SEEDS for part in parts
+        list(pool.map(lambda job: train(*job), [(seed, part) for seed in SEEDS for part in only or parts
                                                 if (part, seed) not in done]))
 
 
@@ -92,10 +94,25 @@ def tables(rows):
               f"{f'{np.mean(flips):.2f}' if flips else ''} | {seconds:.0f} |")
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    runs = commands.add_parser("run")
+    for name in ("build", "data", "network"):
+        runs.add_argument(name)
+    for name in ("work", "rows"):
+        runs.add_argument(name, type=Path)
+    runs.add_argument("--epochs", type=int, default=40, help="of each training (40)")
+    runs.add_argument("--teacher", help="a run of train on the same images, for the part distillation")
+    runs.add_argument("--parts", type=lambda text: text.split(","), default=[],
+                      help="these alone, with commas between (all): " + ", ".join([*PARTS, "distillation"]))
+    commands.add_parser("tables").add_argument("rows", type=Path)
+    options = parser.parse_args()
+    if options.command == "tables":
+        return tables(read(options.rows))
+    run(options.build, options.data, options.network, options.work, options.rows, options.epochs, options.teacher,
+        options.parts)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) in (7, 8) and sys.argv[1] == "run":
-        run(sys.argv[2], sys.argv[3], *map(Path, sys.argv[4:]))
-    elif len(sys.argv) == 3 and sys.argv[1] == "tables":
-        tables(read(Path(sys.argv[2])))
-    else:
-        sys.exit(__doc__)
+    main()

@@ -150,7 +150,7 @@ void NetworkTrainer::run_micro_batches(std::int64_t epoch, std::int64_t first, c
   const Arena::Frame frame(arena_);
   const std::int64_t size = options_.batch / options_.micro_batches;
   Parts parts{.batch = reserve_batch(image_size(epoch)),
-              .loss = Tensor(arena_, Shape{1}),
+              .loss = Tensor(arena_, Shape{kinds_of_losses()}),
               .statistics = Tensor(arena_, statistics_.flat().shape())};
   const auto part_of = [&](const Tensor& whole) {
     if (!whole.defined()) return Tensor();

@@ -43,7 +43,7 @@ NetworkTrainer::NetworkTrainer(Backend& backend, Arena& arena, const NetworkPlan
       loader_(backend, arena, images, options.batch, norm, options.augmentation, options.seed,
               options.sampling),
       optimizer_(optimizer_of(backend, arena, weights_.parameters(), options)),
-      log_(arena),
+      log_(arena, kinds_of_losses()),
       one_(Tensor::from_host(arena, Shape{1}, std::span<const float>(std::vector<float>{1}))) {
   if (auxiliary_) {
     auxiliary_weight_ = Tensor::from_host(arena, Shape{1, 1, 1, 1},
@@ -93,7 +93,9 @@ void NetworkTrainer::compute_part(const Views& x, ClassTargets targets, const Dr
   Variable aside;  // the loss by labels of the auxiliary head, weighted
   if (auxiliary_) {
     const Variable early = auxiliary_logits(tape, *auxiliary_, weights.auxiliary, middle.value);
-    aside = ops::channel_scale(tape, ops::cross_entropy(tape, early, targets).reshaped(Shape{1, 1, 1, 1}),
+    const Variable by_labels = ops::cross_entropy(tape, early, targets);
+    loss.view(1, Shape{1}).copy_from(by_labels.value());
+    aside = ops::channel_scale(tape, by_labels.reshaped(Shape{1, 1, 1, 1}),
                                Variable::constant(auxiliary_weight_));
   }
   if (teacher_) {
@@ -103,12 +105,12 @@ void NetworkTrainer::compute_part(const Views& x, ClassTargets targets, const Dr
     targets.temperature = options_.temperature;
   }
   const Variable result = ops::cross_entropy(tape, logits, targets);
-  loss.copy_from(result.value());
+  loss.view(0, Shape{1}).copy_from(result.value());
   tape.backward(auxiliary_ ? ops::add(tape, result, aside.reshaped(Shape{1})) : result, one_);
 }
 
 Tensor NetworkTrainer::train_step(const Views& x, const ClassTargets& targets, float learning_rate) {
-  const Tensor loss(arena_, Shape{1});
+  const Tensor loss(arena_, Shape{kinds_of_losses()});
   {
     const Arena::Frame frame(arena_);
     drops_.draw(optimizer_->steps());
@@ -171,7 +173,7 @@ void NetworkTrainer::run_batches(std::int64_t epoch, std::int64_t first, const D
   loader_.begin_epoch(epoch);
   const Arena::Frame frame(arena_);
   const Batch images = reserve_batch(image_size(epoch));
-  const Tensor loss(arena_, Shape{1});
+  const Tensor loss(arena_, Shape{kinds_of_losses()});
   // The batch's number and the learning rate vary from step to step: what takes them is not recorded.
   Replay gradients(backend_, arena_, [&] { compute_gradients(images.images(), images.targets(), loss); });
   for (std::int64_t batch = first; batch < steps_per_epoch(); ++batch) {

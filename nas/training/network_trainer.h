@@ -81,6 +81,10 @@ class NetworkTrainer : public Trainer {
   Variable infer(Tape& tape, const Tensor& images) { return infer(tape, images, best()); }
 
   std::int64_t steps_per_epoch() const override { return loader_.batches(); }
+  // Mean loss of the auxiliary head in the last epoch.
+  std::optional<double> auxiliary_loss() const {
+    return auxiliary_ && !epoch_losses().empty() ? std::optional(epoch_losses().back()) : std::nullopt;
+  }
   const nn::ParameterStore& parameters() override { return weights_.parameters(); }
   optim::Optimizer& optimizer() override { return *optimizer_; }
   // The statistics; and under the names of all of them with "average." in front, their averages.
@@ -94,14 +98,14 @@ class NetworkTrainer : public Trainer {
     Tensor pupil, teacher;
   };
   // Computes, on given images (batch, H, W, C) and labels, the gradients of all parameters, the running
-  // statistics and the loss (1), that of an auxiliary head left out. This part of a step is the same each
-  // time, so devices replay it (framework/backend/replay.h).
+  // statistics and the loss (1), or where there is an auxiliary head (2): behind it that head's, without its
+  // weight. This part of a step is the same each time, so devices replay it (framework/backend/replay.h).
   void compute_gradients(const Tensor& x, const Tensor& y, const Tensor& loss) {
     compute_gradients({x, x}, ClassTargets{.labels = y}, loss);
   }
   // The same with mixed labels; smoothing and teacher are the options'.
   void compute_gradients(const Views& x, ClassTargets targets, const Tensor& loss);
-  // Computes them and updates the parameters; returns the loss, on the device. run_epoch adds loading,
+  // Computes them and updates the parameters; returns the losses, on the device. run_epoch adds loading,
   // mixing, schedule and log.
   Tensor train_step(const Views& x, const ClassTargets& targets, float learning_rate);
   Tensor train_step(const Tensor& x, const Tensor& y, float learning_rate) {
@@ -124,6 +128,7 @@ class NetworkTrainer : public Trainer {
  private:
   void run_batches(std::int64_t epoch, std::int64_t first, const Done& done) override;
   LossLog& losses() override { return log_; }
+  std::int64_t kinds_of_losses() const { return auxiliary_ ? 2 : 1; }
 
   // As compute_gradients, with the masks given, and leaves the batch's statistics in `statistics`, flat like
   // the running ones.

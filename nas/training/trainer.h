@@ -34,37 +34,40 @@ class LossLog {
  public:
   static constexpr std::int64_t window = 64;  // steps between two readings
 
-  explicit LossLog(Arena& arena);
+  // A step has `kinds` losses, first the one that is trained for.
+  explicit LossLog(Arena& arena, std::int64_t kinds = 1);
 
-  // Takes the loss (1) of one step, and reads the window when it is full. Throws Diverged when a loss is not
-  // finite; `what`, which is called only then, names the step for the message.
-  void add(const Tensor& loss, std::function<std::string()> what);
+  // Takes the losses (kinds) of one step, and reads the window when it is full. Throws Diverged when one is
+  // not finite; `what`, which is called only then, names the step for the message.
+  void add(const Tensor& losses, std::function<std::string()> what);
 
-  // Reads what is pending and returns the mean loss since the last call (0 with no steps).
-  double mean();
+  // Reads what is pending and returns the mean losses since the last call (0 with no steps).
+  std::vector<double> means();
 
-  // Reads what is pending and returns the sum that mean() would divide. An epoch that goes on from this sum
-  // comes to the same mean, to the bit, because losses are added one by one in their order.
-  double sum();
-  void go_on(double sum, std::int64_t count);
-  // The mean of the losses that were read: costs nothing, and lags behind by up to a window. Nothing at
+  // Reads what is pending and returns the sums that means() would divide. An epoch that goes on from these
+  // sums comes to the same means, to the bit, because losses are added one by one in their order. None: 0
+  // each.
+  std::vector<double> sums();
+  void go_on(std::vector<double> sums, std::int64_t count);
+  // The mean of the first losses that were read: costs nothing, and lags behind by up to a window. Nothing at
   // first.
   std::optional<double> mean_so_far() const;
 
  private:
   void read();
 
-  Tensor losses_;                                      // (window)
+  std::int64_t kinds_;
+  Tensor losses_;                                      // (window, kinds)
   std::vector<std::function<std::string()>> pending_;  // names of the steps that are not read
-  double sum_ = 0;
+  std::vector<double> sums_;
   std::int64_t count_ = 0;
 };
 
 // How far an epoch is. With the weights and the optimizer's state, this is all that the epoch needs to go on:
 // random numbers depend on the step only (framework/core/random.h).
 struct EpochPosition {
-  std::int64_t batches = 0;  // done
-  double loss_sum = 0;       // of their losses
+  std::int64_t batches = 0;       // done
+  std::vector<double> loss_sums;  // of their losses, a kind after the other
 
   // As facts of a checkpoint, "batches" and "loss_sum", and back; a checkpoint between two epochs has
   // neither.
@@ -84,9 +87,11 @@ class Trainer {
                    const EpochPosition& from = {});
 
   // For `progress`: where the epoch is (reads the device).
-  EpochPosition position() { return {batches_done_, losses().sum()}; }
+  EpochPosition position() { return {batches_done_, losses().sums()}; }
   // For `progress`: the mean loss of the epoch's steps, without the newest ones (does not read the device).
   std::optional<double> loss_so_far() { return losses().mean_so_far(); }
+  // Mean losses of the last epoch; run_epoch returned the first.
+  const std::vector<double>& epoch_losses() const { return epoch_losses_; }
 
   virtual std::int64_t steps_per_epoch() const = 0;
 
@@ -104,6 +109,7 @@ class Trainer {
 
  private:
   std::int64_t batches_done_ = 0;  // of the epoch at hand
+  std::vector<double> epoch_losses_;
 };
 
 }  // namespace adwp::nas

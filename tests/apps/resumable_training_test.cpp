@@ -33,7 +33,7 @@ class OrLastGood : public test::DeviceTest {
       loss.copy_from_host(std::span(&value, 1));
       log.add(loss, [step] { return fmt::format("step {}, architecture {{\"version\":1}}", step); });
     }
-    log.mean();
+    log.means();
   }
   std::string message() {
     try {

@@ -171,14 +171,15 @@ TEST_P(RecipeParts, AnAuxiliaryLossAddsGradientsByItsWeight) {
   const auto images = data::DeviceImages::upload(arena(), set());
   const Tensor x(arena(), Shape{batch, 8, 8, 3}), y(arena(), Shape{batch}, DType::i32);
   data::Loader::sequential(backend(), arena(), images, batch, norm_).load(0, x, y);
-  std::vector<float> losses;
+  std::vector<float> losses, own_losses;
   const auto gradients = [&](float weight) {
     const Arena::Frame frame(arena());
     nas::NetworkTrainer trainer(backend(), arena(), plan(), images, norm_,
                                 {.epochs = 1, .batch = batch, .auxiliary = weight, .seed = 5});
-    const Tensor loss(arena(), Shape{1});
+    const Tensor loss(arena(), Shape{weight > 0 ? 2 : 1});
     trainer.compute_gradients(x, y, loss);
-    losses.push_back(loss.to_host<float>()[0]);
+    losses.push_back(loss.to_host<float>().front());
+    if (weight > 0) own_losses.push_back(loss.to_host<float>().back());
     const std::vector<float> all = trainer.parameters().gradients().to_host<float>();
     std::map<std::string, std::vector<float>> named;
     for (const auto& entry : trainer.parameters().entries()) {
@@ -189,6 +190,8 @@ TEST_P(RecipeParts, AnAuxiliaryLossAddsGradientsByItsWeight) {
   };
   const auto none = gradients(0), half = gradients(0.5f), two = gradients(2);
   EXPECT_EQ(losses, std::vector<float>(3, losses[0]));
+  EXPECT_EQ(own_losses, std::vector<float>(2, own_losses[0]));  // whatever their weight
+  EXPECT_NE(own_losses[0], losses[0]);
   EXPECT_EQ(half.size(), none.size() + 5);
   // Of all parameters: scales in front of another norm have gradients that cancel but for rounding.
   double moved = 0, largest = 0;
@@ -363,6 +366,9 @@ void RecipeParts::expect_same_bits_after_a_pause(std::int64_t micro_batches) {
   const auto loaded = saved.load({}, [](const std::string& what) { FAIL() << what; });
   ASSERT_TRUE(loaded);
   EXPECT_EQ(resumed.run_epoch(1, {}, nas::EpochPosition::read(*loaded)), second);
+  ASSERT_TRUE(whole.auxiliary_loss());
+  EXPECT_NE(whole.auxiliary_loss(), second);
+  EXPECT_EQ(resumed.auxiliary_loss(), whole.auxiliary_loss());
   EXPECT_EQ(bits_of(resumed), bits_of(whole));
 }
 

@@ -220,7 +220,7 @@ TEST_P(TrainerReference, GradientsOfAStepsNetworksAreAveraged) {
                              .augmentation = augmentation_,
                              .seed = 6});
   // From the epoch's last batch on, with the losses of the four networks before it adding up to 8.
-  EXPECT_NEAR(trainer.run_epoch(0, {}, {.batches = 2, .loss_sum = 8}), (8 + 2 * loss) / 6, 1e-4);
+  EXPECT_NEAR(trainer.run_epoch(0, {}, {.batches = 2, .loss_sums = {8}}), (8 + 2 * loss) / 6, 1e-4);
   EXPECT_LE(nmse(to_array(source.parameters().gradients()), expected), 1e-8);
 }
 

@@ -28,6 +28,7 @@ chart('loss', last ? `Training loss ${fixed(3)(epochs[0].loss)} in the first epo
   `validation loss ${fixed(3)(last.validation_loss)}.` : 'No epoch is done yet.', () => ({
   type: 'line',
   data: {datasets: [curve('training', points('loss'), 'accent'), curve('validation', points('validation_loss'), 'second'),
+                    ...(last && known(last.auxiliary_loss) ? [curve('training, auxiliary head', points('auxiliary_loss'), 'third')] : []),
                     ...(averaged ? [curve('validation, raw weights', points('raw_validation_loss'), 'muted')] : [])]},
   options: {scales: {x: epochAxis(), y: axis('cross-entropy, nats')}, plugins: {legend: {position: 'bottom'}}},
 }));

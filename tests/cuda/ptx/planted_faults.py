@@ -3,6 +3,7 @@
 
     tests/cuda/ptx/planted_faults.py BUILD_FOLDER [NAME]     # a folder with the device cuda; NAME: a part of names
     JOBS=4 tests/cuda/ptx/planted_faults.py BUILD_FOLDER     # so many at a time; one a core, unless given
+    SHARE=0/2 tests/cuda/ptx/planted_faults.py BUILD_FOLDER  # every second of them, from the first
 
 Kernels and inline PTX are compiled by nvcc to PTX alone, host code by g++; the object stands before the libraries
 when adwp_ptx_kernel_tests is linked again. The program without a fault has to pass. Exits with 1 when a fault
@@ -166,7 +167,8 @@ def main():
     build, part = Path(sys.argv[1]).resolve(), sys.argv[2] if len(sys.argv) > 2 else ""
     subprocess.run(["ninja", "-C", build, "adwp_ptx_kernel_tests"], check=True, stdout=subprocess.DEVNULL)
     link = link_command(build)
-    chosen = [fault for fault in FAULTS if part in fault[0]]
+    first, step = map(int, os.environ.get("SHARE", "0/1").split("/"))
+    chosen = [fault for fault in FAULTS if part in fault[0]][first::step]
     caught = 0
     with ThreadPoolExecutor(int(os.environ.get("JOBS", os.cpu_count()))) as pool:
         without = pool.submit(run_tests, build / "tests/cuda/ptx/adwp_ptx_kernel_tests", "*/cuda*")
