@@ -19,7 +19,8 @@ HERE = Path(__file__).resolve().parent
 
 # Machine instructions that a PTX instruction becomes, on average; f64 and mma have pipes of their own besides.
 MACHINE_INSTRUCTIONS = {"move": 0.15, "integer": 0.9, "wide": 1.6, "division": 22, "floating": 1, "special": 8,
-                        "doubles": 1, "matrix": 1, "global": 1, "shared": 1, "async": 1, "control": 0.8, "exchange": 1.2}
+                        "doubles": 1, "matrix": 1, "global": 1, "shared": 1, "async": 1, "control": 0.8, "exchange": 1.2,
+                        "ordering": 1}
 
 # What is assumed of hardware and code that nobody has run: shares of ceilings that are reached, the start and the end
 # of a launch inside a graph (seconds), cycles of a trip to memory, trips of a warp that overlap, and the share of the
@@ -46,6 +47,16 @@ def dram_bytes(gpu, operator, launch):
     return least + again * (1 if lost else 0.15)
 
 
+def instructions_of(executed):
+    return sum(MACHINE_INSTRUCTIONS[kind] * n for kind, n in executed.items())
+
+
+def cycles_of_a_warp(mood, executed, warps):
+    """Its trips to memory, of which fences and atomics overlap with none, and two cycles an instruction."""
+    trips = (executed.get("global", 0) + executed.get("async", 0)) / mood["overlap"] + executed.get("ordering", 0)
+    return (trips * mood["trip"] + 2 * instructions_of(executed)) / warps
+
+
 def parts_of(gpu, mood, operator, launch, resource):
     """Seconds of each thing that could bound the launch."""
     hertz, sms = gpu["clock"] * 1e9, gpu["sms"]
@@ -57,9 +68,8 @@ def parts_of(gpu, mood, operator, launch, resource):
     wave = rounds * slots / blocks if blocks > slots else 1.0  # the last wave fills no GPU
     wave = wave if rounds < 5 else 1.0
     busy = min(1.0, blocks / sms)  # few blocks leave SMs idle
-    instructions = sum(MACHINE_INSTRUCTIONS[kind] * n for kind, n in executed.items())
-    trips = (executed.get("global", 0) + executed.get("async", 0)) / warps
-    chain = rounds * (trips / mood["overlap"] * mood["trip"] + 2 * instructions / warps)
+    instructions = instructions_of(executed)
+    chain = rounds * cycles_of_a_warp(mood, executed, warps)
     peak = gpu["tf32"] if "tile_product<1," in launch["kernel"] else gpu["bf16"]
     mma_flops = 16 * 8 * (8 if peak == gpu["tf32"] else 16) * 2 * executed.get("matrix", 0)
     return {"memory": dram_bytes(gpu, operator, launch) / (gpu["dram"] * 1e12 * mood["dram"]),
@@ -81,7 +91,9 @@ def launch_time(gpu, mood, operator, launch, resource):
         parts = parts_of(gpu, mood, operator, launch, resource)
     bound = max(parts, key=parts.get)
     second = sorted(parts.values())[-2] if len(parts) > 1 else 0
-    return parts[bound] + mood["unhidden"] * second + mood["ramp"], bound
+    # The last block's own work, behind all others: nothing hides it.
+    tail = cycles_of_a_warp(mood, launch.get("tail", {}), -(-launch.get("threads", 32) // 32)) / (gpu["clock"] * 1e9)
+    return parts[bound] + mood["unhidden"] * second + mood["ramp"] + tail, bound
 
 
 def title(operator, launch, by):

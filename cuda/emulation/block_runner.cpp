@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstring>
 #include <set>
@@ -69,6 +70,7 @@ void BlockRunner::run(const GridJob& job, std::uint64_t index) {
     const auto flat = static_cast<unsigned>(t);
     thread.index = {flat % block.x, flat / block.x % block.y, flat / block.x / block.y};
     thread.state = State::unstarted;
+    thread.fenced = false;
     thread.copies.first = thread.copies.end = 0;
     thread.copies.group = 0;
     if (ADWP_EMULATION_TSAN && thread.fiber.tsan == nullptr) thread.fiber.tsan = tsan::create();
@@ -296,6 +298,21 @@ void BlockRunner::barrier(Location where) {
   tsan::acquire(sync);
 }
 
+void BlockRunner::fence() {
+  static char sync = 0;
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  tsan::acquire(&sync);
+  tsan::release(&sync);
+  threads_[running_].fenced = true;
+}
+
+void BlockRunner::take_ticket(Location where) {
+  for (int t = 0; t < count_; ++t) {
+    if (!threads_[t].fenced) fault(fmt::format("a ticket before the fence of thread {}", t), where);
+  }
+  for (int t = 0; t < count_; ++t) threads_[t].fenced = false;
+}
+
 void BlockRunner::warp_operation(WarpFunction function, void* arguments, std::uint32_t mask, Location where) {
   const int me = running_, my_lane = lane(), base = me - my_lane;
   Warp& warp = warps_[me / warp_lanes];
@@ -402,6 +419,8 @@ void barrier(Location where) { current->barrier(where); }
 void warp_operation(WarpFunction function, void* arguments, std::uint32_t mask, Location where) {
   current->warp_operation(function, arguments, mask, where);
 }
+void fence() { current->fence(); }
+void take_ticket(Location where) { current->take_ticket(where); }
 int lane() { return current->lane(); }
 void* static_shared(SharedSlot& slot, std::size_t bytes, std::size_t alignment, Location where) {
   return current->static_shared(slot, bytes, alignment, where);

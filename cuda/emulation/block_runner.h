@@ -33,6 +33,8 @@ class BlockRunner {
   // For the running thread; see scheduler.h.
   void barrier(Location where);
   void warp_operation(WarpFunction function, void* arguments, std::uint32_t mask, Location where);
+  void fence();
+  void take_ticket(Location where);
   void* static_shared(SharedSlot& slot, std::size_t bytes, std::size_t alignment, Location where);
   void* dynamic_shared() const { return shared_; }
   AsyncCopies& async_copies() { return threads_[running_].copies; }
@@ -47,7 +49,8 @@ class BlockRunner {
     Fiber fiber;
     uint3 index{};
     State state = State::ended;
-    Location where;  // of what it waits for
+    bool fenced = false;  // since the block's last ticket
+    Location where;       // of what it waits for
     AsyncCopies copies;
   };
   // A warp operation that some lanes have reached and others have not. Disjoint masks may be under

@@ -29,6 +29,19 @@ inline void __syncwarp(unsigned mask = ~0u,
   adwp::emulation::warp_operation([](void* const*, std::uint32_t) {}, nullptr, mask, where);
 }
 
+inline void __threadfence() { adwp::emulation::fence(); }
+// Orders nothing by itself. A ticket (cuda/kernels/last_block.cuh): a fault unless all threads of the block
+// have fenced since the last one.
+inline unsigned atomicInc(unsigned* at, unsigned last,
+                          adwp::emulation::Location where = adwp::emulation::Location::current()) {
+  adwp::emulation::take_ticket(where);
+  unsigned old = __atomic_load_n(at, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n(at, &old, old >= last ? 0 : old + 1, true, __ATOMIC_RELAXED,
+                                      __ATOMIC_RELAXED)) {
+  }
+  return old;
+}
+
 namespace adwp::emulation {
 
 template <typename T>

@@ -58,6 +58,9 @@ void run_grid(const char* kernel, dim3 grid, dim3 block, std::size_t shared_byte
 // --- called by a running thread -----------------------------------------------------------------
 
 void barrier(Location where);  // __syncthreads
+// __threadfence: to ThreadSanitizer, what stands before a fence comes before what stands behind a later one.
+void fence();
+void take_ticket(Location where);  // an atomic by which blocks tell each other what they have written
 
 // Waits until all lanes of `mask` have arrived at the same place; then `function` runs once, by the
 // last to arrive, with the lanes' arguments (those of absent lanes are stale).

@@ -41,15 +41,6 @@ struct Moments {
   }
 };
 
-// Mean and biased variance of a channel from the sums of differences from a number nearby, and of their
-// squares.
-__device__ void store_moments(double pivot, double first, double second, double rows, float* mean,
-                              float* var) {
-  const double difference = first / rows, square = second / rows - difference * difference;
-  *mean = pivot + difference;
-  *var = square > 0 ? square : 0.0;
-}
-
 template <typename T>
 struct StoreMoments {
   const T* x;
@@ -59,43 +50,6 @@ struct StoreMoments {
     store_moments(value_of(x[channel]), first, second, rows, mean + channel, var + channel);
   }
 };
-
-// Pixels of a tile: those at the right and lower edges of an image have fewer. Divisions, of which most
-// layers need none.
-__device__ __forceinline__ int pixels_of(const Tiles& tiles, int across, int down, int tile) {
-  const int column = tile % across * tiles.width, rest = tile / across % down;
-  const std::int64_t below = tiles.image_height - std::int64_t{rest} * tiles.height;
-  const int right = tiles.image_width - column;
-  const int height = below < tiles.height ? below : tiles.height;
-  return (right < tiles.width ? right : tiles.width) * height;
-}
-
-// Mean and variance from the moments of tiles (tiles, 3, channels): a number near the tile's mean, and the
-// sums of the differences from it and of their squares. Every tile's sums are moved to the first tile's
-// number, which takes no division, and added: in double, where what the move cancels is far below f32. A
-// block takes 8 channels.
-__global__ void __launch_bounds__(1024)
-    merge_moments(const float* moments, float* mean, float* var, Tiles tiles, bool even, int across, int down,
-                  int count, double rows, std::int64_t channels) {
-  using Sums = PartSums<8, 1024, double, 2>;
-  const std::int64_t channel = block_index() * 8 + Sums::column();
-  const double pivot = channel < channels ? moments[channel] : 0.0f;
-  double sums[2] = {};
-  if (channel < channels) {
-    for (int tile = Sums::row(); tile < count; tile += Sums::rows) {
-      const float* from = moments + tile * 3 * channels + channel;
-      const double move = from[0] - pivot, first = from[channels], second = from[2 * channels];
-      const int pixels = even ? tiles.width * tiles.height : pixels_of(tiles, across, down, tile);
-      const double moved = pixels * move;
-      sums[0] += first + moved;
-      sums[1] += second + move * (first + first + moved);
-    }
-  }
-  Sums::add(sums);
-  if (Sums::row() == 0 && channel < channels) {
-    store_moments(pivot, sums[0], sums[1], rows, mean + channel, var + channel);
-  }
-}
 
 // Of V channels, what backward wants to know.
 template <int V>
@@ -276,12 +230,7 @@ void run_normalise(Stream stream, const Op& op, const Tensor& other = {}) {
 
 }  // namespace
 
-void batch_norm_of_moments(Stream stream, const BatchNormForward& op, const float* moments,
-                           const Tiles& tiles) {
-  const std::int64_t rows = op.x.shape().rows(), channels = op.x.shape().back();
-  launch("batch_norm_merge", merge_moments, ceil_divide(channels, 8), 1024, 0, stream, moments,
-         floats(op.mean), floats(op.var), tiles, tiles.even(), tiles.across(), tiles.down(), tiles.count(),
-         rows, channels);
+void normalise_known(Stream stream, const BatchNormForward& op) {
   if (!op.y.defined()) return;
   dispatch_stored(op.y, [&]<typename T>() { run_normalise<T>(stream, op); });
 }

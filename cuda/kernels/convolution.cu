@@ -34,6 +34,31 @@ bool whole_chunks(const ConvShape& shape) {
   return shape.channels % vector_width<X> == 0;
 }
 
+TileMoments moments_of(const ConvBatchNormForward& op) {
+  const ConvForward convolution = op.convolution();
+  const ConvShape shape = shape_of(convolution);
+  const Tiles tiles = op.conv.depthwise                      ? depthwise_tiles(shape)
+                      : has_few_channels(shape, convolution) ? few_channels_tiles(shape)
+                                                             : row_tiles(shape.outputs());
+  return moments_of(tiles, shape.filters);
+}
+
+void convolve_with_moments(Stream stream, const GpuOptions& options, const ConvShape& shape,
+                           const ConvBatchNormForward& op, const TileMoments& moments) {
+  const ProductShape product = forward_product(shape);
+  dispatch_values(op, [&]<typename X, typename Y>() {
+    const OutputWithMoments<Y> out{{op.y.data<Y>(), product.n, 1, nullptr, Activation::none, false}, moments};
+    if constexpr (std::is_same_v<X, Y>) {
+      if (shape.pointwise()) {
+        return pointwise_product(stream, options, op.x.data<X>(), input_norm(op.pending), floats(op.w), out,
+                                 product);
+      }
+    }
+    run_product<true>("conv2d_forward", stream, options, whole_chunks<X>(shape),
+                      WindowOperand<X>{op.x.data<X>(), shape}, weights(op.w, product), out, product, nullptr);
+  });
+}
+
 }  // namespace
 
 // --- operators ---------------------------------------------------------------------------------------
@@ -46,7 +71,7 @@ void GpuBackend::compute(const ConvForward& op, void* workspace) {
   const ConvShape shape = shape_of(op);
   const ProductShape product = forward_product(shape);
   if (options_.level == KernelLevel::fast && has_few_channels(shape, op)) {
-    return convolve_few_channels(stream(), shape, op, nullptr);
+    return convolve_few_channels(stream(), shape, op, {});
   }
   dispatch_values(op, [&]<typename X, typename Y>() {
     const PlainOutput<Y> out{op.y.data<Y>(), product.n, 1, nullptr, Activation::none, false};
@@ -161,6 +186,7 @@ bool GpuBackend::fuses(const ConvBatchNormForward& op) const {
   const ConvForward convolution = op.convolution();
   if (!fuses(convolution)) return false;
   const ConvShape shape = shape_of(convolution);
+  if (tickets_of(moments_of(op)) > most_tickets) return false;
   if (op.conv.depthwise) return depthwise_has_code(options_.level, shape, convolution);
   if (options_.level != KernelLevel::fast) return false;
   if (has_few_channels(shape, convolution)) return true;
@@ -169,36 +195,23 @@ bool GpuBackend::fuses(const ConvBatchNormForward& op) const {
   return forward_product(shape).splits() == 1 && (!narrow || whole_chunks<Bf16>(shape));
 }
 std::size_t GpuBackend::workspace(const ConvBatchNormForward& op) {
-  const ConvShape shape = shape_of(op.convolution());
-  const Tiles tiles = op.conv.depthwise                           ? depthwise_tiles(shape)
-                      : has_few_channels(shape, op.convolution()) ? few_channels_tiles(shape)
-                                                                  : row_tiles(shape.outputs());
-  return bytes_of(tiles.count() * 3 * shape.filters);
+  return bytes_of(scratch_of(moments_of(op)));
 }
 void GpuBackend::compute(const ConvBatchNormForward& op, void* workspace) {
   const ConvShape shape = shape_of(op.convolution());
-  const ProductShape product = forward_product(shape);
-  float* moments = scratch(workspace);
+  TileMoments moments = moments_of(op);
+  moments.parts = scratch(workspace);
+  moments.tickets = tickets_;
+  moments.mean = floats(op.mean);
+  moments.var = floats(op.var);
   if (op.conv.depthwise) {
     depthwise(stream(), options_.level, op.convolution(), moments);
-    return batch_norm_of_moments(stream(), op.normalization(), moments, depthwise_tiles(shape));
-  }
-  if (has_few_channels(shape, op.convolution())) {
+  } else if (has_few_channels(shape, op.convolution())) {
     convolve_few_channels(stream(), shape, op.convolution(), moments);
-    return batch_norm_of_moments(stream(), op.normalization(), moments, few_channels_tiles(shape));
+  } else {
+    convolve_with_moments(stream(), options_, shape, op, moments);
   }
-  dispatch_values(op, [&]<typename X, typename Y>() {
-    const OutputWithMoments<Y> out{{op.y.data<Y>(), product.n, 1, nullptr, Activation::none, false}, moments};
-    if constexpr (std::is_same_v<X, Y>) {
-      if (shape.pointwise()) {
-        return pointwise_product(stream(), options_, op.x.data<X>(), input_norm(op.pending), floats(op.w),
-                                 out, product);
-      }
-    }
-    run_product<true>("conv2d_forward", stream(), options_, whole_chunks<X>(shape),
-                      WindowOperand<X>{op.x.data<X>(), shape}, weights(op.w, product), out, product, nullptr);
-  });
-  batch_norm_of_moments(stream(), op.normalization(), moments, row_tiles(shape.outputs()));
+  normalise_known(stream(), op.normalization());
 }
 
 }  // namespace adwp::ADWP_GPU

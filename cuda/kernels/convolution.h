@@ -50,22 +50,22 @@ void dispatch_values(const Op& op, Body&& body) {
 }
 
 // Forward passes of images of three channels in f32 (few_channels.cu), for shapes and outputs that it has
-// code for; the tiles of y leave their moments where `moments` is not null.
+// code for; with moments of y where they are wanted.
 bool has_few_channels(const ConvShape& shape, const ConvForward& op);
 Tiles few_channels_tiles(const ConvShape& shape);
-void convolve_few_channels(void* stream, const ConvShape& shape, const ConvForward& op, float* moments);
+void convolve_few_channels(void* stream, const ConvShape& shape, const ConvForward& op,
+                           const TileMoments& moments);
 // Gradients by their kernels.
 bool has_few_channels_wgrad(const ConvShape& shape);
 std::int64_t few_channels_wgrad_scratch(const ConvShape& shape);  // floats
 void few_channels_wgrad(void* stream, const ConvShape& shape, const ConvWgrad& op, float* scratch);
 
 // Depthwise convolution (depthwise.cu).
-// `moments`: where the tiles of y leave theirs (tile_moments.cuh); or null. That, and norms of x that are
-// pending, only where it has code for it.
+// With moments of y where they are wanted. They, and norms of x that are pending, only where it has code.
 bool depthwise_has_code(KernelLevel level, const ConvShape& shape);
 bool depthwise_has_code(KernelLevel level, const ConvShape& shape, const ConvForward& op);
 Tiles depthwise_tiles(const ConvShape& shape);
-void depthwise(void* stream, KernelLevel level, const ConvForward& op, float* moments = nullptr);
+void depthwise(void* stream, KernelLevel level, const ConvForward& op, const TileMoments& moments = {});
 void depthwise(void* stream, KernelLevel level, const ConvDgrad& op);
 void depthwise(void* stream, KernelLevel level, const ConvWgrad& op, float* scratch);
 std::int64_t depthwise_wgrad_scratch(const ConvShape& shape);  // floats

@@ -2,14 +2,12 @@
 // at k = 3 and 5 nothing but memory to wait for.
 //
 // naive: one thread per output, k * k reads from memory (most from the cache).
-// fast:  a block takes 32 channels of a tile of outputs of one image. Its inputs, halo included, come to
-//        shared memory once; lanes are channels, so that reads and writes are 128 bytes side by side and
-//        meet in no bank. A thread makes a column of outputs: every input it reads serves all the
-//        outputs above and below it, k reads where k * k were.
+// fast:  tiles of an image in shared memory, outputs in registers (depthwise_tile.cuh).
 // dgrad with stride 1 is the forward pass with the kernel turned about; with stride 2 every input gathers
 // from the outputs that it went to, four channels at a time. wgrad: a block sums 32 channels over one part of
 // the output rows in registers; a second kernel adds the parts.
 #include "cuda/kernels/convolution.h"
+#include "cuda/kernels/depthwise_tile.cuh"
 #include "cuda/kernels/math.cuh"
 #include "cuda/kernels/part_sums.cuh"
 #include "cuda/runtime/gpu_backend.h"
@@ -65,121 +63,6 @@ __global__ void __launch_bounds__(threads_per_block)
       }
     }
     put(dx + std::int64_t{i} * V, sums, accumulate);
-  }
-}
-
-constexpr int tile_width = 8;
-constexpr int tile_height(int stride) { return stride == 1 ? 8 : 4; }
-
-// The moments (3, channels) of the block's outputs as stored (tile_moments.cuh): the first output of each
-// channel, and the sums of the differences from it and of their squares. `rows`: of the thread's column,
-// those that there are.
-template <typename T, int Rows>
-__device__ __forceinline__ void leave_moments(const float (&outputs)[Rows], int rows, bool inside,
-                                              float* moments, int channels) {
-  SHARED(float, pivots, [32]);
-  SHARED(float, sums, [2][tile_width][32]);
-  const int lane = threadIdx.x, column = threadIdx.y;
-  if (column == 0) pivots[lane] = rounded<T>(outputs[0]);
-  __syncthreads();
-  const float pivot = pivots[lane];
-  float first = 0, second = 0;
-  UNROLL for (int p = 0; p < Rows; ++p) {
-    const float difference = p < rows ? rounded<T>(outputs[p]) - pivot : 0.0f;
-    first += difference;
-    second = fmaf(difference, difference, second);
-  }
-  sums[0][column][lane] = first;
-  sums[1][column][lane] = second;
-  __syncthreads();
-  if (column >= 2 || !inside) return;
-  float total = 0;
-  UNROLL for (int other = 0; other < tile_width; ++other) total += sums[column][other][lane];
-  moments[(1 + column) * channels + lane] = total;
-  if (column == 0) moments[lane] = pivot;
-}
-
-// Values to shared memory. Of eight, threads of odd rows of 32 begin with the upper four: rows would meet in
-// the banks of their lower four, then in those of the others.
-template <int V>
-__device__ __forceinline__ void store_in_turn(float* to, const float (&values)[V], int row) {
-  if constexpr (V == 8) {
-    const bool odd = row % 2 == 1;
-    float first[4], second[4];
-    UNROLL for (int v = 0; v < 4; ++v) {
-      first[v] = odd ? values[v + 4] : values[v];
-      second[v] = odd ? values[v] : values[v + 4];
-    }
-    store(to + (odd ? 4 : 0), first);
-    store(to + (odd ? 0 : 4), second);
-  } else {
-    store(to, values);
-  }
-}
-
-// 32 lanes (channels) by 8 columns of outputs. `Turned`: the kernel about both axes. Inputs come V channels
-// at a time. Kernels lie (channels, taps): read lane by lane, every tap would cost a sector a lane; so the
-// block's kernels, which are one piece of memory, come through shared memory, where an odd number of taps
-// meets in no bank. Where moments (tiles, 3, channels) is not null, the block leaves those of its tile there.
-// `Normed`: x goes through its norm on the way to shared memory. T: in which x and y lie.
-template <int K, int S, bool Turned, int V, bool Normed, typename T>
-__global__ void __launch_bounds__(256, K == 7 ? 3 : 4)  // told nothing, ptxas spills to fit more blocks an SM
-    forward_tiled(ConvShape s, const T* x, const float* w, T* y, bool accumulate, float* moments,
-                  InputNorm input) {
-  constexpr int out_rows = tile_height(S), in_rows = (out_rows - 1) * S + K;
-  constexpr int in_columns = (tile_width - 1) * S + K;
-  SHARED(float, tile, [in_rows][in_columns][32]);
-  SHARED(float, kernels, [32 * K * K]);
-  const int lane = threadIdx.x, column = threadIdx.y, thread = column * 32 + lane;
-  constexpr int lanes = 32 / V;  // for one pixel
-  const int first_channel = blockIdx.y * 32, c = first_channel + lane, own = thread % lanes * V;
-  const bool inside = c < s.channels, own_inside = first_channel + own < s.channels;
-  const int across = (s.out_width + tile_width - 1) / tile_width;
-  const int down = (s.out_height + out_rows - 1) / out_rows;
-  const int first_q = blockIdx.x % across * tile_width;
-  const int first_p = blockIdx.x / across % down * out_rows;
-  const std::int64_t n = blockIdx.x / across / down;
-  const T* image = x + n * s.height * s.width * s.channels;
-  NormLine<V> line;
-  if (Normed && own_inside) line = NormLine<V>(input.norm, first_channel + own);
-  UNROLL_BY(4) for (int i = thread / lanes; i < in_rows * in_columns; i += 256 / lanes) {
-    const int row = i / in_columns, at = i % in_columns;
-    const int h = first_p * S - s.padding + row, v = first_q * S - s.padding + at;
-    float values[V] = {};
-    if (own_inside && h >= 0 && h < s.height && v >= 0 && v < s.width) {
-      load(values, image + pixel(h, s.width, v, s.channels) + first_channel + own);
-      if constexpr (Normed) line.apply(input.act, values);
-    }
-    store_in_turn(&tile[row][at][own], values, thread / lanes);
-  }
-  const int first_tap = first_channel * K * K, all_taps = s.channels * K * K;
-  for (int i = thread; i < 32 * K * K; i += 256) {
-    kernels[i] = first_tap + i < all_taps ? w[first_tap + i] : 0.0f;
-  }
-  __syncthreads();
-  float taps[K * K];
-  UNROLL for (int i = 0; i < K * K; ++i) taps[i] = kernels[lane * K * K + (Turned ? K * K - 1 - i : i)];
-
-  float sums[out_rows] = {};
-  UNROLL for (int row = 0; row < in_rows; ++row) {
-    UNROLL for (int t = 0; t < K; ++t) {
-      const float value = tile[row][column * S + t][lane];
-      UNROLL for (int p = 0; p < out_rows; ++p) {
-        const int r = row - p * S;
-        if (r >= 0 && r < K) sums[p] = fmaf(value, taps[r * K + t], sums[p]);
-      }
-    }
-  }
-  const int q = first_q + column;
-  if (moments != nullptr) {
-    moments += block_index() * 3 * s.channels + first_channel;
-    leave_moments<T>(sums, q < s.out_width ? s.out_height - first_p : 0, inside, moments, s.channels);
-  }
-  if (!inside || q >= s.out_width) return;
-  UNROLL for (int p = 0; p < out_rows; ++p) {
-    if (first_p + p < s.out_height) {
-      put(y[((n * s.out_height + first_p + p) * s.out_width + q) * s.channels + c], sums[p], accumulate);
-    }
   }
 }
 
@@ -284,22 +167,31 @@ __global__ void __launch_bounds__(256) wgrad_naive(ConvShape s, const T* x, cons
 
 template <int K, int S, bool Turned, typename T>
 void run_tiled(const char* name, Stream stream, const ConvShape& s, const T* x, const float* w, T* y,
-               bool accumulate, float* moments = nullptr, const InputNorm& input = {}) {
-  const auto go = [&](auto* kernel) {
-    launch(name, kernel, {depthwise_tiles(s).count(), ceil_divide(s.channels, 32)}, dim3(32, tile_width), 0,
-           stream, s, x, w, y, accumulate, moments, input);
-  };
-  const auto run = [&]<int V>() {
+               bool accumulate, const TileMoments& moments = {}, const InputNorm& input = {}) {
+  const auto run = [&]<bool Small, int V>() {
+    using Cut = DepthwiseCut<K, S, Small>;
+    const Grid grid{s.images * ceil_divide(s.channels, 32), ceil_divide(s.out_height, Cut::height),
+                    ceil_divide(s.out_width, Cut::width)};
+    const auto go = [&](auto* kernel) {
+      launch(name, kernel, grid, Cut::threads, 0, stream, s, x, w, y, accumulate, moments, input);
+    };
     if constexpr (!Turned) {
-      if (input.defined()) return go(forward_tiled<K, S, false, V, true, T>);
+      if (input.defined()) return go(depthwise_tile<K, S, Small, false, V, true, T>);
     }
-    go(forward_tiled<K, S, Turned, V, false, T>);
+    go(depthwise_tile<K, S, Small, Turned, V, false, T>);
+  };
+  const auto sized = [&]<int V>() {
+    if constexpr (S > 1) {
+      run.template operator()<false, V>();
+    } else {
+      dispatch_small(K, s, [&]<bool Small>() { run.template operator()<Small, V>(); });
+    }
   };
   const Normalised& norm = input.norm;
   if constexpr (std::is_same_v<T, Bf16>) {
-    run.template operator()<vector_width<Bf16>>();  // depthwise_has_code()
+    sized.template operator()<vector_width<Bf16>>();  // depthwise_has_code()
   } else {
-    dispatch_width(s.channels, run, x, norm.mean, norm.var, norm.scale, norm.shift);
+    dispatch_width(s.channels, sized, x, y, norm.mean, norm.var, norm.scale, norm.shift);
   }
 }
 
@@ -338,11 +230,23 @@ void dispatch_kernel(KernelLevel level, int kernel, Body&& body) {
 // --- operators, of which convolution.cu hands on the depthwise ones ----------------------------------
 
 Tiles depthwise_tiles(const ConvShape& s) {
-  return {s.images, s.out_height, s.out_width, tile_height(s.stride), tile_width};
+  const auto tiles = [&]<int K, int S, bool Small>() -> Tiles {
+    using Cut = DepthwiseCut<K, S, Small>;
+    return {s.images, s.out_height, s.out_width, Cut::height, Cut::width};
+  };
+  const auto of_kernel = [&]<int K>() {
+    if (s.stride > 1) return tiles.template operator()<K, 2, false>();
+    return dispatch_small(K, s, [&]<bool Small>() { return tiles.template operator()<K, 1, Small>(); });
+  };
+  return s.kernel == 3   ? of_kernel.template operator()<3>()
+         : s.kernel == 5 ? of_kernel.template operator()<5>()
+                         : of_kernel.template operator()<7>();
 }
+// Where an image has more elements than 32 bits count, not.
 bool depthwise_has_code(KernelLevel level, const ConvShape& s) {
   const bool has_code = s.kernel == 3 || s.kernel == 5 || s.kernel == 7;
-  return level == KernelLevel::fast && has_code && s.stride <= 2;
+  return level == KernelLevel::fast && has_code && s.stride <= 2 &&
+         std::int64_t{s.height} * s.width * s.channels < (std::int64_t{1} << 30);
 }
 
 namespace {
@@ -358,10 +262,11 @@ bool depthwise_has_code(KernelLevel level, const ConvShape& s, const ConvForward
   if (!depthwise_has_code(level, s) || op.y.dtype() == DType::f32) return depthwise_has_code(level, s);
   const PendingNorm& norm = op.pending;
   return op.x.dtype() == DType::bf16 && s.channels % vector_width<Bf16> == 0 && aligned(op.x) &&
-         aligned(norm.mean) && aligned(norm.var) && aligned(norm.scale) && aligned(norm.shift);
+         aligned(op.y) && aligned(norm.mean) && aligned(norm.var) && aligned(norm.scale) &&
+         aligned(norm.shift);
 }
 
-void depthwise(Stream stream, KernelLevel level, const ConvForward& op, float* moments) {
+void depthwise(Stream stream, KernelLevel level, const ConvForward& op, const TileMoments& moments) {
   const char* name = "depthwise_forward";
   const ConvShape s = shape_of(op);
   const float* w = floats(op.w);

@@ -18,10 +18,10 @@ constexpr int side = 4;                                         // outputs and f
 constexpr int lanes = filters_a_block / side;                   // threads with the same outputs
 constexpr int outputs_apart = tile_width * tile_height / side;  // of a thread, in the tile
 
-// The moments (3, filters) of the block's outputs (tile_moments.cuh): each filter's first output, and the
+// The moments of the block's outputs (tile_moments.cuh): each filter's first output, and the
 // sums of the differences from it and of their squares.
 __device__ __forceinline__ void leave_moments(const float (&sums)[side][side], const bool (&there)[side],
-                                              float* moments, int filters) {
+                                              const TileMoments& m, int tile, int first_filter) {
   SHARED(float, pivots, [filters_a_block]);
   SHARED(float, parts, [2][8][filters_a_block]);
   const int own = thread_index() % lanes * side, warp = thread_index() / 32;
@@ -43,16 +43,19 @@ __device__ __forceinline__ void leave_moments(const float (&sums)[side][side], c
   }
   __syncthreads();
   const int which = thread_index() / filters_a_block, filter = thread_index() % filters_a_block;
-  if (which >= 2) return;
-  float total = 0;
-  UNROLL for (int other = 0; other < 8; ++other) total += parts[which][other][filter];
-  moments[(1 + which) * filters + filter] = total;
-  if (which == 0) moments[filter] = pivots[filter];
+  if (which < 2) {
+    float total = 0;
+    UNROLL for (int other = 0; other < 8; ++other) total += parts[which][other][filter];
+    float* to = m.of_tile(tile, first_filter + filter);
+    to[(1 + which) * m.pitch] = total;
+    if (which == 0) to[0] = pivots[filter];
+  }
 }
 
-template <int S, bool Moments, typename T>
-__global__ void __launch_bounds__(256, 4)  // told nothing, ptxas spills to fit more blocks an SM
-    few_channels(ConvShape s, const float* x, const float* w, T* y, float* moments) {
+template <int S, bool WithMoments, typename T>
+__global__ void __launch_bounds__(256,
+                                  WithMoments ? 3 : 4)  // told nothing, ptxas spills to fit more blocks an SM
+    few_channels(ConvShape s, const float* x, const float* w, T* y, TileMoments moments) {
   constexpr int rows = (tile_height - 1) * S + window, columns = ((tile_width - 1) * S + window) * channels;
   SHARED(float, tile, [rows][columns]);
   SHARED(float, kernels, [depth][filters_a_block + 4]);  // for the banks of the stores below
@@ -94,8 +97,10 @@ __global__ void __launch_bounds__(256, 4)  // told nothing, ptxas spills to fit 
     if (there[i])
       store(y + ((n * s.out_height + p) * s.out_width + q) * s.filters + first_filter + own, sums[i]);
   }
-  if constexpr (Moments) {
-    leave_moments(sums, there, moments + block_index() * 3 * s.filters + first_filter, s.filters);
+  if constexpr (WithMoments) {
+    SHARED(double, room, [2 * 8 * filters_a_block]);
+    leave_moments(sums, there, moments, blockIdx.x, first_filter);
+    merge_in_last_block<filters_a_block, 256>(moments, blockIdx.x, first_filter, room);
   }
 }
 
@@ -149,10 +154,11 @@ __global__ void __launch_bounds__(256, 2)  // told nothing, ptxas spills to fit 
 }
 
 template <int S, typename T>
-void run(Stream stream, const ConvShape& s, const ConvForward& op, float* moments) {
+void run(Stream stream, const ConvShape& s, const ConvForward& op, const TileMoments& moments) {
   const Grid grid{few_channels_tiles(s).count(), s.filters / filters_a_block};
-  launch("conv2d_few_channels", moments != nullptr ? few_channels<S, true, T> : few_channels<S, false, T>,
-         grid, 256, 0, stream, s, floats(op.x), floats(op.w), op.y.data<T>(), moments);
+  launch("conv2d_few_channels",
+         moments.tickets != nullptr ? few_channels<S, true, T> : few_channels<S, false, T>, grid, 256, 0,
+         stream, s, floats(op.x), floats(op.w), op.y.data<T>(), moments);
 }
 
 }  // namespace
@@ -182,7 +188,8 @@ void few_channels_wgrad(Stream stream, const ConvShape& s, const ConvWgrad& op, 
   run_add_parts(name, stream, StoreTaps{floats(op.dw), op.dw.adds(), depth, s.filters}, scratch, parts,
                 depth * s.filters);
 }
-void convolve_few_channels(Stream stream, const ConvShape& s, const ConvForward& op, float* moments) {
+void convolve_few_channels(Stream stream, const ConvShape& s, const ConvForward& op,
+                           const TileMoments& moments) {
   dispatch_stored(op.y, [&]<typename T>() {
     if (s.stride == 1) return run<1, T>(stream, s, op, moments);
     run<2, T>(stream, s, op, moments);

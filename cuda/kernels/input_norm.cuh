@@ -44,6 +44,33 @@ struct NormLine {
   }
 };
 
+// Of the channels from first + own on, what a thread of a block that has 32 channels keeps: each channel's
+// numbers are worked out once. Values of bf16 have no digits to lose: their mean is zero, and in the shift.
+// For all threads of a block.
+template <int V, typename T>
+__device__ __forceinline__ NormLine<V> block_norm(const Normalised& norm, int first, int own, int channels) {
+  SHARED(float, lines, [3][32]);
+  if (const int i = thread_index(); i < 32) {
+    NormLine<1> line;
+    const bool inside = first + i < channels;
+    if (inside) line = NormLine<1>(norm, first + i);
+    const bool centred = std::is_same_v<T, float>;
+    lines[0][i] = inside && centred ? line.mean[0] : 0.0f;
+    lines[1][i] = inside ? line.factor[0] : 0.0f;
+    lines[2][i] = inside ? line.shift[0] - (centred ? 0.0f : line.mean[0] * line.factor[0]) : 0.0f;
+  }
+  __syncthreads();
+  NormLine<V> line;
+  load(line.factor, &lines[1][own]);
+  load(line.shift, &lines[2][own]);
+  if constexpr (std::is_same_v<T, float>) {
+    load(line.mean, &lines[0][own]);
+  } else {
+    UNROLL for (float& mean : line.mean) mean = 0;
+  }
+  return line;
+}
+
 // What a convolution does with its input on the way; nothing where there are no statistics.
 struct InputNorm {
   Normalised norm;

@@ -109,6 +109,8 @@ __device__ __forceinline__ void load(float (&to)[V], const Bf16* from) {
     const uint2 v = *reinterpret_cast<const uint2*>(from);
     unpack(to, 0, v.x);
     unpack(to, 2, v.y);
+  } else if constexpr (V == 2) {
+    unpack(to, 0, *reinterpret_cast<const std::uint32_t*>(from));
   } else {
     UNROLL for (int i = 0; i < V; ++i) to[i] = value_of(from[i]);
   }
@@ -120,8 +122,19 @@ __device__ __forceinline__ void store(Bf16* to, const float (&from)[V]) {
     *reinterpret_cast<uint4*>(to) = make_uint4(word(0), word(2), word(4), word(6));
   } else if constexpr (V == 4) {
     *reinterpret_cast<uint2*>(to) = make_uint2(word(0), word(2));
+  } else if constexpr (V == 2) {
+    *reinterpret_cast<std::uint32_t*>(to) = word(0);
   } else {
     UNROLL for (int i = 0; i < V; ++i) to[i] = as_stored<Bf16>(from[i]);
+  }
+}
+// The values as they will be found.
+template <typename T, int V>
+__device__ __forceinline__ void round_all(float (&values)[V]) {
+  if constexpr (std::is_same_v<T, Bf16> && V % 2 == 0) {
+    UNROLL for (int i = 0; i < V; i += 2) unpack(values, i, ptx::to_bf16x2(values[i], values[i + 1]));
+  } else {
+    UNROLL for (float& value : values) value = rounded<T>(value);
   }
 }
 // Writes to global memory, or adds to what stands there.

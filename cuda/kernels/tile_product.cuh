@@ -81,8 +81,7 @@ __global__ void __launch_bounds__(256, V == 4 ? 2 : 1)
   }
   store_tile(sums, out, first_row, m, first_column, n, wide);
   if constexpr (leaves_moments) {
-    tile_moments(sums, tiles[0], m - first_row, n - first_column,
-                 out.moments + row_tile * 3 * n + first_column, n);
+    tile_moments(sums, tiles[0], m - first_row, out.moments, row_tile, first_column);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "cuda/kernels/math.cuh"
+#include "cuda/kernels/tile_moments.cuh"
 
 namespace adwp::ADWP_GPU {
 
@@ -53,11 +54,11 @@ template <typename T = float>
 using PlainOutput = OutputOf<false, T>;
 
 // The same, and also the moments of every column of C as stored (tile_moments.cuh); for products that are not
-// split. moments: (tiles of rows, 3, n).
+// split.
 template <typename T = float>
 struct OutputWithMoments : PlainOutput<T> {
   static constexpr bool may_add = false;
-  float* moments;
+  TileMoments moments;
 };
 // Stores what a thread has of a row; `wide`: all columns side by side in one access.
 template <typename Sums, typename Out>

@@ -25,6 +25,13 @@ std::string obstacle() {
   return {};
 }
 
+GpuBackend::GpuBackend(const GpuOptions& options) : options_(options) {
+  constexpr std::size_t bytes = most_tickets * sizeof(*tickets_);
+  tickets_ = static_cast<unsigned*>(device_.allocate(bytes));
+  device_.fill(tickets_, 0, bytes);
+}
+GpuBackend::~GpuBackend() { device_.release(tickets_); }
+
 std::string GpuBackend::name() const { return ADWP_TEXT(ADWP_GPU); }
 
 std::string GpuBackend::description() const {

@@ -21,7 +21,8 @@ inline std::size_t bytes_of(std::int64_t count) { return count * sizeof(float); 
 
 class GpuBackend : public Backend {
  public:
-  explicit GpuBackend(const GpuOptions& options = {}) : options_(options) {}
+  explicit GpuBackend(const GpuOptions& options = {});
+  ~GpuBackend() override;
 
   std::string name() const override;
   std::string description() const override;
@@ -53,6 +54,9 @@ class GpuBackend : public Backend {
 
   const GpuOptions options_;
   Device device_;
+  // Of blocks that put together what others have left (cuda/kernels/last_block.cuh): zero between launches.
+  static constexpr std::int64_t most_tickets = 1 << 16;
+  unsigned* tickets_ = nullptr;
 
  private:
   void dgrad(const ConvDgrad& op, void* workspace, bool sums_on_the_way);

@@ -196,6 +196,33 @@ TEST_P(JoinedContract, TilesOfImagesLeaveExactStatistics) {
   }
 }
 
+// So many tiles that devices merge them in steps, with smaller ones at edges; twice, for the same bits.
+TEST_P(JoinedContract, ManyTilesLeaveTheSameStatisticsEveryTime) {
+  const auto apply = [&](const Shape& shape, std::int64_t filters, const Conv2d& conv) {
+    const Array x = random_array(shape, 15, 99.5, 100.5);
+    const Array w =
+        random_array(Shape{filters, conv.kernel, conv.kernel, conv.depthwise ? 1 : shape[3]}, 16, 0.9, 1.1);
+    const Tensor scale = upload(random_array(Shape{filters}, 17));
+    const Tensor y(arena(), conv2d_output(conv, shape, w.shape));
+    const auto statistics = [&] {
+      const Tensor mean(arena(), Shape{filters}), var(arena(), Shape{filters});
+      backend().compute(ConvBatchNormForward{
+          conv, upload(x), upload(w), scale, scale, 1e-5f, Activation::none, y, {}, mean, var});
+      return std::pair(to_array(mean), to_array(var));
+    };
+    const auto [mean, var] = statistics();
+    const oracle::Moments expected = oracle::moments(to_array(y));
+    EXPECT_LE(nmse(mean, expected.mean), 1e-14) << y.text();
+    EXPECT_LE(nmse(var, expected.var), 1e-10) << y.text();
+    const auto [again, again_var] = statistics();
+    EXPECT_EQ(again.values, mean.values) << y.text();
+    EXPECT_EQ(again_var.values, var.values) << y.text();
+  };
+  apply(Shape{60, 7, 9, 12}, 12, {3, 1, 1, true});
+  apply(Shape{41, 5, 25, 8}, 12, {1, 1, 0, false});
+  apply(Shape{40, 9, 17, 3}, 32, {3, 1, 1, false});
+}
+
 ADWP_ON_EVERY_DEVICE(JoinedContract);
 
 }  // namespace

@@ -23,6 +23,8 @@ enum class Fault {
   other_barrier,
   early_exit,
   divergent_shuffle,
+  missing_fence,
+  early_ticket,
   too_much_shared,
   misaligned_copy
 };
@@ -84,6 +86,20 @@ __global__ void copy_async(const float* x, float* y) {
   for (int i = 0; i < 4; ++i) y[t * 4 + i] = buffer[t * 4 + i];
 }
 
+// out[0] = sum of all blocks' numbers, by the last block.
+template <Fault fault>
+__global__ void sum_in_last(float* parts, unsigned* ticket, float* out) {
+  SHARED(unsigned, taken, [1]);
+  parts[blockIdx.x * 64 + threadIdx.x] = static_cast<float>(blockIdx.x * 64 + threadIdx.x);
+  if (fault != Fault::missing_fence) __threadfence();
+  if (fault != Fault::early_ticket) __syncthreads();
+  if (threadIdx.x == 0) taken[0] = atomicInc(ticket, gridDim.x - 1);
+  __syncthreads();
+  if (taken[0] != gridDim.x - 1 || threadIdx.x > 0) return;
+  __threadfence();
+  for (unsigned i = 0; i < gridDim.x * 64; ++i) out[0] += parts[i];
+}
+
 __global__ void hoard(float* y) {
   SHARED(float, much, [13000]);
   much[threadIdx.x] = 1;
@@ -126,6 +142,16 @@ class Emulation : public testing::Test {
     launch("copy_async", copy_async<fault>, 1, 32, 132 * sizeof(float), nullptr, x.data(), y.data());
     return x == y;
   }
+  // Twice, for the ticket has to be as it was.
+  template <Fault fault>
+  static bool last_block_is_right() {
+    std::vector<float> parts(6 * 64), out(2);
+    unsigned ticket = 0;
+    for (float& sum : out) {
+      launch("sum_in_last", sum_in_last<fault>, 6, 64, 0, nullptr, parts.data(), &ticket, &sum);
+    }
+    return ticket == 0 && out == std::vector<float>(2, 383.0f * 384 / 2);
+  }
   // How many of the first 20 schedules show that something is wrong.
   static int failing_schedules(bool (*right)()) {
     int failing = 0;
@@ -163,6 +189,7 @@ TEST_F(Emulation, RightKernelsAreRightUnderEverySchedule) {
     EXPECT_TRUE(passing_is_right<Fault::none>());
     EXPECT_TRUE(copies_are_right<Fault::none>());
     EXPECT_EQ(failing_schedules(sums_are_right<Fault::none>), 0);
+    EXPECT_EQ(failing_schedules(last_block_is_right<Fault::none>), 0);
     EXPECT_EQ(failing_schedules(passing_is_right<Fault::none>), 0);
     EXPECT_EQ(failing_schedules(copies_are_right<Fault::none>), 0);
   }
@@ -189,6 +216,8 @@ TEST_F(Emulation, FaultsNameKernelLineBlockAndThread) {
   expect_fault(sums_are_right<Fault::early_exit>, "ended");
   expect_fault(sums_are_right<Fault::divergent_shuffle>, "warp operation");
   expect_fault(copies_are_right<Fault::misaligned_copy>, "misaligned cp.async");
+  expect_fault(last_block_is_right<Fault::missing_fence>, "a ticket before the fence");
+  expect_fault(last_block_is_right<Fault::early_ticket>, "a ticket before the fence");
   expect_fault(
       [] {
         std::vector<float> y(32);

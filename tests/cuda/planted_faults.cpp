@@ -29,6 +29,19 @@ __global__ void sum_global(float* out) {
   if (threadIdx.x == 0) out[0] += 1;  // every block
 }
 
+// Every block writes, the last one adds; floats behind the first 32 are the blocks'.
+__global__ void sum_in_last(float* out, unsigned* ticket) {
+  SHARED(unsigned, taken, [1]);
+  out[32 + blockIdx.x * 8 + threadIdx.x] = 1;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) taken[0] = atomicInc(ticket, gridDim.x - 1);
+  __syncthreads();
+  if (taken[0] != gridDim.x - 1) return;
+  __threadfence();
+  for (unsigned block = 0; block < gridDim.x; ++block) out[threadIdx.x] += out[32 + block * 8 + threadIdx.x];
+}
+
 __global__ void exchange(float* out, bool wait) {
   SHARED(float, values, [64]);
   values[threadIdx.x] = static_cast<float>(threadIdx.x);
@@ -81,6 +94,8 @@ int main(int argc, char** argv) {
   if (is(fault, "none")) {
     go("sum_shared", sum_shared, 8, 64, 0, true);
     go("exchange", exchange, 1, 64, 0, true);
+    unsigned ticket = 0;
+    for (int i = 0; i < 20; ++i) go("sum_in_last", sum_in_last, 16, 8, 0, &ticket);
     go("missing_barrier", missing_barrier, 1, 64, 0, true);
     go("past_shared", past_shared, 1, 32, 0, 0);
     go("past_dynamic", past_dynamic, 1, 32, 32 * sizeof(float), 0);

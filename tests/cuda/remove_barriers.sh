@@ -23,7 +23,7 @@ try_without() {  # FILE LINE CODE: prints whether the tests see that the line's 
     tile_product.cuh | tile_loader.cuh | norm_sums.cuh) source=gemm.cu ;;
     tile_moments.cuh) source=convolution.cu ;;
     column_reduce.cuh) source=batch_norm.cu ;;
-    part_sums.cuh) source=depthwise.cu ;;
+    part_sums.cuh | depthwise_tile.cuh | input_norm.cuh | last_block.cuh) source=depthwise.cu ;;
     *) source=$name ;;
   esac
   mkdir -p "$own/cuda/kernels"

@@ -5,9 +5,9 @@
 namespace adwp::executor {
 
 const char* name_of(Class kind) {
-  constexpr const char* names[] = {"move",    "integer", "wide",    "division", "floating",
-                                   "special", "doubles", "matrix",  "global",   "shared",
-                                   "async",   "control", "exchange"};
+  constexpr const char* names[] = {"move",    "integer", "wide",     "division", "floating",
+                                   "special", "doubles", "matrix",   "global",   "shared",
+                                   "async",   "control", "exchange", "ordering"};
   static_assert(std::size(names) == class_count);
   return names[static_cast<std::size_t>(kind)];
 }
@@ -17,6 +17,7 @@ Class class_of(const std::string& opcode) {
   const auto has = [&](const char* text) { return opcode.find(text) != std::string::npos; };
   if (begins("ld.param", "mov.", "cvta.")) return Class::move;
   if (begins("ld.shared", "st.shared", "ldmatrix.")) return Class::shared;
+  if (begins("atom.", "membar.")) return Class::ordering;
   if (begins("ld.", "st.")) return Class::global;
   if (begins("cp.async")) return Class::async;
   if (begins("mma.")) return Class::matrix;

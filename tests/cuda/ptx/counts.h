@@ -31,6 +31,9 @@ struct Done {
   std::uint32_t dynamic_shared_bytes = 0;
   double scale = 1;
   Counts counts;
+  // Of a sample whose blocks take tickets: what the last block does more, and how many there are that do.
+  Counts tail;
+  double tails = 0;
   std::uint64_t block_sectors =
       0;  // distinct in each block: what is left where each block reads through a cache
 };

@@ -342,6 +342,49 @@ TEST_F(Ptx, CountsWhatIsExecuted) {
   }
 }
 
+// A ticket begins anew behind its limit. What blocks tell each other by it has to be fenced.
+TEST_F(Ptx, Tickets) {
+  const std::string take = "atom.global.inc.u32 %r1, [%rd1], 2;\n";
+  std::vector<std::uint32_t> memory(2);
+  for (const std::uint32_t before : {0u, 1u, 2u, 0u}) {
+    run_block(kernel_text(take + "st.global.u32 [%rd1+4], %r1;"), memory, 1);
+    EXPECT_EQ(memory[1], before);
+  }
+  EXPECT_EQ(memory[0], 1u);
+  const std::string write = "st.global.u32 [%rd1+4], %r2;\n", read = "ld.global.u32 %r2, [%rd1+4];\n";
+  const std::string fence = "membar.gl;\n";
+  EXPECT_EQ(fault_of(read + write + fence + take + fence + read, "", 1), "");
+  EXPECT_NE(fault_of(read + fence + write + take, "", 1).find("before the fence of thread 0"),
+            std::string::npos);
+  EXPECT_NE(fault_of(take + read, "", 1).find("no fence between"), std::string::npos);
+}
+
+// Of a sample no block is the last of those that share a ticket, unless it is asked for; memory stays as it
+// is.
+TEST_F(Ptx, TicketsOfASample) {
+  const Module module = parse(kernel_text(R"(atom.global.inc.u32 %r1, [%rd1], 4;
+    setp.ne.u32 %p1, %r1, 4;
+    @%p1 ret;
+    membar.gl;
+    ld.global.u32 %r2, [%rd1];)"));
+  const Kernel& kernel = *module.at("k");
+  std::vector<std::uint32_t> memory(1);
+  Launch launch{&kernel, {10, 1, 1}, {32, 1, 1}, std::vector<unsigned char>(8), 0};
+  const auto begin = reinterpret_cast<std::uint64_t>(memory.data());
+  std::memcpy(launch.parameters.data(), &begin, sizeof(begin));
+  options.sample = 2;
+  for (const bool last : {false, true}) {
+    options.last = last;
+    const Counts before = counts_of(kernel);
+    const Ran ran = run(launch, {{begin, begin + 4}}, options);
+    const Counts counts = counts_of(kernel).since(before);
+    EXPECT_EQ(ran.sharing, 5u);
+    EXPECT_EQ(counts.executed[static_cast<std::size_t>(Class::ordering)], last ? 4u : 2u);
+    EXPECT_EQ(counts.executed[static_cast<std::size_t>(Class::global)], last ? 2u : 0u);
+    EXPECT_EQ(memory[0], 0u);
+  }
+}
+
 TEST_F(Ptx, WhatIsNotKnownIsAnError) {
   for (const std::string body : {"frobnicate.f32 %f1, %f2;", "add.f32 %f1, %f2;", "bra $nowhere;",
                                  "mov.f32 %f1, unknown;", "bar.sync 1;"}) {

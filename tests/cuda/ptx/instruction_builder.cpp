@@ -160,6 +160,8 @@ bool InstructionBuilder::build_flow(Instruction& in, const std::string& name, co
     branches_.push_back({kernel_.code.size(), parts.at(0)});
   } else if (name == "ret" || name == "exit") {
     in.kind = Kind::end;
+  } else if (name == "membar.gl") {
+    in.execute = fence;
   } else if (name == "bar.sync" || name == "barrier.sync") {
     if (parts.size() != 1 || parts[0] != "0") unknown(in.text);
     in.kind = Kind::barrier;
@@ -223,21 +225,32 @@ bool InstructionBuilder::build_async(Instruction& in, const std::string& name, c
 // ld.SPACE[...].TYPE {registers}, [address] and st.SPACE[...].TYPE [address], {registers}. Addresses without
 // a space are global ones: no kernel here makes them of shared memory.
 bool InstructionBuilder::build_memory(Instruction& in, const std::string& name, const Parts& parts) {
+  if (name == "atom.global.inc.u32") {
+    const Address at = address(parts.at(1));
+    in.execute = atomic_increment;
+    in.operands[0] = operand(parts[0], false);
+    in.operands[1] = operand(at.base, true);
+    in.operands[2] = operand(parts.at(2), false);
+    in.offset = at.offset;
+    return true;
+  }
   if (!name.starts_with("ld.") && !name.starts_with("st.")) return false;
   const std::vector<std::string> words = words_of(name);
   const std::string &type = words.back(), &where = words.at(1);
-  const Space space = where == "shared"  ? Space::shared
-                      : where == "local" ? Space::local
-                      : where == "param" ? Space::parameter
-                                         : Space::global;
-  if (space == Space::global && where != "global" && words.size() > 2 && where[0] != 'v') unknown(in.text);
   const Access access = words[0] == "ld" ? Access::read : Access::write;
+  const Address place = address(parts.at(access == Access::read ? 1 : 0));
+  const bool wide_address = place.base[0] == '%' && is_wide(place.base);
+  const Space space = where == "shared"                  ? Space::shared
+                      : where == "local"                 ? Space::local
+                      : where == "param" && wide_address ? Space::wide_parameter
+                      : where == "param"                 ? Space::parameter
+                                                         : Space::global;
+  if (space == Space::global && where != "global" && words.size() > 2 && where[0] != 'v') unknown(in.text);
   const std::vector<std::string> registers = elements(parts.at(access == Access::read ? 0 : 1));
   const bool wide = registers[0][0] == '%' ? is_wide(registers[0]) : type.ends_with("64");
   std::uint32_t at = 0;
   for (const std::string& name_of : registers) in.operands[at++] = operand(name_of, wide);
-  const Address place = address(parts.at(access == Access::read ? 1 : 0));
-  in.operands[at] = operand(place.base, space == Space::global || space == Space::local);
+  in.operands[at] = operand(place.base, space != Space::shared && space != Space::parameter);
   in.offset = place.offset;
   if (space == Space::shared && (type.ends_with("8") || type.ends_with("16"))) kernel_.watched_bytes = 1;
   in.execute = memory_operation(space, access, type, wide, registers.size());

@@ -8,9 +8,11 @@
 // Runs all on the device cuda, which here is the executor of PTX, with a profile attached, so that every
 // launch is known to belong to an operator. Of each launch a sample of blocks runs, spread over its grid: a
 // whole step at batch 256 would take hours. Results are worth nothing then; control flow does not depend on
-// them. Counts are scaled to the whole grid. Evaluation is what a search does with a candidate: batch norm
-// takes the statistics of the batch. The HyperNetwork is as `search` has it unless told otherwise; the
-// network has to be of its space, but for the activation. Loading is that of an evaluation batch.
+// them. Counts are scaled to the whole grid. Where the last of some blocks does more (last_block.cuh), a
+// block runs as that once more; what it does on top stands under "tail" too, as of one block. Evaluation is
+// what a search does with a candidate: batch norm takes the statistics of the batch. The HyperNetwork is as
+// `search` has it unless told otherwise; the network has to be of its space, but for the activation. Loading
+// is that of an evaluation batch.
 //
 // JSON: {architecture, batch, image, precision, predicted, steps: {loading: [operator...], evaluation: [...],
 // training_step: [...], prediction: [...], hypernetwork_step: [...]}}, an operator {operator, bytes, flops,
@@ -70,28 +72,28 @@ Json json_of(const Done& done) {
   if (done.kernel == nullptr) {
     return {{"kernel", done.from_host ? "upload" : "memory"}, {"bytes", done.bytes}};
   }
-  Json executed;
-  for (std::size_t i = 0; i < class_count; ++i) {
-    if (done.counts.executed[i] > 0) {
-      executed[name_of(static_cast<Class>(i))] =
-          std::llround(done.scale * static_cast<double>(done.counts.executed[i]));
-    }
-  }
-  const auto whole = [&](std::uint64_t count) {
-    return std::llround(done.scale * static_cast<double>(count));
+  const auto whole = [&](std::uint64_t count, std::uint64_t tail) {
+    return std::llround(done.scale * static_cast<double>(count) + done.tails * static_cast<double>(tail));
   };
-  const Counts& c = done.counts;
+  const Counts &c = done.counts, &t = done.tail;
+  Json executed, tail = Json::object();
+  for (std::size_t i = 0; i < class_count; ++i) {
+    const char* name = name_of(static_cast<Class>(i));
+    if (c.executed[i] + t.executed[i] > 0) executed[name] = whole(c.executed[i], t.executed[i]);
+    if (t.executed[i] > 0) tail[name] = t.executed[i];
+  }
   return {{"kernel", short_name(done.kernel->name)},
           {"symbol", done.kernel->name},
           {"grid", {done.grid.x, done.grid.y, done.grid.z}},
           {"threads", done.block.x * done.block.y * done.block.z},
           {"shared", done.kernel->shared_bytes + done.dynamic_shared_bytes},
           {"executed", executed},
-          {"sectors", whole(c.sectors)},
-          {"ideal_sectors", whole(c.ideal_sectors)},
-          {"block_sectors", whole(done.block_sectors)},
-          {"bank_rounds", whole(c.bank_rounds)},
-          {"ideal_rounds", whole(c.ideal_rounds)}};
+          {"tail", tail},
+          {"sectors", whole(c.sectors, t.sectors)},
+          {"ideal_sectors", whole(c.ideal_sectors, t.ideal_sectors)},
+          {"block_sectors", whole(done.block_sectors, t.sectors)},
+          {"bank_rounds", whole(c.bank_rounds, t.bank_rounds)},
+          {"ideal_rounds", whole(c.ideal_rounds, t.ideal_rounds)}};
 }
 
 // Counts what `step` asks of the device, operator by operator.

@@ -17,6 +17,7 @@ template <Space space>
 unsigned char* checked(Warp& warp, int lane, std::uint64_t address, std::uint32_t bytes, Access access) {
   if constexpr (space == Space::global) {
     check_global(warp, lane, address, bytes);
+    check_order(warp, lane, access);
     return reinterpret_cast<unsigned char*>(address);
   } else if constexpr (space == Space::shared) {
     check_shared(warp, lane, static_cast<std::uint32_t>(address), bytes, access);
@@ -70,7 +71,8 @@ void store(Warp& warp, const Instruction& in, std::uint32_t lanes) {
 
 template <Space space, typename T, typename D, int N>
 Execute either(Access access) {
-  using A = std::conditional_t<space == Space::global || space == Space::local, std::uint64_t, std::uint32_t>;
+  constexpr bool wide = space == Space::global || space == Space::local || space == Space::wide_parameter;
+  using A = std::conditional_t<wide, std::uint64_t, std::uint32_t>;
   return access == Access::read ? load<space, T, D, A, N> : store<space, T, D, A, N>;
 }
 
@@ -143,6 +145,33 @@ void async_copy(Warp& warp, const Instruction& in, std::uint32_t lanes) {
 
 }  // namespace
 
+void fence(Warp& warp, const Instruction&, std::uint32_t lanes) {
+  warp.unfenced &= ~lanes;
+  each(lanes, [&](int lane) { warp.fenced_at[lane] = warp.block->atomics; });
+}
+
+// Of a sample no block is the last one, or each is of all that it takes part in; memory stays as it is.
+void atomic_increment(Warp& warp, const Instruction& in, std::uint32_t lanes) {
+  Block& block = *warp.block;
+  each(lanes, [&](int lane) {
+    const std::uint64_t address = address_of<std::uint64_t>(warp, in, 1, lane);
+    const std::uint32_t limit = operand<std::uint32_t>(warp, in, 2)[lane];
+    check_global(warp, lane, address, 4);
+    check_published(warp, lane);
+    ++block.atomics;
+    std::uint32_t before = 0;
+    if (block.options->sample > 0) {
+      before = block.options->last ? limit : 0;
+      if (block.sharing == 0) block.sharing = std::uint64_t{limit} + 1;
+    } else {
+      auto* at = reinterpret_cast<std::uint32_t*>(address);
+      before = *at;
+      *at = before >= limit ? 0 : before + 1;
+    }
+    operand<std::uint32_t>(warp, in, 0)[lane] = before;
+  });
+}
+
 Execute memory_operation(Space space, Access access, const std::string& type, bool wide, std::size_t count) {
   switch (space) {
     case Space::global:
@@ -153,6 +182,8 @@ Execute memory_operation(Space space, Access access, const std::string& type, bo
       return of_count<Space::local>(access, type, wide, count);
     case Space::parameter:
       return of_count<Space::parameter>(access, type, wide, count);
+    case Space::wide_parameter:
+      return of_count<Space::wide_parameter>(access, type, wide, count);
   }
   return nullptr;
 }

@@ -43,12 +43,14 @@ struct Options {
   bool truncated_sums = false;  // of mma, as tensor cores are reported to make them; else exact, rounded once
   bool counters = false;        // count bank rounds and sectors too
   std::uint64_t sample = 0;     // blocks of a launch that run, spread over it; 0: all
+  bool last = false;            // of a sample: each block is the last that takes its tickets; else none is
 };
 
 // What ran, and with Options::counters the sectors of global memory that its blocks touched, each once a
 // block, once more if it is written too.
+// Of a sample: blocks that share the first ticket that was taken; 0: none was.
 struct Ran {
-  std::uint64_t blocks = 0, block_sectors = 0;
+  std::uint64_t blocks = 0, block_sectors = 0, sharing = 0;
 };
 
 // Throws KernelFault at the first fault.

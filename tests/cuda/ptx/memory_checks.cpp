@@ -37,6 +37,23 @@ void check_global(Warp& warp, int lane, std::uint64_t address, std::uint32_t byt
   warp.region_end = found->second;
 }
 
+void check_order(Warp& warp, int lane, Access access) {
+  if (access == Access::write) {
+    warp.unfenced |= 1u << lane;
+  } else if (warp.fenced_at[lane] != warp.block->atomics) {
+    stop(warp, lane, Kind::race, "race: a read of global memory behind an atomic, no fence between");
+  }
+}
+
+void check_published(const Warp& warp, int lane) {
+  for (const Warp& other : *warp.block->warps) {
+    if (other.unfenced == 0) continue;
+    stop(warp, lane, Kind::race,
+         "race: an atomic before the fence of thread " +
+             std::to_string(other.thread(std::countr_zero(other.unfenced))) + ", which has written");
+  }
+}
+
 namespace {
 
 void check_write_before(const Warp& warp, int lane, const Shadow& s, Access access) {

@@ -10,9 +10,15 @@ enum class Access { read, write };
 // Throws KernelFault unless `bytes` at `address` are aligned to their number and lie in one allocation.
 void check_global(Warp& warp, int lane, std::uint64_t address, std::uint32_t bytes);
 
-// The same for shared memory. Throws as well for a race: two threads touch a word (a byte, in a kernel that
-// touches single ones), one of them writes, and no barrier of the block, nor of the warp if they are of one
-// warp, stands between.
+// What blocks tell each other in global memory by an atomic. Throws for a read behind an atomic of the block
+// that the thread has no fence after; and for an atomic while a thread of the block has written and not
+// fenced since.
+void check_order(Warp& warp, int lane, Access access);
+void check_published(const Warp& warp, int lane);
+
+// As check_global, for shared memory. Throws as well for a race: two threads touch a word (a byte, in a
+// kernel that touches single ones), one of them writes, and no barrier of the block, nor of the warp if they
+// are of one warp, stands between.
 void check_shared(Warp& warp, int lane, std::uint32_t at, std::uint32_t bytes, Access access);
 
 // Adds what an access by these lanes costs to the instruction's counters. Banks: 32 of 4 bytes; accesses of 4

@@ -21,8 +21,13 @@ Execute join_operation(bool wide);   // whole, low, high
 Execute split_operation(bool wide);  // low, high, whole
 
 // Loads and stores of `count` registers: those, then the address's register. nullptr: not known.
-enum class Space { global, shared, local, parameter };
+// wide_parameter: whose address is in 8 bytes.
+enum class Space { global, shared, local, parameter, wide_parameter };
 Execute memory_operation(Space space, Access access, const std::string& type, bool wide, std::size_t count);
+
+// membar.gl, and atom.inc of global memory: the value before, the address's register, the limit.
+void fence(Warp& warp, const Instruction& in, std::uint32_t lanes);
+void atomic_increment(Warp& warp, const Instruction& in, std::uint32_t lanes);
 
 // cp.async of 4 or 16 bytes: to (shared), from (global), bytes to read of them, and in operands[3] the offset
 // of `from` (a number, no register).

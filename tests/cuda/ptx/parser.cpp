@@ -31,12 +31,13 @@ void add_parameter(const std::string& line, Kernel& kernel, InstructionBuilder& 
   kernel.parameter_bytes = at + bytes;
 }
 
-// .shared .align 16 .b8 NAME[N]
+// .shared .align 16 .b8 NAME[N], or of a single number .shared .align 16 .u32 NAME;
 std::pair<std::string, Variable> variable(const std::string& line) {
-  const auto bracket = line.find('[');
-  const auto space = line.find_last_of(" \t", bracket);
-  return {line.substr(space + 1, bracket - space - 1),
-          {number_after(line, ".align"), number_after(line, "[")}};
+  const auto bracket = line.find('['), end = bracket == std::string::npos ? line.find(';') : bracket;
+  const auto space = line.find_last_of(" \t", end);
+  const std::uint32_t bits = bracket == std::string::npos ? number_after(line, ".u") : 0;
+  return {line.substr(space + 1, end - space - 1),
+          {number_after(line, ".align"), bits > 0 ? bits / 8 : number_after(line, "[")}};
 }
 
 void add_variable(const std::string& line, std::uint32_t& total, InstructionBuilder& builder) {

@@ -33,6 +33,7 @@ enum class Class : std::uint8_t {
   async,     // cp.async
   control,   // branches, comparisons of integers, selections
   exchange,  // barriers, shuffles
+  ordering,  // fences, atomics: each waits for memory
   count
 };
 constexpr std::size_t class_count = static_cast<std::size_t>(Class::count);

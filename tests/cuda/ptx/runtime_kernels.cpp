@@ -40,6 +40,20 @@ cudaError_t check_configuration(const Kernel& kernel, dim3 grid, dim3 block, std
   return threads > kernel.most_threads ? cudaErrorLaunchOutOfResources : cudaSuccess;
 }
 
+// What a block does more when it is the last.
+Counts tail_of(const Launch& work) {
+  Options options = runtime().options;
+  options.sample = 1;
+  const auto counted = [&](bool last) {
+    options.last = last;
+    const Counts before = counts_of(*work.kernel);
+    run(work, runtime().device_memory, options);
+    return counts_of(*work.kernel).since(before);
+  };
+  const Counts others = counted(false);
+  return counted(true).since(others);
+}
+
 void run_and_tell(const Launch& work) {
   const Runtime& r = runtime();
   if (!r.tell) {
@@ -48,14 +62,19 @@ void run_and_tell(const Launch& work) {
   }
   const Counts before = counts_of(*work.kernel);
   const Ran ran = run(work, r.device_memory, r.options);
-  const std::uint64_t blocks = std::uint64_t{work.grid.x} * work.grid.y * work.grid.z;
-  r.tell({.kernel = work.kernel,
-          .grid = work.grid,
-          .block = work.block,
-          .dynamic_shared_bytes = work.dynamic_shared_bytes,
-          .scale = static_cast<double>(blocks) / static_cast<double>(ran.blocks),
-          .counts = counts_of(*work.kernel).since(before),
-          .block_sectors = ran.block_sectors});
+  const auto blocks = static_cast<double>(std::uint64_t{work.grid.x} * work.grid.y * work.grid.z);
+  Done done{.kernel = work.kernel,
+            .grid = work.grid,
+            .block = work.block,
+            .dynamic_shared_bytes = work.dynamic_shared_bytes,
+            .scale = blocks / static_cast<double>(ran.blocks),
+            .counts = counts_of(*work.kernel).since(before),
+            .block_sectors = ran.block_sectors};
+  if (ran.sharing > 0) {
+    done.tail = tail_of(work);
+    done.tails = blocks / static_cast<double>(ran.sharing);
+  }
+  r.tell(done);
 }
 
 cudaError_t launch(const Runtime::Function& function, dim3 grid, dim3 block, void** arguments,

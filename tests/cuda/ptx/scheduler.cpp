@@ -39,6 +39,7 @@ class GridRun {
     block_.launch = &launch;
     block_.memory = &memory;
     block_.options = &options;
+    block_.warps = &warps_;
     warps_.resize((threads_ + warp_size - 1) / warp_size);
     files_.resize(warps_.size() * kernel_.file_bytes + 64);
   }
@@ -54,6 +55,7 @@ class GridRun {
       block_.index.z = static_cast<std::uint32_t>(at / grid.x / grid.y);
       run_block();
     }
+    ran_.sharing = block_.sharing;
     return ran_;
   }
 
@@ -64,6 +66,7 @@ class GridRun {
     block_.shared.assign(shared, 0xFF);
     if (block_.options->races) block_.shadow.assign(shared / kernel_.watched_bytes + 1, Shadow{});
     block_.epoch = 1;
+    block_.atomics = 0;
     std::memset(files_.data(), 0xA5, files_.size());
     for (std::uint32_t n = 0; n < warps_.size(); ++n) start(n);
     while (turn()) {
@@ -87,6 +90,8 @@ class GridRun {
     warp.alive = lanes >= warp_size ? all_lanes : (1u << lanes) - 1;
     warp.at_barrier = warp.at_warp_operation = 0;
     warp.sync = 1;
+    warp.unfenced = 0;
+    std::fill(std::begin(warp.fenced_at), std::end(warp.fenced_at), 0u);
     warp.copies.clear();
     warp.local.assign(std::size_t{kernel_.local_bytes} * warp_size, 0xFF);
     for (const auto& [offset, wide, value] : kernel_.constants) {

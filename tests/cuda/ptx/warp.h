@@ -21,7 +21,10 @@ struct Shadow {
   std::uint32_t reader = nobody;                                      // many: several threads since the sync
 };
 
+struct Warp;
+
 struct Block {
+  const std::vector<Warp>* warps = nullptr;
   const Launch* launch = nullptr;
   const Regions* memory = nullptr;
   const Options* options = nullptr;
@@ -30,6 +33,8 @@ struct Block {
   std::vector<Shadow> shadow;
   std::uint32_t epoch = 1;
   std::vector<std::uint64_t> touched;  // sectors of global memory: twice the number, 1 more where written
+  std::uint64_t atomics = 0;           // so far
+  std::uint64_t sharing = 0;           // blocks that share the first ticket taken, in a sample
 };
 
 // A copy that cp.async has issued and nothing has waited for.
@@ -51,6 +56,8 @@ struct Warp {
   std::vector<AsyncCopy> copies;
   std::vector<unsigned char> local;
   std::uint64_t region_begin = 1, region_end = 0;  // of global memory that was touched last
+  std::uint32_t unfenced = 0;               // lanes that have written global memory since their last fence
+  std::uint64_t fenced_at[warp_size] = {};  // atomics of the block before the lane's last fence
   const Instruction* now = nullptr;
 
   std::uint32_t thread(int lane) const { return number * warp_size + static_cast<std::uint32_t>(lane); }
