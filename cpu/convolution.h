@@ -60,7 +60,7 @@ inline constexpr std::size_t most_winograd_scratchpad = 16 << 20;
 bool takes_winograd(const dnnl::convolution_forward::primitive_desc& description);
 // The layout that its kernels want: 16 channels of a pixel side by side.
 dnnl::memory::desc blocked(const dnnl::memory::desc& image);
-// Images of x that share the transforms of a kernel well.
+// Images of x whose tiles make products large enough, and in wgrad share the transforms of a kernel well.
 std::int64_t images_for_winograd(const Shape& x);
 
 class ConvolutionCache {

@@ -63,7 +63,7 @@ void ConvolutionParts::cut() {
   std::int64_t images =
       pass_ == ConvPass::forward ? images_in_cache(batch, bytes) : images_in_cache(batch, bytes, most_groups);
   images = std::min(batch, std::max(images, least_macs / std::max<std::int64_t>(macs, 1)));
-  // What it saves by sharing transforms is more than what it loses where not all fits in cache.
+  // What larger products and shared transforms save is more than what is lost where not all fits in cache.
   const std::int64_t larger = std::max(images, std::min(images_for_winograd(x_), batch / most_groups));
   const auto by_winograd = [&](ConvPass pass) {
     return cache_.by_winograd(pass, conv_, Shape{larger, x_[1], x_[2], x_[3]}, w_);

@@ -16,7 +16,7 @@ bool packs_for_winograd(const dnnl::memory::desc& packed);
 
 // Brings a kernel of 3 x 3, w (KRSC, f32), into the layout of a primitive for F(4x4, 3x3): the 36 numbers G g
 // Gt of each pair of a filter and a channel, in blocks of 16 of each (dnnl_wino_wei_OBaaIBOIio, oneDNN 2.6);
-// 0 where filters and channels fill no block. oneDNN's own routine takes forty times as long
+// 0 where filters and channels fill no block. oneDNN's own routine takes thirty times as long
 // (docs/results/cpu.md). Cut among threads; each number is computed by itself.
 void pack_for_winograd(const float* w, const Shape& shape, KernelUse use, const dnnl::memory::desc& packed,
                        float* to);

@@ -5,9 +5,10 @@
     bench/ablation/ablation.py tables ROWS.jsonl                             # needs numpy
 
 DATA as for `train`, e.g. 'folder:cifar10'. `run --help` names the options: the epochs, some of the parts alone, a
-teacher for the part `distillation`. As many trainings as there are cores run side by side, with one thread each. Each part is added to `standard` by
-itself, then all together as `paper` has them; all trainings have the same epochs and batches, so that a row differs
-from the first by its part alone. The test images are read once, at the end of a training; nothing is chosen by them.
+teacher for the part `distillation`. As many trainings as there are cores run side by side, with one thread each. Each
+part is added to `standard` by itself, then all together as `paper` has them; all trainings have the same epochs and
+batches, so that a row differs from the first by its part alone. The test images are read once, at the end of a
+training; nothing is chosen by them.
 """
 import argparse
 import json
@@ -48,7 +49,11 @@ def finished(run, command):
 
 
 def run(build, data, network, work, rows, epochs, teacher, only):
-    done = {(row["part"], row["seed"]) for row in read(rows)} if rows.exists() else set()
+    there = read(rows) if rows.exists() else []
+    if others := {row["epochs"] for row in there} - {epochs}:
+        sys.exit(f"error: [ablation] rows of other epochs in {rows}, got {epochs}, expected {min(others)}; "
+                 "name another file")
+    done = {(row["part"], row["seed"]) for row in there}
     parts = {**PARTS, **({"distillation": ["--teacher", teacher]} if teacher else {})}
     if unknown := set(only) - set(parts):
         sys.exit(f"error: [ablation] no such part, got {', '.join(sorted(unknown))}, expected {', '.join(parts)}")

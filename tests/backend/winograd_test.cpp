@@ -80,7 +80,7 @@ TEST_P(Winograd, WgradAgreesWithForwardAlongManyKernels) {
   }
 }
 
-// A chain transforms kernels for each part in small batches, once in large ones.
+// Of batches with a smaller last part, and of many parts.
 TEST_P(Winograd, AChainIsItsLayersOneAfterTheOther) {
   for (const std::int64_t batch : {9, 65}) {
     const Array x = random_array(Shape{batch, 16, 16, 40}, 1);
